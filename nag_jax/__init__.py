@@ -1,0 +1,1 @@
+"""Generate neural architectures for an objective with guided diffusion."""

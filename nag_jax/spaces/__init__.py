@@ -1,0 +1,22 @@
+"""Search spaces: what an architecture is."""
+
+from nag_jax.errors import InputError
+from nag_jax.spaces.base import Space
+from nag_jax.spaces.nasbench201 import NASBench201
+
+REGISTRY = {"nasbench201": NASBench201}
+
+
+def make(name: str, **options) -> Space:
+    """Makes the space of that name.
+
+    Raises:
+        InputError: no space has that name.
+
+    Example:
+        >>> make("nasbench201").size
+        15625
+    """
+    if name not in REGISTRY:
+        raise InputError(f"unknown space {name!r}: use one of {sorted(REGISTRY)}")
+    return REGISTRY[name](**options)

@@ -1,0 +1,164 @@
+"""What every search space is: nodes, the classes each may take, and how to read and write them."""
+
+import abc
+
+import jax
+import jax.numpy as jnp
+import jraph
+import numpy as np
+
+from nag_jax.errors import InputError
+
+
+class Space(abc.ABC):
+    """A set of architectures that share one DAG; an architecture gives each node a class.
+
+    A subclass sets the attributes and the abstract methods. Architectures are `tokens`, int32 `[B, N]`,
+    in memory, and `x`, float32 `[B, N, V]` with entries -1 and +1, where they are diffused.
+
+    Attributes:
+        name: the name in the registry.
+        class_names: the V node classes.
+        allowed: bool `[N, V]`, the classes that each node may take.
+        adjacency: bool `[N, N]`, strictly upper triangular; `[i, j]` says that node i feeds node j.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    allowed: np.ndarray
+    adjacency: np.ndarray
+
+    @property
+    def num_nodes(self) -> int:
+        """N, the nodes of an architecture."""
+        return self.allowed.shape[0]
+
+    @property
+    def num_classes(self) -> int:
+        """V, the classes of a node."""
+        return self.allowed.shape[1]
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """How many architectures there are."""
+
+    @property
+    def num_canonical(self) -> int | None:
+        """How many classes of `canonical` there are, or None where nobody has counted them."""
+        return None
+
+    @abc.abstractmethod
+    def to_native(self, tokens) -> list[str]:
+        """Writes tokens `[B, N]` as B strings of the space's own notation."""
+
+    @abc.abstractmethod
+    def from_native(self, architectures: list[str]) -> np.ndarray:
+        """Reads B strings of the space's own notation into tokens `[B, N]`.
+
+        Raises:
+            InputError: a string is not an architecture of the space; the message has its row, from 0.
+        """
+
+    @abc.abstractmethod
+    def canonical(self, tokens) -> np.ndarray:
+        """Keys `[B]`, int64, equal for architectures that compute the same thing."""
+
+    @abc.abstractmethod
+    def connected(self, tokens) -> np.ndarray:
+        """Bool `[B]`: whether the output depends on the input at all."""
+
+    def encode(self, tokens) -> jax.Array:
+        """Tokens `[B, N]` to x `[B, N, V]`: one-hot rows scaled to -1 and +1. Jittable."""
+        return 2.0 * jax.nn.one_hot(jnp.asarray(tokens), self.num_classes, dtype=jnp.float32) - 1.0
+
+    def decode(self, x, *, rule: str = "argmax") -> tuple[jax.Array, jax.Array]:
+        """Reads x `[B, N, V]` as architectures. Jittable.
+
+        Args:
+            x: relaxed one-hot rows in the scale of `encode`.
+            rule: `"argmax"` takes each row's largest entry; `"threshold"` cuts at 0 (one half of the unscaled
+                one-hot, as published) and also demands exactly one entry above it in every row.
+
+        Returns:
+            tokens int32 `[B, N]`, and bool `[B]`: whether they are an architecture of the space. Tokens of
+            invalid samples are the argmax, which need not be allowed.
+        """
+        x = jnp.asarray(x)
+        tokens = jnp.argmax(x, axis=-1).astype(jnp.int32)
+        valid = self.contains(tokens)
+        if rule == "threshold":
+            valid &= ((x > 0).sum(axis=-1) == 1).all(axis=-1)
+        elif rule != "argmax":
+            raise InputError(f"unknown decoding rule {rule!r}: use 'argmax' or 'threshold'")
+        return tokens, valid
+
+    def contains(self, tokens) -> jax.Array:
+        """Bool `[B]`: whether every node of tokens `[B, N]` has an allowed class. Jittable."""
+        return jnp.asarray(self.allowed)[jnp.arange(self.num_nodes), jnp.asarray(tokens)].all(axis=-1)
+
+    def all_tokens(self) -> np.ndarray:
+        """Every architecture, tokens `[size, N]` in lexicographic order.
+
+        Raises:
+            InputError: there are more than a million.
+        """
+        if self.size > 10**6:
+            raise InputError(f"{self.name} has {self.size:,} architectures, too many to list: draw some with random()")
+        choices = np.meshgrid(*(np.nonzero(row)[0] for row in self.allowed), indexing="ij")
+        return np.stack([grid.reshape(-1) for grid in choices], axis=1).astype(np.int32)
+
+    def random(self, key, n: int) -> jax.Array:
+        """Draws n architectures uniformly; the i-th depends on `key` and i alone. Jittable in `key`."""
+        logits = jnp.where(jnp.asarray(self.allowed), 0.0, -jnp.inf)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+        return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
+
+    def mutate(self, key, tokens) -> jax.Array:
+        """Gives one node of each architecture, drawn uniformly among those with a choice, another class.
+
+        Args:
+            key: one key; architecture i uses `fold_in(key, i)`.
+            tokens: `[B, N]`.
+
+        Returns:
+            Tokens `[B, N]`, each at Hamming distance 1 from its parent. Jittable.
+        """
+        allowed = jnp.asarray(self.allowed)
+        free = jnp.log((allowed.sum(axis=-1) > 1).astype(jnp.float32))
+
+        def one(key, row):
+            node_key, class_key = jax.random.split(key)
+            node = jax.random.categorical(node_key, free)
+            others = allowed[node].at[row[node]].set(False)
+            new = jax.random.categorical(class_key, jnp.where(others, 0.0, -jnp.inf))
+            return row.at[node].set(new.astype(row.dtype))
+
+        tokens = jnp.asarray(tokens, jnp.int32)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0]))
+        return jax.vmap(one)(keys, tokens)
+
+    def neighbors(self, tokens) -> np.ndarray:
+        """All architectures that differ from one architecture (tokens `[N]`) in a single node: `[M, N]`."""
+        tokens = np.asarray(tokens, np.int32)
+        others = self.allowed & (np.arange(self.num_classes) != tokens[:, None])
+        nodes, classes = np.nonzero(others)
+        out = np.repeat(tokens[None], len(nodes), axis=0)
+        out[np.arange(len(nodes)), nodes] = classes
+        return out
+
+    def graph(self, tokens) -> jraph.GraphsTuple:
+        """The B architectures as one jraph batch: nodes one-hot `[B*N, V]`, an edge wherever a node feeds another."""
+        tokens = jnp.asarray(tokens)
+        batch = tokens.shape[0]
+        senders, receivers = np.nonzero(self.adjacency)
+        offsets = self.num_nodes * np.arange(batch)[:, None]
+        return jraph.GraphsTuple(
+            nodes=jax.nn.one_hot(tokens.reshape(-1), self.num_classes),
+            edges=None,
+            senders=jnp.asarray((senders + offsets).reshape(-1)),
+            receivers=jnp.asarray((receivers + offsets).reshape(-1)),
+            globals=None,
+            n_node=jnp.full(batch, self.num_nodes),
+            n_edge=jnp.full(batch, len(senders)),
+        )
