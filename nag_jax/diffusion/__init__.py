@@ -1,0 +1,1 @@
+"""Diffusion: how noise becomes an architecture."""

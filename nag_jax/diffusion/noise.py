@@ -1,0 +1,28 @@
+"""Random numbers with one key a sample, so that no result depends on devices, processes or chunks."""
+
+import jax
+
+
+def sample_keys(key, n: int, *, start: int = 0) -> jax.Array:
+    """The keys `[n]` of samples `start` to `start + n - 1`; the i-th depends on `key` and i alone."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, start + jax.numpy.arange(n))
+
+
+def fold_in(keys, data) -> jax.Array:
+    """Folds one integer (or one a sample) into the keys `[B]`."""
+    return jax.vmap(jax.random.fold_in, (0, None if jax.numpy.ndim(data) == 0 else 0))(keys, data)
+
+
+def normal(keys, shape: tuple[int, ...]) -> jax.Array:
+    """Standard normal noise float32 `[B, *shape]`, one key a sample."""
+    return jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+
+
+def uniform(keys, *, low: float = 0.0, high: float = 1.0) -> jax.Array:
+    """Uniform draws float32 `[B]`, one key a sample."""
+    return jax.vmap(lambda key: jax.random.uniform(key, minval=low, maxval=high))(keys)
+
+
+def expand(values, x) -> jax.Array:
+    """Reshapes values `[B]` to `[B, 1, ...]` so that they broadcast against x `[B, ...]`."""
+    return values.reshape(values.shape + (1,) * (x.ndim - values.ndim))

@@ -1,0 +1,138 @@
+"""The sampler: one scan of kernels from noise to an architecture, with the score bent by a transform."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_jax.diffusion.kernels.base import Kernel
+from nag_jax.diffusion.noise import fold_in
+from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
+from nag_jax.diffusion.sde import SDE
+from nag_jax.errors import InputError
+
+
+def is_coupled(kernels: Sequence[Kernel], transform: Any = None) -> bool:
+    """Whether a sample depends on the others of its batch, so that the batch must not be cut or padded."""
+    return any(kernel.coupled for kernel in kernels) or (transform is not None and transform.coupled)
+
+
+class Sampler(NamedTuple):
+    """The sampler in three pure functions, so that long runs can show progress between jitted pieces.
+
+    Attributes:
+        init: keys `[B]` -> carry.
+        advance: (carry, n) -> carry after n more steps; n is static.
+        finish: carry -> x `[B, N, V]`.
+    """
+
+    init: Callable
+    advance: Callable
+    finish: Callable
+
+
+class _Carry(NamedTuple):
+    keys: Array
+    step: Array
+    x: Array
+    x_mean: Array
+    kernel_states: tuple
+    transform_state: Any
+
+
+def make_sampler(
+    score_fn: ScoreFn,
+    *,
+    sde: SDE,
+    kernels: Sequence[Kernel],
+    transform: Any = None,
+    shape: tuple[int, int],
+    num_steps: int,
+    final: str = "denoise",
+) -> Sampler:
+    """Reverse diffusion on an even grid of `num_steps + 1` times from 1 to `sde.t_min`.
+
+    Each step applies the kernels in order (correctors first), each with its own fold of the sample's key.
+
+    Args:
+        score_fn: the unguided score.
+        sde: the forward process.
+        kernels: applied in turn at every step.
+        transform: a `guidance.ScoreTransform`; None leaves the score as it is. Its state is threaded through every
+            evaluation of the score, in order.
+        shape: (N, V).
+        num_steps: steps of the grid.
+        final: `"denoise"` ends with E[x_0 | x] under the guided score (one more evaluation), `"mean"`, as published,
+            with the last kernel's x before its noise.
+
+    Raises:
+        InputError: an option is none of those.
+    """
+    if final not in ("denoise", "mean"):
+        raise InputError(f"unknown final step {final!r}: use 'denoise' or 'mean'")
+    if num_steps < 1:
+        raise InputError(f"num_steps must be at least 1, found {num_steps}")
+    if not kernels:
+        raise InputError("a sampler needs at least one kernel, found none")
+    times = jnp.linspace(1.0, sde.t_min, num_steps + 1)
+
+    def threaded(transform_state, keys):
+        """The guided score as a plain function, and the cell in which it leaves the transform's state."""
+        cell = [transform_state]
+
+        def guided(x, t):
+            score = score_fn(x, t)
+            if transform is None:
+                return score
+            score, cell[0] = transform.update(score, cell[0], x=x, t=t, keys=keys)
+            return score
+
+        return guided, cell
+
+    def init(keys):
+        x = sde.prior(fold_in(keys, num_steps + 1), shape)
+        states = tuple(kernel.init(x) for kernel in kernels)
+        return _Carry(keys, jnp.zeros((), jnp.int32), x, x, states, () if transform is None else transform.init(x))
+
+    def step(carry, _):
+        keys, i, x, x_mean, states, transform_state = carry
+        step_keys = fold_in(keys, i)
+        t, t_next = (jnp.full(keys.shape[0], times[j]) for j in (i, i + 1))
+        new_states = []
+        for k, (kernel, state) in enumerate(zip(kernels, states, strict=True)):
+            kernel_keys = fold_in(step_keys, k)
+            guided, cell = threaded(transform_state, fold_in(kernel_keys, 1))
+            state, x, x_mean = kernel.step(fold_in(kernel_keys, 0), i, state, x, t, t_next, guided)
+            transform_state = cell[0]
+            new_states.append(state)
+        return _Carry(keys, i + 1, x, x_mean, tuple(new_states), transform_state), None
+
+    def advance(carry, n):
+        return jax.lax.scan(step, carry, length=n)[0]
+
+    def finish(carry):
+        if final == "mean":
+            return carry.x_mean
+        guided, _ = threaded(carry.transform_state, fold_in(carry.keys, num_steps))
+        t = jnp.full(carry.keys.shape[0], sde.t_min)
+        return score_to_denoised(guided(carry.x, t), carry.x, t, sde)
+
+    return Sampler(init, advance, finish)
+
+
+def sample(keys: Array, score_fn: ScoreFn, *, num_steps: int, **options) -> Array:
+    """Draws one relaxed architecture a key. A pure function: jit it with everything closed over.
+
+    Args:
+        keys: one a sample, `[B]`. Without coupled kernels or transforms sample b depends on `keys[b]` alone.
+        score_fn: the unguided score.
+        num_steps: steps of the time grid.
+        **options: see `make_sampler`.
+
+    Returns:
+        x `[B, N, V]` in the scale of `Space.encode`.
+    """
+    sampler = make_sampler(score_fn, num_steps=num_steps, **options)
+    return sampler.finish(sampler.advance(sampler.init(keys), num_steps))

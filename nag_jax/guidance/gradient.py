@@ -1,0 +1,40 @@
+"""Guidance by the gradient of a value, as classifier guidance does it."""
+
+import jax
+
+from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
+from nag_jax.diffusion.sde import SDE
+from nag_jax.guidance.base import ScoreTransform, ValueFn, stateless
+
+
+def predictor_gradient(*, value_fn: ValueFn, scale) -> ScoreTransform:
+    """Adds `scale * grad_x value_fn(x, t)` to the score (An et al., ICLR 2024, equation 8).
+
+    Args:
+        value_fn: must not couple samples: the gradient of its sum is taken. It sees the noised x; see
+            `through_denoiser` for predictors that know clean architectures only.
+        scale: strength, a float or a traced scalar. Labels are normalised to unit scale, so it means the same
+            across tasks: the log-odds that one unit of value is worth.
+    """
+
+    def bend(score, *, x, t, keys):
+        return score + scale * jax.grad(lambda x: value_fn(x, t).sum())(x)
+
+    return stateless(bend)
+
+
+def through_denoiser(value_fn: ValueFn, score_fn: ScoreFn, sde: SDE) -> ValueFn:
+    """Value of the denoised estimate E[x_0 | x_t], so that a predictor of clean architectures guides.
+
+    Its gradient runs through the score network (Chung et al., ICLR 2023).
+
+    Args:
+        value_fn: called with the estimate and with t = 0.
+        score_fn: the unguided score.
+        sde: the forward process.
+    """
+
+    def value(x, t):
+        return value_fn(score_to_denoised(score_fn(x, t), x, t, sde), jax.numpy.zeros_like(t))
+
+    return value
