@@ -1,0 +1,1 @@
+"""Training: states, fit loops, checkpoints."""

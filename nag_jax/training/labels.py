@@ -1,0 +1,32 @@
+"""Labels in units that mean the same across tasks, so that one guidance scale serves all."""
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+from nag_jax.errors import InputError
+
+NORMALIZATIONS = ("rank", "normal", "tail", "z")
+
+
+def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.ndarray:
+    """Labels with mean 0 and standard deviation 1, higher is better.
+
+    Args:
+        values: finite labels `[M]`, in any unit.
+        method: `"z"` subtracts the mean and divides by the standard deviation; the others replace a label by its
+            rank u in (0, 1) and take u itself (`"rank"`), its normal quantile (`"normal"`), or `-log(1 - u + 0.02)`
+            (`"tail"`), which spends the model's resolution on the best few.
+        maximize: False where less is better.
+
+    Returns:
+        float32 `[M]`; all zero where all labels are equal.
+    """
+    if method not in NORMALIZATIONS:
+        raise InputError(f"unknown label normalisation {method!r}: use one of {NORMALIZATIONS}")
+    values = np.asarray(values, np.float64) * (1.0 if maximize else -1.0)
+    if method != "z":
+        ranks = (rankdata(values) - 0.5) / len(values)
+        transforms = {"rank": lambda u: u, "normal": norm.ppf, "tail": lambda u: -np.log(1.0 - u + 0.02)}
+        values = transforms[method](ranks)
+    spread = values.std()
+    return ((values - values.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32)
