@@ -1,0 +1,159 @@
+"""The PyPI package analog-nasbench: every NAS-Bench-201 cell on CIFAR-10, on digital and analog hardware.
+
+Source: *AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory Computing*, 2025, arXiv 2506.18495.
+
+The package keeps its table as a pickle of records. It is read here without importing the package (which needs
+`pkg_resources`, gone from current setuptools) and without trusting the pickle: see `RestrictedUnpickler`.
+"""
+
+import importlib.metadata
+import pickle
+from operator import attrgetter
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators.base import Metric
+from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.spaces import Space
+from nag_jax.spaces.nasbench201 import NASBench201
+
+PACKAGE = "analog-nasbench"
+_INSTALL = f"pip install '{PACKAGE}>=0.1.3,<0.2'"
+
+ACCURACIES = ("baseline", "ptq", "qat", "noisy", "analog")
+"""Float; quantised after and during training; with analog noise, trained without and with it."""
+DRIFTS = tuple(
+    f"{training}_drift_{seconds}"
+    for training in ("baseline", "analog")
+    for seconds in (60, 3600, 86400, 2592000)
+)
+"""Accuracy on analog hardware, so many seconds after programming."""
+
+OPERATION_OF_CODE = np.array([1, 0, 3, 2, 4])
+"""Index in `OPERATIONS` of the file's skip_connect, none, nor_conv_3x3, nor_conv_1x1, avg_pool_3x3."""
+POSITION_OF_EDGE = np.array([0, 1, 3, 2, 4, 5])
+"""Where the edges in official order (01, 02, 12, 03, 13, 23) are in the file's (01, 02, 03, 12, 13, 23)."""
+
+
+def load(*, metric: str = "baseline", space: Space | None = None) -> TableEvaluator:
+    """Reads the installed package's table: 15,625 cells, 13 accuracies, 8 spreads.
+
+    Accuracies are CIFAR-10 test accuracies in %. Those after drift are means over repeated measurements, and
+    each has its spread beside it as `<name>_std`: the standard deviation of an accuracy, so less is better.
+
+    Args:
+        metric: what to search by, one of `ACCURACIES`, `DRIFTS` or their spreads.
+        space: NAS-Bench-201, which is the default.
+
+    Raises:
+        InputError: the package is missing or damaged, or there is no such metric, or the space is another.
+    """
+    space = NASBench201() if space is None else space
+    if not isinstance(space, NASBench201):
+        raise InputError(f"analog_nasbench has cells of nasbench201, not of {space.name!r}: use that space")
+    ops, columns = read_records(find_file())
+    return TableEvaluator(
+        name="analog_nasbench",
+        space=space,
+        source="analog_nasbench",
+        tokens=space.from_ops(ops),
+        columns=columns,
+        metrics={name: _metric(name) for name in columns},
+        objective=metric,
+    )
+
+
+def find_file() -> Path:
+    """The table inside the installed package.
+
+    Raises:
+        InputError: the package isn't installed.
+    """
+    try:
+        distribution = importlib.metadata.distribution(PACKAGE)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise InputError(f"evaluator analog_nasbench needs the package {PACKAGE}: run {_INSTALL}") from error
+    return Path(str(distribution.locate_file("analognasbench/data.anb")))
+
+
+def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Reads the package's pickle.
+
+    Returns:
+        Operations `[R, 6]` (indices into `nasbench201.OPERATIONS`, edges in the official order), and float64
+        `[R]` in % for each metric.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds anything but the records it should.
+    """
+    try:
+        with path.open("rb") as file:
+            records = RestrictedUnpickler(file).load()
+        codes = np.array(list(records), np.int64).reshape(-1, 6)
+        if codes.min() < 0 or codes.max() > 4:
+            raise ValueError("an operation code is not in 0..4")
+        columns = {name: _column(records, f"{name}_accuracy") for name in ACCURACIES}
+        for name in DRIFTS:
+            columns[name] = _column(records, f"{name}.value")
+            columns[f"{name}_std"] = _column(records, f"{name}.uncertainty")
+    except Exception as error:  # a damaged pickle may raise nearly anything
+        raise InputError(
+            f"{path} is not the table of {PACKAGE} ({error}): run {_INSTALL} --force-reinstall --no-deps"
+        ) from error
+    return OPERATION_OF_CODE[codes[:, POSITION_OF_EDGE]], columns
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """Unpickles plain values and the file's two kinds of record, and can run no code.
+
+    Everything a pickle can do to run code starts from a name that it looks up. The two names of the file get
+    inert classes of ours, which can be neither called nor changed; every other name is refused.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        super().__init__(file)
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        """The inert class of that name; raises UnpicklingError for any name but the two of the file."""
+        try:
+            return _RECORDS[module_name, global_name]
+        except KeyError:
+            name = f"{module_name}.{global_name}"
+            raise pickle.UnpicklingError(f"it asks for {name}, which no table needs") from None
+
+
+class _Inert(type):
+    """Classes that a pickle may make bare instances of (NEWOBJ), but not call (REDUCE) or alter (BUILD)."""
+
+    def __call__(cls, *args, **kwargs):
+        raise pickle.UnpicklingError(f"it calls {cls.__name__}, which no table needs")
+
+    def __setattr__(cls, name, value):
+        raise pickle.UnpicklingError(f"it alters {cls.__name__}, which no table needs")
+
+
+class _Architecture(metaclass=_Inert):
+    pass
+
+
+class _DriftMeasurement(metaclass=_Inert):
+    pass
+
+
+_RECORDS = {
+    ("analognasbench.data", "Architecture"): _Architecture,
+    ("analognasbench.data", "DriftMeasurement"): _DriftMeasurement,
+}
+
+
+def _column(records: dict, attribute: str) -> np.ndarray:
+    return np.fromiter(map(attrgetter(attribute), records.values()), np.float64, len(records))
+
+
+def _metric(name: str) -> Metric:
+    if name.endswith("_std"):
+        return Metric(name, unit="% (std)", direction="min", split="test")
+    return Metric(name, unit="%", direction="max", split="test")

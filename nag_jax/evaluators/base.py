@@ -1,0 +1,69 @@
+"""What every evaluator is: the true value of an architecture, at a price."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+
+from nag_jax.evaluators.names import check_name
+from nag_jax.spaces import Space
+
+Direction = Literal["max", "min"]
+Split = Literal["train", "validation", "test", "none"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity that an evaluator measures.
+
+    Attributes:
+        name: the key under which an evaluator returns it.
+        unit: as printed beside its values, `"%"` or `"ms"`; empty where nobody said.
+        direction: whether more (`"max"`) or less (`"min"`) is better.
+        split: the data it was measured on; `"none"` where that has no meaning, as for a latency.
+
+    Raises:
+        InputError: the direction or the split is none of those.
+    """
+
+    name: str
+    unit: str = ""
+    direction: Direction = "max"
+    split: Split = "none"
+
+    def __post_init__(self):
+        check_name(self.direction, get_args(Direction), f"direction of the metric {self.name!r}")
+        check_name(self.split, get_args(Split), f"split of the metric {self.name!r}")
+
+
+class Evaluator(Protocol):
+    """Gives the true values of architectures. Only a ledger calls it, since every call is a payment."""
+
+    @property
+    def name(self) -> str:
+        """The name in the registry."""
+        ...
+
+    @property
+    def space(self) -> Space:
+        """The space whose architectures it evaluates."""
+        ...
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What it measures, by name; a call returns exactly these."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many architectures one call evaluates before the ledger stores them; 1 suits training runs."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies what the labels come from, so that a ledger never mixes two sources."""
+        ...
+
+    def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Evaluates tokens int32 `[B, N]`: float64 `[B]` for each metric in its unit, NaN where it failed."""
+        ...

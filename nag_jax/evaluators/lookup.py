@@ -1,0 +1,78 @@
+"""From an architecture to its row: the one lookup behind every table and every report of a table."""
+
+import hashlib
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators.names import check_name
+from nag_jax.spaces import Space
+
+
+class ArchitectureTable:
+    """Values of a set of distinct architectures, in memory.
+
+    Attributes:
+        space: whose architectures they are.
+        source: the file or package they come from, for messages.
+        tokens: int32 `[R, N]`, one row an architecture.
+        columns: float64 `[R]` for each metric.
+    """
+
+    def __init__(self, space: Space, source: str, tokens: np.ndarray, columns: dict[str, np.ndarray]):
+        self.space = space
+        self.source = source
+        self.tokens = np.ascontiguousarray(tokens, np.int32)
+        self.columns = {name: np.asarray(values, np.float64) for name, values in columns.items()}
+        self._row_of = {row.tobytes(): i for i, row in enumerate(self.tokens)}
+
+    def rows(self, tokens) -> np.ndarray:
+        """Rows int64 `[B]` of tokens `[B, N]`; -1 for an architecture that the table doesn't have."""
+        tokens = np.ascontiguousarray(tokens, np.int32)
+        return np.array([self._row_of.get(row.tobytes(), -1) for row in tokens], np.int64)
+
+    def known_rows(self, tokens) -> np.ndarray:
+        """Rows int64 `[B]` of tokens `[B, N]`.
+
+        Raises:
+            InputError: the table doesn't have one of them.
+        """
+        rows = self.rows(tokens)
+        if (rows < 0).any():
+            first = int(np.argmax(rows < 0))
+            missing = self.space.to_native(np.asarray(tokens)[first : first + 1])[0]
+            raise InputError(
+                f"{self.source} has no architecture {missing!r} (it has {len(self.tokens):,} of the "
+                f"{self.space.size:,} of {self.space.name}): ask only for what covers(tokens) accepts, or "
+                "add the row"
+            )
+        return rows
+
+    def values(self, metric: str) -> np.ndarray:
+        """Values float64 `[R]` of a metric, in the order of `tokens`.
+
+        Raises:
+            InputError: the table has no such metric; the message lists those it has.
+        """
+        check_name(metric, self.columns, f"metric of {self.source}")
+        return self.columns[metric]
+
+    def first_repetition(self) -> tuple[int, int] | None:
+        """The first row that repeats an earlier architecture, and the earlier row; None if all differ."""
+        if len(self._row_of) == len(self.tokens):
+            return None
+        seen = {}
+        for i, row in enumerate(self.tokens):
+            earlier = seen.setdefault(row.tobytes(), i)
+            if earlier != i:
+                return i, earlier
+        return None
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the content, whatever the order of rows and columns and the format of the file."""
+        order = np.lexsort(self.tokens.T[::-1])
+        digest = hashlib.sha256(self.space.name.encode() + self.tokens[order].astype("<i4").tobytes())
+        for name in sorted(self.columns):
+            values = self.columns[name][order]
+            digest.update(name.encode() + np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes())
+        return digest.hexdigest()

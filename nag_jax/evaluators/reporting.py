@@ -1,0 +1,69 @@
+"""What reports may read of a table beyond the paid labels: pool statistics, regret, the optimum.
+
+Predictors, guidance, strategies and training must never import this module: they know what was paid for.
+"""
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators.base import Evaluator, Metric
+from nag_jax.evaluators.lookup import ArchitectureTable
+
+
+class ReportingView:
+    """The whole table behind an evaluator, free of charge and for reports only. Made by `reporting_view`.
+
+    Every method raises InputError for a metric that the table doesn't have.
+    """
+
+    def __init__(self, table: ArchitectureTable, metrics: dict[str, Metric]):
+        self._table = table
+        self._metrics = metrics
+
+    def values(self, tokens, metric: str) -> np.ndarray:
+        """Values float64 `[B]` of tokens `[B, N]`, in the metric's unit; NaN where the trial failed.
+
+        Raises:
+            InputError: the table doesn't have one of the architectures.
+        """
+        column = self._table.values(metric)
+        return column[self._table.known_rows(tokens)]
+
+    def all(self, metric: str) -> np.ndarray:
+        """Values float64 `[R]` of all rows, in the order of the evaluator's `architectures()`."""
+        return self._table.values(metric).copy()
+
+    def best(self, metric: str) -> float:
+        """The best value in the table, in the metric's direction."""
+        return self.best_mean(metric, 1)
+
+    def best_mean(self, metric: str, k: int) -> float:
+        """The mean value of the best k architectures, in the metric's direction.
+
+        Raises:
+            InputError: k is not positive, or the table has fewer than k values.
+        """
+        values = self._table.values(metric)
+        ranked = np.sort(values[~np.isnan(values)])
+        if not 1 <= k <= len(ranked):
+            raise InputError(
+                f"the mean of the best {k} by {metric!r}: expected 1 to {len(ranked)}, as many values as "
+                f"{self._table.source} has; ask for fewer"
+            )
+        best = ranked[-k:] if self._metrics[metric].direction == "max" else ranked[:k]
+        return float(best.mean())
+
+
+def reporting_view(evaluator: Evaluator) -> ReportingView:
+    """The reporting view of an evaluator.
+
+    Raises:
+        InputError: the evaluator has no table, so nobody knows its values before paying.
+    """
+    table = getattr(evaluator, "_table", None)
+    if not isinstance(table, ArchitectureTable):
+        raise InputError(
+            f"the evaluator {evaluator.name!r} has no table to report from: pool statistics and regret need "
+            "a tabular one; report the paid labels instead"
+        )
+    return ReportingView(table, evaluator.metrics)

@@ -1,0 +1,182 @@
+"""Reads a benchmark of the user's own, a CSV or Parquet file, into a table evaluator."""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nag_jax import spaces
+from nag_jax.errors import InputError
+from nag_jax.evaluators.base import Direction, Metric, Split
+from nag_jax.evaluators.names import check_name
+from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.spaces import Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ARCHITECTURE_COLUMN = "arch"
+
+
+def load(
+    *,
+    path: str | Path,
+    metric: str,
+    space: Space | None = None,
+    directions: Mapping[str, Direction] | None = None,
+    units: Mapping[str, str] | None = None,
+    splits: Mapping[str, Split] | None = None,
+    allow_failed: bool = False,
+) -> TableEvaluator:
+    """Reads a table with a column `arch` of native strings and a numeric column for each metric.
+
+    The metrics are `metric` and every other numeric column without gaps. The table may hold a part of the
+    space.
+
+    Args:
+        path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
+        metric: the column to search by.
+        space: whose architectures the strings are; NAS-Bench-201 by default.
+        directions: `"max"` or `"min"` by column; `"max"` by default.
+        units: by column; empty by default.
+        splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
+        allow_failed: whether the metric may have gaps, which count as failed trials.
+
+    Raises:
+        InputError: the file is missing or unreadable, the column `arch` or `metric` is missing, `metric`
+            holds something else than numbers, a string is not an architecture of the space, an architecture
+            comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
+    """
+    path = Path(path)
+    space = spaces.make("nasbench201") if space is None else space
+    frame, place = _read(path)
+    if frame.empty:
+        raise InputError(f"{path} has no rows: expected an architecture a row")
+    numeric = _numeric_columns(frame, metric, path, place)
+    columns = {name: numeric[name] for name in numeric if name == metric or np.isfinite(numeric[name]).all()}
+    for option in (directions, units, splits):
+        for column in option or ():
+            check_name(column, columns, f"metric of {path}")
+    metrics = {
+        name: Metric(
+            name,
+            unit=(units or {}).get(name, ""),
+            direction=(directions or {}).get(name, "max"),
+            split=(splits or {}).get(name, _guess_split(name)),
+        )
+        for name in columns
+    }
+    return TableEvaluator(
+        name="table",
+        space=space,
+        source=str(path),
+        tokens=_read_architectures(frame, space, path, place),
+        columns=columns,
+        metrics=metrics,
+        objective=metric,
+        allow_failed=allow_failed,
+        place=place,
+    )
+
+
+def _read(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
+    """The file's table, and where in the file its i-th row stands."""
+    if not path.is_file():
+        found = "a folder" if path.exists() else "nothing"
+        raise InputError(f"{path}: expected a CSV or Parquet file, found {found}; correct the path")
+    try:
+        return _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+    except (OSError, ValueError, Warning) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} can't be read as CSV or Parquet ({reason}): export it again") from error
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1" or path.suffix in (".parquet", ".pq")
+
+
+def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    if ARCHITECTURE_COLUMN in frame.index.names:
+        frame = frame.reset_index()
+    return frame.rename(columns=str).reset_index(drop=True), "row {} (from 0)".format
+
+
+def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame = pd.read_csv(
+            path,
+            encoding="utf-8-sig",
+            index_col=False,
+            dtype={ARCHITECTURE_COLUMN: str},
+            low_memory=False,
+            skip_blank_lines=False,  # so that the index keeps count of the file's lines
+        ).dropna(how="all")
+    lines = frame.index.to_numpy() + 2  # the header is line 1
+    return frame.reset_index(drop=True), lambda row: f"line {lines[row]}"
+
+
+def _numeric_columns(
+    frame: "pd.DataFrame", metric: str, path: Path, place: Callable[[int], str]
+) -> dict[str, np.ndarray]:
+    """All numeric columns as float64 `[R]`, once it is clear that `metric` is one of them."""
+    if ARCHITECTURE_COLUMN not in frame:
+        raise InputError(
+            f"{path} has no column {ARCHITECTURE_COLUMN!r} of architecture strings (commas must separate the "
+            f"columns of a CSV file): rename the one that holds them, of {', '.join(frame.columns)}"
+        )
+    numeric = {
+        name: frame[name].to_numpy(np.float64, na_value=np.nan)
+        for name in frame.columns
+        if name != ARCHITECTURE_COLUMN and frame[name].dtype.kind in "iuf"
+    }
+    if metric in frame and metric not in numeric and metric != ARCHITECTURE_COLUMN:
+        values = frame[metric].tolist()
+        row = next((i for i, value in enumerate(values) if _is_text(value)), 0)
+        found = f"{path}, {place(row)}: the column {metric!r} must hold numbers, found {values[row]!r}"
+        raise InputError(f"{found}; correct it, or use a numeric column: {', '.join(numeric) or '(none)'}")
+    check_name(metric, numeric, f"metric of {path}")
+    return numeric
+
+
+def _read_architectures(
+    frame: "pd.DataFrame", space: Space, path: Path, place: Callable[[int], str]
+) -> np.ndarray:
+    """Tokens `[R, N]` of the column of architecture strings."""
+    empty = frame[ARCHITECTURE_COLUMN].isna().to_numpy(bool)
+    if empty.any():
+        row = int(np.argmax(empty))
+        raise InputError(f"{path}, {place(row)}: the column {ARCHITECTURE_COLUMN!r} is empty; fill it in")
+    try:
+        return space.from_native([str(native) for native in frame[ARCHITECTURE_COLUMN].tolist()])
+    except InputError as error:
+        found = re.fullmatch(r"row (\d+): (.*)", str(error), re.DOTALL)
+        if found is None:
+            raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}, {place(int(found[1]))}: {found[2]}") from error
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that no number can be read from."""
+    try:
+        return isinstance(value, str) and bool(np.isnan(float(value)))
+    except ValueError:
+        return True
+
+
+def _guess_split(column: str) -> Split:
+    words = re.split(r"[^a-z]+", column.lower())
+    if "valid" in column.lower() or "val" in words:
+        return "validation"
+    if "test" in column.lower():
+        return "test"
+    return "train" if "train" in words else "none"

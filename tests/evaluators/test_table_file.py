@@ -1,0 +1,192 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Metric, table_file
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+def load(path, metric="valid_acc", **options):
+    return table_file.load(path=path, metric=metric, **options)
+
+
+def test_a_csv_file_gives_its_labels(table_path, space, cells):
+    table = load(table_path)
+    labels = table(space.from_native([cells[2], cells[0]]))
+    assert labels["valid_acc"].tolist() == [50.25, 93.5]
+    assert labels["latency"].tolist() == [5.025, 9.35]
+    assert table.objective == "valid_acc"
+
+
+def test_metrics_are_the_numeric_columns_without_gaps(table_path):
+    assert list(load(table_path).metrics) == ["valid_acc", "latency"]
+
+
+def test_directions_units_and_splits_have_defaults_and_options(table_path):
+    metrics = load(table_path).metrics
+    assert metrics["valid_acc"] == Metric("valid_acc", unit="", direction="max", split="validation")
+    assert metrics["latency"] == Metric("latency", unit="", direction="max", split="none")
+    metrics = load(
+        table_path, directions={"latency": "min"}, units={"latency": "ms"}, splits={"valid_acc": "test"}
+    ).metrics
+    assert metrics["valid_acc"] == Metric("valid_acc", unit="", direction="max", split="test")
+    assert metrics["latency"] == Metric("latency", unit="ms", direction="min", split="none")
+
+
+@pytest.mark.parametrize(
+    ("column", "split"),
+    [
+        ("cifar10_valid_acc_12ep", "validation"),
+        ("val_acc", "validation"),
+        ("interval", "none"),
+        ("cifar10_TEST", "test"),
+        ("train_loss", "train"),
+        ("constraint", "none"),
+    ],
+)
+def test_the_split_is_guessed_from_the_name(write_csv, cells, column, split):
+    assert load(write_csv(f"arch,{column}", f"{cells[0]},1"), column).metrics[column].split == split
+
+
+def test_parquet_and_csv_are_the_same_table(table_path, tmp_path):
+    parquet = tmp_path / "table.parquet"
+    pd.read_csv(table_path).to_parquet(parquet)
+    assert load(parquet).fingerprint == load(table_path).fingerprint
+
+
+def test_a_parquet_file_is_known_by_its_content_and_may_have_arch_as_index(table_path, tmp_path):
+    path = tmp_path / "table.bin"
+    pd.read_csv(table_path).set_index("arch").to_parquet(path)
+    assert load(path).fingerprint == load(table_path).fingerprint
+
+
+def test_nullable_integers_and_32_bit_floats_are_numbers(tmp_path, cells):
+    path = tmp_path / "table.parquet"
+    accuracies = np.array([1, 2, 3, 4], np.float32)
+    frame = pd.DataFrame({"arch": cells, "params": pd.array([1, 2, None, 4], "Int64"), "acc": accuracies})
+    frame.to_parquet(path)
+    assert list(load(path, "acc").metrics) == ["acc"]
+    table = load(path, "params", allow_failed=True)
+    np.testing.assert_array_equal(table(table.architectures())["params"], [1, 2, np.nan, 4])
+
+
+def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path, cells):
+    path = tmp_path / "table.csv"
+    path.write_text(f"\ufeffarch,acc\n{cells[0]},1\n\n{cells[1]},2\n\n", encoding="utf-8")
+    table = load(path, "acc")
+    assert table(table.architectures())["acc"].tolist() == [1, 2]
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.csv: expected a CSV or Parquet file, found nothing"):
+        load(tmp_path / "absent.csv")
+    with pytest.raises(InputError, match="expected a CSV or Parquet file, found a folder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("binary.csv", b"\xff\xfe\x00\x01" * 20),
+        ("uneven.csv", b"arch,acc\n|none~0|,1\n|none~0|,1,2,3\n"),
+        ("wide.csv", b"arch,acc\n|none~0|,1,2\n|none~0|,1,3\n"),
+        ("cut.parquet", b"PAR1\x00\x01\x02"),
+        ("text.parquet", b"arch,acc\n|none~0|,1\n"),
+    ],
+)
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} can't be read as CSV or Parquet") as caught:
+        load(path, "acc")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_without_arch_is_refused(write_csv, cells):
+    with pytest.raises(InputError, match=r"no column 'arch'.*rename the one .*, of cell, acc"):
+        load(write_csv("cell,acc", f"{cells[0]},1"), "acc")
+
+
+def test_an_unknown_metric_gets_the_numeric_columns_closest_first(table_path):
+    message = r"'valid_ac': did you mean 'valid_acc'\? There are valid_acc, latency, measured_late$"
+    with pytest.raises(InputError, match=message):
+        load(table_path, "valid_ac")
+
+
+def test_the_columns_of_architectures_is_no_metric(table_path):
+    with pytest.raises(InputError, match=r"unknown metric of .* 'arch'"):
+        load(table_path, "arch")
+
+
+def test_a_metric_of_text_is_refused_with_the_first_offender(table_path, write_csv, cells):
+    with pytest.raises(InputError, match="line 2: the column 'note' must hold numbers, found 'n0'"):
+        load(table_path, "note")
+    path = write_csv("arch,acc,loss", f"{cells[0]},1,2", f"{cells[1]},1.5 %,2", f"{cells[2]},x,3", name="b")
+    with pytest.raises(InputError, match=r"line 3: .*'acc' must hold numbers, found '1\.5 %'.*column: loss"):
+        load(path, "acc")
+
+
+def test_a_string_that_is_no_architecture_is_refused_with_its_line(write_csv, cells):
+    path = write_csv("arch,acc", f"{cells[0]},1", "", f"{cells[1]},2", "|nor_conv_5x5~0|,3")
+    with pytest.raises(InputError, match=r"table\.csv, line 5: '\|nor_conv_5x5~0\|'"):
+        load(path, "acc")
+
+
+def test_parquet_rows_are_counted_from_zero(tmp_path, cells):
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"arch": [*cells[:2], "nonsense"], "acc": [1.0, 2.0, 3.0]}).to_parquet(path)
+    with pytest.raises(InputError, match=r"table\.parquet, row 2 \(from 0\): 'nonsense'"):
+        load(path, "acc")
+
+
+def test_an_empty_architecture_is_refused_with_its_line(write_csv, cells):
+    with pytest.raises(InputError, match="line 3: the column 'arch' is empty"):
+        load(write_csv("arch,acc", f"{cells[0]},1", ",2"), "acc")
+
+
+def test_an_architecture_that_comes_twice_is_refused_with_both_lines(write_csv, cells):
+    path = write_csv("arch,acc", f"{cells[0]},1", f"{cells[1]},2", f"{cells[0]},3")
+    with pytest.raises(InputError, match=r"line 4: .* is already on line 2"):
+        load(path, "acc")
+
+
+def test_a_gap_in_the_metric_is_refused_unless_allowed(table_path, space, cells):
+    with pytest.raises(InputError, match=r"line 5: the label 'measured_late' is nan.*allow_failed=True"):
+        load(table_path, "measured_late")
+    table = load(table_path, "measured_late", allow_failed=True)
+    assert np.isnan(table(space.from_native([cells[3]]))["measured_late"]).all()
+    assert list(table.metrics) == ["valid_acc", "latency", "measured_late"]
+
+
+def test_a_table_without_rows_is_refused(write_csv):
+    with pytest.raises(InputError, match=r"table\.csv has no rows"):
+        load(write_csv("arch,acc"), "acc")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"directions": {"latncy": "min"}}, "'latncy': did you mean 'latency'"),
+        ({"units": {"note": "m"}}, "unknown metric of .* 'note'"),
+        ({"directions": {"latency": "down"}}, "unknown direction of the metric 'latency' 'down'"),
+        ({"splits": {"latency": "testing"}}, "unknown split of the metric 'latency' 'testing'"),
+    ],
+)
+def test_options_about_columns_are_checked(table_path, options, message):
+    with pytest.raises(InputError, match=message):
+        load(table_path, **options)
+
+
+def test_the_real_benchmark_reads_whole(space):
+    path = SHARED / "data" / "nb201_cifar.csv"
+    if not path.is_file():
+        pytest.skip("needs the NAS-Bench-201 table nb201_cifar.csv")
+    table = load(path, "cifar10_valid_acc")
+    assert table.covers(space.from_index(np.arange(space.size))).all()
+    assert table.num_distinct == 6466
+    assert table.metrics["cifar100_test_acc"].split == "test"
