@@ -1,5 +1,6 @@
 """The sampler: one scan of kernels from noise to an architecture, with the score bent by a transform."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -81,12 +82,14 @@ def make_sampler(
     def threaded(transform_state, keys):
         """The guided score as a plain function, and the cell in which it leaves the transform's state."""
         cell = [transform_state]
+        evaluations = itertools.count()
 
         def guided(x, t):
             score = score_fn(x, t)
             if transform is None:
                 return score
-            score, cell[0] = transform.update(score, cell[0], x=x, t=t, keys=keys)
+            own_keys = fold_in(keys, next(evaluations))
+            score, cell[0] = transform.update(score, cell[0], x=x, t=t, keys=own_keys)
             return score
 
         return guided, cell

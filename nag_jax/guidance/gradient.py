@@ -29,12 +29,12 @@ def through_denoiser(value_fn: ValueFn, score_fn: ScoreFn, sde: SDE) -> ValueFn:
     Its gradient runs through the score network (Chung et al., ICLR 2023).
 
     Args:
-        value_fn: called with the estimate and with t = 0.
+        value_fn: called with the estimate and t.
         score_fn: the unguided score.
         sde: the forward process.
     """
 
     def value(x, t):
-        return value_fn(score_to_denoised(score_fn(x, t), x, t, sde), jax.numpy.zeros_like(t))
+        return value_fn(score_to_denoised(score_fn(x, t), x, t, sde), t)
 
     return value

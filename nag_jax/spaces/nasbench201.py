@@ -68,12 +68,31 @@ class NASBench201(Space):
         return tokens
 
     def to_index(self, tokens) -> np.ndarray:
-        """Lexicographic index int64 `[B]` in 0..15,624 (not the official one, which orders cells at random)."""
+        """Lexicographic index int64 `[B]` in 0..15,624 (not the official one, which orders cells at random).
+
+        Raises:
+            InputError: tokens are not of the space, as `decode` may give for invalid samples.
+        """
+        tokens = np.asarray(tokens)
+        if not (inside := self.allowed[np.arange(self.num_nodes), tokens].all(axis=1)).all():
+            row = int(np.argmin(inside))
+            raise InputError(
+                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; keep only the samples that decode "
+                "calls valid"
+            )
         return self.to_ops(tokens) @ _PLACES
 
     def from_index(self, index) -> np.ndarray:
-        """Tokens `[B, 8]` of lexicographic indices `[B]`; inverse of `to_index`."""
-        return self.from_ops(np.asarray(index)[:, None] // _PLACES % len(OPERATIONS))
+        """Tokens `[B, 8]` of lexicographic indices `[B]`; inverse of `to_index`.
+
+        Raises:
+            InputError: an index is not in 0..15,624.
+        """
+        index = np.asarray(index)
+        if (outside := (index < 0) | (index >= self.size)).any():
+            row = int(np.argmax(outside))
+            raise InputError(f"row {row}: indices must be 0 to {self.size - 1}, found {index[row]}")
+        return self.from_ops(index[:, None] // _PLACES % len(OPERATIONS))
 
     def to_matrix(self, tokens) -> np.ndarray:
         """The official 4x4 matrices `[B, 4, 4]`: entry (target, source) is the operation's index in `OPERATIONS`."""

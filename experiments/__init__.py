@@ -1,0 +1,1 @@
+"""Runs of the library: configs in, a workdir of results out."""

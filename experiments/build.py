@@ -1,0 +1,158 @@
+"""From a config to the objects of the library. Only this room reads ConfigDicts."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import optax
+from ml_collections import ConfigDict
+
+from nag_jax import evaluators, guidance, models, spaces
+from nag_jax.diffusion import kernels, sde
+from nag_jax.diffusion.kernels import Kernel
+from nag_jax.diffusion.sde import SDE
+from nag_jax.errors import InputError
+from nag_jax.guidance import ScoreTransform
+from nag_jax.guidance.value import exceedance, mean_value
+from nag_jax.models import Predictor
+from nag_jax.models.score_network import GraphTransformer
+from nag_jax.spaces import Space
+from nag_jax.training.labels import NORMALIZATIONS
+from nag_jax.training.predictor import View, clean_view, denoised_view, noised_view
+from nag_jax.training.score import ScoreModel
+from nag_jax.training.state import make_optimizer
+
+
+def options(config: ConfigDict, *without: str) -> dict[str, Any]:
+    """The fields of a config as keyword arguments, less those named and those left empty or off."""
+    given = {name: value for name, value in config.to_dict().items() if name not in without}
+    return {name: value for name, value in given.items() if value != "" and value is not False}
+
+
+def make_space(config: ConfigDict) -> Space:
+    """The space of `config.space`."""
+    return spaces.make(config.space.name, **options(config.space, "name"))
+
+
+def make_evaluator(config: ConfigDict, space: Space):
+    """The evaluator of `config.evaluator`, whose objective is checked to exist."""
+    return evaluators.make(config.evaluator.name, space=space, **options(config.evaluator, "name"))
+
+
+def make_sde(config: ConfigDict) -> SDE:
+    """The forward process of `config.sde`; the fields of the other ones don't count."""
+    return sde.make(config.sde.name, **config.sde[config.sde.name].to_dict())
+
+
+def make_score_model(config: ConfigDict, space: Space) -> ScoreModel:
+    """The score network of `config.score`."""
+    network = GraphTransformer(
+        adjacency=tuple(map(tuple, space.adjacency.tolist())),
+        num_classes=space.num_classes,
+        **config.score.network.to_dict(),
+    )
+    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization)
+
+
+def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
+    """What a checkpoint of the model must agree with."""
+    network = {
+        field.name: getattr(model.network, field.name)
+        for field in dataclasses.fields(model.network)
+        if field.name not in ("parent", "name", "adjacency", "dropout")
+    }
+    return {
+        "space": space.name,
+        "nodes": space.num_nodes,
+        "parametrization": model.parametrization,
+        "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
+        **{f"network.{name}": value for name, value in network.items()},
+    }
+
+
+def make_predictor(config: ConfigDict, space: Space) -> Predictor:
+    """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published."""
+    return models.make(
+        config.predictor.name,
+        adjacency=space.adjacency,
+        num_classes=space.num_classes,
+        members=config.predictor.members,
+        condition=make_sde(config).sigma,
+        **config.predictor[config.predictor.name].to_dict(),
+    )
+
+
+def make_kernels(config: ConfigDict) -> list[Kernel]:
+    """The kernels of `config.sampler.kernels`, in order, with the options under their names."""
+    process = make_sde(config)
+    return [
+        kernels.make(name, process, **(config.sampler[name].to_dict() if name in config.sampler else {}))
+        for name in config.sampler.kernels
+    ]
+
+
+def make_view(config: ConfigDict, model: ScoreModel, score_params: Any) -> View:
+    """What the predictor of `config` (a `predictor` block) is shown in training."""
+    if config.view == "clean":
+        return clean_view()
+    if config.view == "noised":
+        return noised_view(model.sde)
+    if config.view == "denoised":
+        return denoised_view(model.score_fn(score_params), model.sde, share=config.soft_share)
+    raise InputError(f"unknown config.predictor.view {config.view!r}: use 'clean', 'noised' or 'denoised'")
+
+
+def check_guidance(config: ConfigDict) -> None:
+    """Raises InputError where a field of guidance or predictor names something unknown or can't work together."""
+    for field, value, choices in (
+        ("guidance.transform", config.guidance.transform, tuple(guidance.REGISTRY)),
+        ("guidance.value", config.guidance.value, ("mean", "exceedance")),
+        ("predictor.view", config.predictor.view, ("clean", "noised", "denoised")),
+        ("predictor.labels", config.predictor.labels, NORMALIZATIONS),
+    ):
+        if value not in choices:
+            raise InputError(f"unknown config.{field} {value!r}: use one of {choices}")
+    at_noised = config.guidance.transform == "predictor_gradient" and not config.guidance.through_denoiser
+    if at_noised and config.predictor.view != "noised":
+        raise InputError(
+            "guidance by the gradient at the noised x needs a predictor that was shown noised architectures: set "
+            "config.predictor.view=noised, or config.guidance.through_denoiser=True"
+        )
+    if at_noised and config.guidance.value == "exceedance":
+        raise InputError(
+            "config.guidance.value=exceedance is measured at the denoised estimate: set value=mean, or "
+            "config.guidance.through_denoiser=True"
+        )
+
+
+def make_guide(config: ConfigDict, predictor: Predictor, process: SDE) -> Callable[..., ScoreTransform]:
+    """The guidance of `config.guidance`: (unguided score, what `experiments.generate.aim` returns) -> transform."""
+
+    def guide(score_fn, aim):
+        def estimates(x, t):
+            return predictor.apply(aim["params"], x, t)
+
+        if config.guidance.value == "mean":
+            value = mean_value(estimates)
+        else:
+            value = exceedance(estimates, target=aim["target"], times=aim["times"], spread=aim["spread"])
+        if config.guidance.transform == "predictor_gradient" and config.guidance.through_denoiser:
+            value = guidance.through_denoiser(value, score_fn, process)
+        bend = guidance.make(config.guidance.transform, value_fn=value, scale=aim["scale"], sde=process)
+        if not config.guidance.max_norm:
+            return bend
+        return guidance.chain(bend, guidance.make("clip_norm", sde=process, max_norm=config.guidance.max_norm))
+
+    return guide
+
+
+def optimizer(config: ConfigDict) -> optax.GradientTransformation:
+    """The optimiser of one `training` block."""
+    return make_optimizer(
+        learning_rate=config.learning_rate,
+        num_steps=config.num_steps,
+        warmup_steps=config.warmup_steps,
+        decay=config.decay,
+        clip_norm=config.clip_norm,
+        weight_decay=config.weight_decay,
+    )

@@ -1,0 +1,319 @@
+"""The mode `generate`: learn the space, pay for a few labels, generate guided architectures, pay for the best."""
+
+import dataclasses
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import build, report
+from experiments.progress import Phases
+from experiments.workdir import Workdir
+from nag_jax import parallel
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Evaluator, Ledger, Metric
+from nag_jax.guidance.value import estimate_spread
+from nag_jax.models import Predictor
+from nag_jax.search.generate import Generator, random_distinct, rank
+from nag_jax.spaces import Space
+from nag_jax.training.checkpoint import Checkpoints
+from nag_jax.training.fit import fit, restore
+from nag_jax.training.labels import normalize
+from nag_jax.training.predictor import predict, regression_loss
+from nag_jax.training.score import ScoreModel, batch_loss
+
+TRAINING, FINAL = "training", "final"
+"""Purposes of labels in the ledger."""
+SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
+"""Grid and sample size with which `aim` measures the spread of estimates."""
+
+
+@dataclasses.dataclass
+class Run:
+    """What the phases share, checked by `prepare`."""
+
+    config: ConfigDict
+    workdir: Workdir
+    space: Space
+    evaluator: Evaluator
+    metric: Metric
+    model: ScoreModel
+    predictor: Predictor
+    mesh: jax.sharding.Mesh
+    phases: Phases
+
+    def key(self, stream: str) -> jax.Array:
+        """The key of a named stream of randomness: of the config's seed and the name alone."""
+        return jax.random.fold_in(jax.random.key(self.config.seed), zlib.crc32(stream.encode()))
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What the phases found, for the report.
+
+    Attributes:
+        training_tokens: what the score network learned from, `[M, N]`.
+        score_params: parameters of the score network.
+        pools: name to generated x `[n, N, V]`.
+        sweep: guidance scale to generated x.
+        final: tokens `[F, N]` paid for at the end, in the order of the predictor.
+        final_labels: their labels `[F]`.
+        predict: tokens -> the predictor's mean `[B]`, higher is better.
+    """
+
+    training_tokens: np.ndarray
+    score_params: Any
+    pools: dict[str, np.ndarray]
+    sweep: dict[float, np.ndarray]
+    final: np.ndarray
+    final_labels: np.ndarray
+    predict: Any
+
+
+def run(config: ConfigDict, path: Path) -> dict[str, Any]:
+    """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
+
+    A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    run = prepare(config, path)
+    with Ledger.open(path / "trials.db", run.evaluator) as ledger:
+        training_tokens = split_space(run)
+        score_params = train_score(run, training_tokens)
+        labelled, labels = pay_for_training(run, ledger)
+        predictor_params = train_predictor(run, score_params, labelled, labels)
+
+        def predicted(tokens):
+            return predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
+
+        guidance = aim(run, score_params, predictor_params, training_tokens)
+        pools, sweep = generate_pools(run, score_params, guidance)
+        final, final_labels = pay_for_best(run, ledger, pools["guided"], predicted, labelled)
+        outcome = Outcome(training_tokens, score_params, pools, sweep, final, final_labels, predicted)
+        return report.write(run, ledger, outcome)
+
+
+def prepare(config: ConfigDict, path: Path) -> Run:
+    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    _check_numbers(config)
+    workdir = Workdir(path)
+    workdir.check(config.to_dict())
+    space = build.make_space(config)
+    evaluator = build.make_evaluator(config, space)
+    wanted = config.labels.training + config.labels.final
+    if wanted > evaluator.num_distinct:
+        raise InputError(
+            f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
+            "architectures that differ: ask for fewer"
+        )
+    run = Run(
+        config=config,
+        workdir=workdir,
+        space=space,
+        evaluator=evaluator,
+        metric=evaluator.metrics[config.evaluator.metric],
+        model=build.make_score_model(config, space),
+        predictor=build.make_predictor(config, space),
+        mesh=parallel.make_mesh(),
+        phases=Phases(),
+    )
+    build.make_kernels(config)
+    build.check_guidance(config)
+    for folder in (Path(config.score.checkpoint) if config.score.checkpoint else None, path / "score"):
+        if folder is not None and (folder.exists() or folder != path / "score"):
+            _restore_score(run, folder)
+    if (path / "trials.db").exists():
+        Ledger.open(path / "trials.db", evaluator).close()
+    workdir.claim(config.to_dict())
+    return run
+
+
+def split_space(run: Run) -> np.ndarray:
+    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`."""
+    tokens = run.space.all_tokens()
+    order = np.asarray(jax.random.permutation(run.key("split"), len(tokens)))
+    return tokens[order[: max(1, round(run.config.score.train_fraction * len(tokens)))]]
+
+
+def train_score(run: Run, training_tokens: np.ndarray) -> Any:
+    """Trains the score network, or restores it; returns its parameters."""
+    training = run.config.score.training
+    with run.phases("score network") as progress:
+        if run.config.score.checkpoint:
+            return _restore_score(run, Path(run.config.score.checkpoint))
+        with Checkpoints(run.workdir.path / "score", build.describe_score_model(run.model, run.space)) as checkpoints:
+            return fit(
+                run.model.init,
+                batch_loss(run.model, batch_size=training.batch_size, sharding=parallel.batched(run.mesh)),
+                run.key("score"),
+                run.space.encode(training_tokens),
+                optimizer=build.optimizer(training),
+                num_steps=training.num_steps,
+                mesh=run.mesh,
+                ema_decay=training.ema_decay,
+                chunk_steps=training.chunk_steps,
+                checkpoints=checkpoints,
+                checkpoint_every=training.checkpoint_every,
+                progress=progress,
+            )
+
+
+def pay_for_training(run: Run, ledger: Ledger) -> tuple[np.ndarray, np.ndarray]:
+    """Pays for random architectures that differ; returns those whose trial didn't fail, tokens `[M, N]` and labels."""
+    with run.phases("labels for training", "label") as progress:
+        tokens = random_distinct(run.space, run.key("labels"), run.config.labels.training, covers=run.evaluator.covers)
+        labels = ledger.label(tokens, TRAINING, progress)[run.metric.name]
+    good = np.isfinite(labels)
+    if good.sum() < 2:
+        raise InputError(
+            f"{good.sum()} of {len(good)} training labels are finite, too few to learn from: see the failed trials in "
+            f"{ledger.path}, or ask for more with config.labels.training"
+        )
+    return tokens[good], labels[good]
+
+
+def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.ndarray) -> Any:
+    """Trains the predictor on the paid labels, or restores it; returns its parameters."""
+    config = run.config.predictor
+    training = config.training
+    targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
+    view = build.make_view(config, run.model, score_params)
+    description = {"space": run.space.name, "predictor": config.name, "metric": run.metric.name}
+    with (
+        run.phases("predictor") as progress,
+        Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1) as checkpoints,
+    ):
+        return fit(
+            run.predictor.init,
+            regression_loss(run.predictor, view, batch_size=training.batch_size),
+            run.key("predictor"),
+            (run.space.encode(tokens), targets),
+            optimizer=build.optimizer(training),
+            num_steps=training.num_steps,
+            mesh=run.mesh,
+            ema_decay=training.ema_decay,
+            chunk_steps=training.chunk_steps,
+            checkpoints=checkpoints,
+            checkpoint_every=training.checkpoint_every,
+            progress=progress,
+        )
+
+
+def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
+    """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
+
+    Target and spread are measured with the predictor on unlabelled architectures, so they cost no label.
+
+    Args:
+        run: the run.
+        score_params: of the score network.
+        predictor_params: of the predictor.
+        tokens: unlabelled architectures of the space, `[M, N]`.
+    """
+    guidance = run.config.guidance
+    times = np.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
+
+    def measure(score_params, predictor_params, keys, x0):
+        return estimate_spread(
+            keys,
+            lambda x, t: run.predictor.apply(predictor_params, x, t),
+            run.model.score_fn(score_params),
+            x0,
+            run.model.sde,
+            times,
+        )
+
+    with run.phases("aim"):
+        predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
+        x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
+        keys = sample_keys(run.key("spread"), len(x0))
+        spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
+    return {
+        "params": predictor_params,
+        "scale": np.float32(guidance.scale),
+        "target": np.float32(np.quantile(predictions, 1.0 - guidance.top_share)),
+        "times": times.astype(np.float32),
+        "spread": np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32),
+    }
+
+
+def generate_pools(run: Run, score_params: Any, guidance: dict[str, Any]):
+    """Generates the unconditional and the guided pool, and a guided one for every scale of the sweep."""
+    sampler = run.config.sampler
+    shared = {
+        "num_steps": sampler.num_steps,
+        "final": sampler.final,
+        "mesh": run.mesh,
+    }
+    kernels = build.make_kernels(run.config)
+    unconditional = Generator(run.model, kernels, guide=None, **shared)
+    guided = Generator(run.model, kernels, guide=build.make_guide(run.config, run.predictor, run.model.sde), **shared)
+    n = run.config.num_samples
+    pools = {}
+    with run.phases("unconditional samples") as progress:
+        pools["unconditional"] = unconditional(run.key("unconditional"), n, score_params, progress=progress)
+    with run.phases("guided samples") as progress:
+        pools["guided"] = guided(run.key("guided"), n, score_params, guidance, progress=progress)
+    sweep = {}
+    with run.phases("sweep of scales", "pool") as progress:
+        scales = run.config.guidance.sweep
+        for i, scale in enumerate(scales):
+            bent = guidance | {"scale": np.float32(scale)}
+            sweep[float(scale)] = guided(run.key("guided"), n, score_params, bent)
+            progress(i + 1, len(scales))
+    return pools, sweep
+
+
+def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: np.ndarray):
+    """Pays for the generated architectures that the predictor ranks highest and nobody has labelled in training.
+
+    Returns:
+        Tokens `[F, N]` in the predictor's order, and their labels `[F]`. F is less than asked for where the pool has
+        fewer that differ.
+    """
+    with run.phases("labels of the best", "label") as progress:
+        tokens, valid = map(np.asarray, run.space.decode(x))
+        tokens = tokens[valid]
+        tokens = tokens[run.evaluator.covers(tokens)]
+        if not len(tokens):
+            raise InputError("no generated architecture is valid and known to the evaluator: train the score network longer")
+        order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled))
+        final = tokens[order[: run.config.labels.final]]
+        labels = ledger.label(final, FINAL, progress)[run.metric.name]
+    return final, labels
+
+
+def _restore_score(run: Run, folder: Path) -> Any:
+    checkpoints = Checkpoints(folder, build.describe_score_model(run.model, run.space))
+    return restore(run.model.init, build.optimizer(run.config.score.training), checkpoints, run.mesh).ema
+
+
+def _check_numbers(config: ConfigDict) -> None:
+    least = {
+        "num_samples": (config.num_samples, 1),
+        "labels.training": (config.labels.training, 2),
+        "labels.final": (config.labels.final, 1),
+        "score.training.num_steps": (config.score.training.num_steps, 1),
+        "predictor.training.num_steps": (config.predictor.training.num_steps, 1),
+        "predictor.members": (config.predictor.members, 1),
+        "sampler.num_steps": (config.sampler.num_steps, 1),
+    }
+    for name, (value, bound) in least.items():
+        if value < bound:
+            raise InputError(f"config.{name} must be at least {bound}, found {value}")
+    for name, value in {
+        "score.train_fraction": config.score.train_fraction,
+        "guidance.top_share": config.guidance.top_share,
+    }.items():
+        if not 0 < value <= 1:
+            raise InputError(f"config.{name} must be more than 0 and at most 1, found {value}")
+    if config.labels.final > config.num_samples:
+        raise InputError(
+            f"config.labels.final, {config.labels.final}, is more than config.num_samples, {config.num_samples}: lower it"
+        )

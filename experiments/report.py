@@ -1,0 +1,259 @@
+"""What a run leaves behind: results.json, architectures.csv, figures and a table on the terminal."""
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from nag_jax.analysis import figures, metrics
+from nag_jax.diffusion import losses
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.evaluators import Ledger
+from nag_jax.evaluators.reporting import ReportingView, reporting_view
+
+if TYPE_CHECKING:
+    from experiments.generate import Outcome, Run
+
+PACKAGES = ("nag-jax", "jax", "jaxlib", "flax", "optax", "jraph", "orbax-checkpoint", "numpy", "analog-nasbench")
+_LOSS_SAMPLES = 4096
+
+
+class Truth:
+    """True values for reports, higher is better after `oriented`; of the architectures that the table has."""
+
+    def __init__(self, run: "Run"):
+        self.metric = run.metric
+        self.sign = 1.0 if run.metric.direction == "max" else -1.0
+        self._view: ReportingView = reporting_view(run.evaluator)
+        self._covers = run.evaluator.covers
+        self.tokens = run.evaluator.architectures()
+        values = self._view.all(self.metric.name)
+        self._finite = np.isfinite(values)
+        self.tokens, self.all = self.tokens[self._finite], values[self._finite]
+
+    def of(self, tokens: np.ndarray) -> np.ndarray:
+        """Finite values of those tokens `[B, N]` that the table has."""
+        values = self._view.values(tokens[self._covers(tokens)], self.metric.name)
+        return values[np.isfinite(values)]
+
+    @property
+    def best(self) -> float:
+        """The best value of the table."""
+        return self._view.best(self.metric.name)
+
+
+def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
+    """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
+    truth = Truth(run)
+    with run.phases("report"):
+        predictions = outcome.predict(truth.tokens)
+        pools = {"random": np.asarray(run.space.encode(run.space.random(run.key("random"), run.config.num_samples)))}
+        pools |= outcome.pools
+        held_out = run.config.score.train_fraction < 1
+        training = outcome.training_tokens if held_out else None
+        described = {name: describe_pool(run, truth, x, predictions, training) for name, x in pools.items()}
+        sweep = [
+            {"scale": scale, **describe_pool(run, truth, x, predictions, training)}
+            for scale, x in outcome.sweep.items()
+        ]
+        best = describe_best(run, truth, outcome)
+        draw(run, truth, outcome, pools, sweep, predictions)
+        run.workdir.write("architectures.csv", lambda path: list_architectures(run, ledger, outcome).to_csv(path, index=False))
+    results = {
+        "objective": {
+            "metric": run.metric.name,
+            "unit": run.metric.unit,
+            "direction": run.metric.direction,
+            "split": run.metric.split,
+            "evaluator": run.evaluator.name,
+            "space": run.space.name,
+            "best_of_table": truth.best,
+        },
+        "labels": {
+            "paid": ledger.num_paid,
+            "failed": ledger.num_failed,
+            "by_purpose": ledger.paid_by_purpose(),
+        },
+        "best": best,
+        "pools": described,
+        "expected_distinct_share": metrics.expected_distinct(run.space.size, run.config.num_samples),
+        "sweep": sweep,
+        "score_network": score_loss(run, outcome.score_params, outcome.training_tokens),
+        "seconds": run.phases.seconds,
+        "devices": {"count": jax.device_count(), "kind": jax.devices()[0].device_kind, "platform": jax.default_backend()},
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config": run.config.to_dict(),
+    }
+    run.workdir.write_json("results.json", results)
+    summarize(run, results)
+    return results
+
+
+def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarray, training_tokens) -> dict[str, Any]:
+    """Metrics of a pool x `[n, N, V]`; true values are of its distinct architectures."""
+    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+    tokens, valid = map(np.asarray, run.space.decode(x))
+    tokens = tokens[valid]
+    values = truth.of(tokens[metrics.distinct(tokens)])
+    if len(values):
+        found |= {f"value_{name}": value for name, value in metrics.quality(values)._asdict().items()}
+        found["pool_regret"] = metrics.pool_regret(truth.sign * truth.all, truth.sign * values)
+        found["guidance_gap"] = metrics.guidance_gap(truth.sign * truth.all, predictions, truth.sign * values)
+    return found
+
+
+def describe_best(run: "Run", truth: Truth, outcome: "Outcome") -> dict[str, Any]:
+    """The best of the generated architectures that were paid for at the end."""
+    labels = truth.sign * np.where(np.isfinite(outcome.final_labels), outcome.final_labels, -truth.sign * np.inf)
+    i = int(np.argmax(labels))
+    value = float(outcome.final_labels[i])
+    return {
+        "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
+        "value": value,
+        "regret": truth.sign * (truth.best - value),
+        "rank_by_predictor": i + 1,
+        "of": len(labels),
+    }
+
+
+def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.DataFrame:
+    """Every distinct generated architecture: its pool, times generated, prediction, and its label if it was paid for."""
+    paid = {trial.key: trial.labels[run.metric.name] for trial in ledger.trials()}
+    frames = []
+    for name, x in outcome.pools.items():
+        tokens, valid = map(np.asarray, run.space.decode(x))
+        tokens = tokens[valid]
+        unique, counts = np.unique(tokens, axis=0, return_counts=True)
+        frame = pd.DataFrame({
+            "pool": name,
+            "arch": run.space.to_native(unique),
+            "times_generated": counts,
+            "predicted": outcome.predict(unique) if len(unique) else [],
+            f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
+        })
+        frames.append(frame.sort_values("predicted", ascending=False, kind="stable"))
+    return pd.concat(frames[::-1], ignore_index=True)
+
+
+def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions: np.ndarray) -> None:
+    """Draws the three figures as PNG and SVG into `figures/`."""
+    folder = run.workdir.path / "figures"
+    folder.mkdir(exist_ok=True)
+    unit = f" in {truth.metric.unit}" if truth.metric.unit else ""
+    label = f"{truth.metric.name}{unit}, {truth.metric.split}"
+    order = np.argsort(-truth.sign * np.nan_to_num(outcome.final_labels, nan=-truth.sign * np.inf), kind="stable")[:5]
+    figures.draw_cells(
+        run.space,
+        outcome.final[order],
+        [f"{outcome.final_labels[i]:.2f} {truth.metric.unit}" for i in order],
+        folder / "best_cells",
+    )
+    values = {}
+    for name, x in pools.items():
+        tokens, valid = map(np.asarray, run.space.decode(x))
+        values[name] = truth.of(tokens[valid])
+    figures.accuracy_histograms(values, truth.best, folder / "histograms", label=label)
+    curve = [
+        figures.CurvePoint(point["scale"], point["distinct"], truth.sign * point["value_mean"])
+        for point in sweep
+        if "value_mean" in point
+    ]
+    figures.quality_diversity(
+        curve,
+        folder / "quality_diversity",
+        references={
+            "best possible": metrics.top_means(truth.sign * truth.all),
+            "predictor's own top": metrics.top_means(truth.sign * truth.all, predictions),
+        },
+        label=f"mean {label}",
+    )
+
+
+def summarize(run: "Run", results: dict[str, Any]) -> None:
+    """Prints the summary: pools against each other, what was paid, the best found."""
+    objective, best = results["objective"], results["best"]
+    table = Table(title=f"{objective['metric']} ({objective['unit']}, {objective['split']}) of {objective['evaluator']}")
+    table.add_column("pool")
+    columns = {
+        "samples": ("samples", "d"),
+        "valid": ("validity_argmax", ".1%"),
+        "distinct": ("distinct", "d"),
+        "mean": ("value_mean", ".2f"),
+        "best": ("value_max", ".2f"),
+        "pool regret": ("pool_regret", ".2f"),
+        "guidance gap": ("guidance_gap", ".2f"),
+    }
+    for title in columns:
+        table.add_column(title, justify="right")
+    for name, pool in results["pools"].items():
+        table.add_row(name, *(format(pool[k], spec) if pool.get(k) is not None else "" for k, spec in columns.values()))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"best of the {best['of']} paid at the end: {best['architecture']}\n"
+        f"  {best['value']:.3f} {objective['unit']}, {best['regret']:.3f} from the table's best "
+        f"{objective['best_of_table']:.3f}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
+    console.print(
+        f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
+        f"everything is in {run.workdir.path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that matter for the figures."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def score_loss(run: "Run", params: Any, training_tokens: np.ndarray) -> dict[str, float]:
+    """The published loss of the score network, and that of the closed form where nodes are independent and uniform.
+
+    Both on the same architectures and noise, so that their ratio is free of most of the sampling error. On all of
+    NAS-Bench-201 the closed form is the minimum.
+    """
+    key = run.key("score loss")
+    rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens))
+    x0 = run.space.encode(training_tokens[np.asarray(rows)])
+    keys = sample_keys(key, _LOSS_SAMPLES)
+    closed_form = uniform_score(run.model.sde, run.space.allowed)
+    evaluate = jax.jit(
+        lambda params: (
+            losses.score_matching(keys, run.model.score_fn(params), x0, run.model.sde),
+            losses.score_matching(keys, closed_form, x0, run.model.sde),
+        )
+    )
+    loss, minimum = map(float, evaluate(params))
+    return {"loss": loss, "closed_form": minimum, "ratio": loss / minimum}

@@ -1,0 +1,98 @@
+"""The folder of one run: claimed by one config and one process at a time, written atomically."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nag_jax.errors import InputError
+
+
+class Workdir:
+    """A run's folder.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = None
+
+    def check(self, config: dict[str, Any]) -> None:
+        """Refuses the folder if it belongs to a run of another config; changes nothing.
+
+        Raises:
+            InputError: another config, an unreadable one, or something that isn't a run.
+        """
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"workdir {self.path} is a file: name a folder with --workdir")
+        stored = self.path / "config.json"
+        if not stored.exists():
+            if any(entry.name != "lock" for entry in self.path.iterdir()):
+                raise InputError(f"workdir {self.path} holds files but no config.json, so it isn't a run: name another --workdir")
+            return
+        try:
+            found = json.loads(stored.read_text())
+        except ValueError as error:
+            raise InputError(f"{stored} is not readable ({error}): put back an intact copy, or name another --workdir") from error
+        changes = list(_differences(found, json.loads(json.dumps(config))))
+        if changes:
+            raise InputError(
+                f"workdir {self.path} belongs to another config ({'; '.join(changes)}): name another --workdir, "
+                f"and --config.score.checkpoint={self.path / 'score'} to use its score network"
+            )
+
+    def claim(self, config: dict[str, Any]) -> None:
+        """Makes the folder this run's own until the process ends.
+
+        Raises:
+            InputError: another process is at work in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends, however it ends)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"workdir {self.path} is in use by another process: wait for it, or name another --workdir") from error
+        if not (self.path / "config.json").exists():
+            self.write_json("config.json", config)
+
+    def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
+        """Has `writer` write a file beside its place and then moves it there, so that it's whole or absent."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".partial-{target.name}")
+        writer(partial)
+        os.replace(partial, target)
+        return target
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Writes JSON; floats that aren't numbers become null."""
+        return self.write(name, lambda path: path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n"))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a tree of Python and NumPy values."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    return value
+
+
+def _differences(there: Any, here: Any, path: str = "") -> list[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        changes = []
+        for key in sorted({*there, *here}):
+            changes += _differences(there.get(key), here.get(key), f"{path}.{key}" if path else key)
+        return changes
+    return [] if there == here else [f"{path}: {there!r} there, {here!r} here"]

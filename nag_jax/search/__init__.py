@@ -1,0 +1,1 @@
+"""Search: generating architectures, and deciding which to label."""

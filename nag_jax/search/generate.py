@@ -1,0 +1,147 @@
+"""Generating pools of architectures: the compiled sampler over a mesh, and what is done with a pool."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from nag_jax import parallel
+from nag_jax.diffusion.kernels import Kernel
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.diffusion.sampler import is_coupled, make_sampler
+from nag_jax.errors import InputError
+from nag_jax.guidance.base import ScoreTransform
+from nag_jax.spaces import Space
+from nag_jax.training.score import ScoreModel
+
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps in all."""
+
+
+class Generator:
+    """Compiles guided reverse diffusion once, and runs it for any key, parameters and guidance of the same shapes.
+
+    Samples are cut over the mesh's devices; parameters and guidance are on all of them. A call compiles again only
+    for another number of samples.
+
+    Args:
+        model: the score network and its parametrisation.
+        kernels: correctors first.
+        guide: (unguided score, guidance) -> the transform that bends it, where guidance is any pytree of arrays
+            (parameters, scales); None generates unconditionally.
+        num_steps: steps of the time grid.
+        final: see `diffusion.sampler.make_sampler`.
+        mesh: from `parallel.make_mesh`.
+        segment_steps: steps a compiled piece; between pieces progress is reported.
+    """
+
+    def __init__(
+        self,
+        model: ScoreModel,
+        kernels: Sequence[Kernel],
+        *,
+        guide: Callable[..., ScoreTransform] | None,
+        num_steps: int,
+        mesh: jax.sharding.Mesh,
+        final: str = "denoise",
+        segment_steps: int = 50,
+    ):
+        self._mesh = mesh
+        self._num_steps = num_steps
+        self._segment_steps = segment_steps
+        self._kernels = kernels
+
+        def transform(params, guidance):
+            return None if guide is None else guide(model.score_fn(params), guidance)
+
+        def sampler(params, guidance):
+            return make_sampler(
+                model.score_fn(params),
+                sde=model.sde,
+                kernels=kernels,
+                transform=transform(params, guidance),
+                shape=model.shape,
+                num_steps=num_steps,
+                final=final,
+            )
+
+        self._transform = transform
+        self._init = jax.jit(lambda params, guidance, keys: sampler(params, guidance).init(keys))
+        self._advance = jax.jit(
+            lambda params, guidance, carry, n: sampler(params, guidance).advance(carry, n),
+            static_argnums=3,
+            donate_argnums=2,
+        )
+        self._finish = jax.jit(lambda params, guidance, carry: sampler(params, guidance).finish(carry))
+
+    def __call__(
+        self, key: jax.Array, n: int, params: Any, guidance: Any = None, *, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Generates n samples, x float32 `[n, N, V]`; the i-th depends on `key` and i alone unless samples are coupled.
+
+        Raises:
+            InputError: samples are coupled and n is not a multiple of the number of devices.
+        """
+        padded = parallel.padded_size(n, self._mesh)
+        if padded != n and is_coupled(self._kernels, self._transform(params, guidance)):
+            raise InputError(
+                f"samples are coupled, so they can't be padded: make num_samples, {n}, a multiple of the "
+                f"{self._mesh.size} devices, or use the uncoupled form (Langevin with norm='sample')"
+            )
+        keys = jax.device_put(sample_keys(key, padded), parallel.batched(self._mesh))
+        params, guidance = jax.device_put((params, guidance), parallel.replicated(self._mesh))
+        carry = self._init(params, guidance, keys)
+        for done in range(0, self._num_steps, self._segment_steps):
+            steps = min(self._segment_steps, self._num_steps - done)
+            carry = self._advance(params, guidance, carry, steps)
+            if progress is not None:
+                jax.block_until_ready(carry)
+                progress(done + steps, self._num_steps)
+        return np.asarray(self._finish(params, guidance, carry))[:n]
+
+
+def random_distinct(
+    space: Space, key: jax.Array, n: int, *, covers: Callable[[np.ndarray], np.ndarray] | None = None
+) -> np.ndarray:
+    """The first n architectures of a random stream that differ up to `canonical`: tokens `[n, N]`.
+
+    Args:
+        space: to draw from.
+        key: of the stream.
+        n: how many.
+        covers: tokens `[B, N]` -> bool `[B]`, to skip those that an evaluator doesn't know.
+
+    Raises:
+        InputError: a stream of 100 million draws has fewer than n.
+    """
+    size = 4 * n
+    while size < 10**8:
+        tokens = np.asarray(space.random(key, size))
+        if covers is not None:
+            tokens = tokens[covers(tokens)]
+        first = distinct_rows(space.canonical(tokens))
+        if len(first) >= n:
+            return tokens[first[:n]]
+        size *= 4
+    raise InputError(f"found only {len(first):,} of {n:,} architectures that differ: ask for fewer")
+
+
+def distinct_rows(keys: np.ndarray) -> np.ndarray:
+    """Where each key comes first, in increasing order."""
+    return np.sort(np.unique(keys, return_index=True)[1])
+
+
+def rank(space: Space, tokens: np.ndarray, predictions: np.ndarray, *, exclude=None) -> np.ndarray:
+    """Rows of a pool in the order of the predictions, best first, each thing that is computed once.
+
+    Args:
+        space: of the pool.
+        tokens: valid architectures `[B, N]`.
+        predictions: `[B]`, higher is better.
+        exclude: keys of `space.canonical` to leave out, as those of architectures already labelled.
+    """
+    keys = space.canonical(tokens)
+    order = np.argsort(-predictions, kind="stable")
+    order = order[distinct_rows(keys[order])]
+    return order if exclude is None else order[~np.isin(keys[order], exclude)]

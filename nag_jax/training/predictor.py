@@ -1,0 +1,70 @@
+"""What is fitted once a task: a predictor, on the few architectures that were paid for."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_jax.diffusion.losses import perturb
+from nag_jax.diffusion.noise import expand, fold_in, sample_keys, uniform
+from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
+from nag_jax.diffusion.sde import SDE
+from nag_jax.models import Predictor
+from nag_jax.training.state import LossFn
+
+View = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+"""(keys `[B]`, clean x `[B, N, V]`) -> the x `[B, N, V]` and t `[B]` that the predictor is shown."""
+
+
+def clean_view() -> View:
+    """Clean architectures at t = 0."""
+    return lambda keys, x0: (x0, jnp.zeros(x0.shape[0]))
+
+
+def noised_view(sde: SDE) -> View:
+    """Noised architectures at t uniform in [t_min, 1], as published: for guidance at the noised x."""
+    return lambda keys, x0: perturb(keys, x0, sde)[:2]
+
+
+def denoised_view(score_fn: ScoreFn, sde: SDE, *, share: float) -> View:
+    """A share of the batch as E[x_0 | x_t] at random t, the rest clean, all at t = 0.
+
+    Guidance through the denoiser asks for values of such soft architectures, so the predictor learns their average
+    labels; with `share` 0 it only ever saw hard ones.
+    """
+
+    def view(keys, x0):
+        x, t, _ = perturb(keys, x0, sde)
+        soft = score_to_denoised(score_fn(x, t), x, t, sde)
+        chosen = expand(uniform(fold_in(keys, 2)) < share, x0)
+        return jnp.where(chosen, soft, x0), jnp.zeros(x0.shape[0])
+
+    return view
+
+
+def regression_loss(predictor: Predictor, view: View, *, batch_size: int) -> LossFn:
+    """Mean squared error of every member on batches of data = (x `[M, N, V]`, labels `[M]`), with replacement."""
+
+    def loss(params, key, data):
+        x0, labels = data
+        batch_key, view_key, dropout_key = jax.random.split(key, 3)
+        rows = jax.random.randint(batch_key, (batch_size,), 0, x0.shape[0])
+        x, t = view(sample_keys(view_key, batch_size), x0[rows])
+        values = predictor.apply(params, x, t, dropout_key=dropout_key)
+        return jnp.mean((values - labels[rows][:, None]) ** 2)
+
+    return loss
+
+
+def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over members, each `[B]`, for clean architectures x `[B, N, V]`."""
+    apply = jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0])))
+    size = min(batch_size, len(x))
+    pieces = []
+    for start in range(0, len(x), size):
+        piece = np.asarray(x[start : start + size])
+        padded = np.concatenate([piece, np.repeat(piece[-1:], size - len(piece), axis=0)])
+        pieces.append(np.asarray(apply(params, padded))[: len(piece)])
+    values = np.concatenate(pieces)
+    return values.mean(axis=1), values.std(axis=1)
