@@ -14,116 +14,218 @@ from ml_collections import ConfigDict
 
 def get_config(variant: str = "") -> ConfigDict:
     """The default config, or the one of a variant: `smoke` or `paper`."""
-    config = ConfigDict()
+    config = _default()
+    if variant == "smoke":
+        _smoke(config)
+    elif variant == "paper":
+        _paper(config)
+    elif variant:
+        raise ValueError(f"unknown variant {variant!r} of configs/nb201.py: use none, 'smoke' or 'paper'")
     config.name = f"nb201-{variant}" if variant else "nb201"
+    return config
+
+
+def _default() -> ConfigDict:
+    config = ConfigDict()
+    config.name = "nb201"  # of the workdir, under runs/
     config.mode = "generate"
     config.seed = 0
 
     config.space = ConfigDict({"name": "nasbench201"})
-    config.evaluator = ConfigDict({
-        "name": "analog_nasbench",  # or "table"
-        "path": "",  # of the table
-        "metric": "baseline",  # the objective
-        "allow_failed": False,  # whether empty labels are failed trials, not errors
-    })
+    config.evaluator = ConfigDict(
+        {
+            "name": "analog_nasbench",  # or "table"
+            "path": "",  # of the table
+            "metric": "baseline",  # the objective
+            "allow_failed": False,  # whether empty labels are failed trials, not errors
+        }
+    )
 
-    config.sde = ConfigDict({
-        "name": "ve",  # or "vp", "sub_vp"
-        "ve": {"sigma_min": 0.1, "sigma_max": 5.0},
-        "vp": {"beta_min": 0.1, "beta_max": 20.0},
-        "sub_vp": {"beta_min": 0.1, "beta_max": 20.0},
-    })
+    config.sde = ConfigDict(
+        {
+            "name": "ve",  # or "vp", "sub_vp"
+            "ve": {"sigma_min": 0.1, "sigma_max": 5.0},
+            "vp": {"beta_min": 0.1, "beta_max": 20.0},
+            "sub_vp": {"beta_min": 0.1, "beta_max": 20.0},
+        }
+    )
 
-    config.score = ConfigDict({
-        "checkpoint": "",  # folder of a trained score network; empty trains one, or restores the workdir's own
-        "parametrization": "denoiser",  # or "raw_score"
-        "train_fraction": 1.0,  # share of the space's architectures that it learns from; the rest is novel
-        "network": {
-            "width": 32,
-            "num_blocks": 2,
-            "num_heads": 4,
-            "mlp_width": 64,
-            "attention": "relatives",  # or "successors", "all"
-            "relation_bias": True,
-            "position": "dag",  # or "sinusoid"
-            "head": "linear",  # or "concat"
-            "dropout": 0.0,
-        },
-        "training": {
-            "num_steps": 600,
-            "batch_size": 256,
-            "learning_rate": 1e-3,
-            "warmup_steps": 50,
-            "decay": "cosine",  # or "constant"
-            "clip_norm": 1.0,
-            "weight_decay": 0.0,
-            "ema_decay": 0.995,
-            "chunk_steps": 50,
-            "checkpoint_every": 200,
-        },
-    })
+    config.score = ConfigDict(
+        {
+            "checkpoint": "",  # folder of a trained score network; empty trains one, or restores the workdir's own
+            "parametrization": "denoiser",  # or "raw_score"
+            "train_fraction": 1.0,  # share of the space's architectures that it learns from; the rest is novel
+            "network": {
+                "width": 32,
+                "num_blocks": 2,
+                "num_heads": 4,
+                "mlp_width": 64,
+                "attention": "relatives",  # or "successors", "all"
+                "relation_bias": True,
+                "position": "dag",  # or "sinusoid"
+                "head": "linear",  # or "concat"
+                "dropout": 0.0,
+            },
+            "training": {
+                "num_steps": 600,
+                "batch_size": 256,
+                "learning_rate": 1e-3,
+                "warmup_steps": 50,
+                "decay": "cosine",  # or "constant"
+                "clip_norm": 1.0,
+                "weight_decay": 0.0,
+                "ema_decay": 0.995,
+                "chunk_steps": 50,
+                "checkpoint_every": 200,
+            },
+        }
+    )
 
-    config.labels = ConfigDict({
-        "training": 200,  # random architectures that the predictor learns from
-        "final": 10,  # of the generated ones, the best by the predictor
-    })
+    config.labels = ConfigDict(
+        {
+            "training": 200,  # random architectures that the predictor learns from
+            "final": 10,  # of the generated ones, the best by the predictor
+        }
+    )
 
-    config.predictor = ConfigDict({
-        "name": "directional_gcn",  # or "pooled_transformer"
-        "members": 2,  # of the ensemble
-        "labels": "tail",  # normalisation: "rank", "normal", "tail" or "z"
-        "view": "denoised",  # what it is shown in training: "clean", "noised" or "denoised"
-        "soft_share": 0.5,  # share of denoised estimates in the denoised view
-        "directional_gcn": {
-            "width": 32,
-            "num_layers": 4,
-            "head_width": 64,
-            "pooling": "nodes",  # or "mean"
-            "residual": True,
-            "noise_aware": False,
-            "bias": True,
-            "dropout": 0.0,
-        },
-        "pooled_transformer": {
-            "width": 32,
-            "num_layers": 2,
-            "num_heads": 4,
-            "mlp_width": 64,
-            "head_width": 64,
-            "attention": "all",
-            "noise_aware": False,
-            "dropout": 0.0,
-        },
-        "training": {
-            "num_steps": 600,
-            "batch_size": 64,
-            "learning_rate": 1e-2,
-            "warmup_steps": 60,
-            "decay": "cosine",
-            "clip_norm": 1.0,
-            "weight_decay": 0.01,
-            "ema_decay": 0.99,
-            "chunk_steps": 100,
-            "checkpoint_every": 600,
-        },
-    })
+    config.predictor = ConfigDict(
+        {
+            "name": "directional_gcn",  # or "pooled_transformer"
+            "members": 2,  # of the ensemble
+            "labels": "tail",  # normalisation: "rank", "normal", "tail" or "z"
+            "view": "denoised",  # what it is shown in training: "clean", "noised" or "denoised"
+            "soft_share": 0.5,  # share of denoised estimates in the denoised view
+            "directional_gcn": {
+                "width": 32,
+                "num_layers": 4,
+                "head_width": 64,
+                "pooling": "nodes",  # or "mean"
+                "residual": True,
+                "noise_aware": False,
+                "bias": True,
+                "dropout": 0.0,
+            },
+            "pooled_transformer": {
+                "width": 32,
+                "num_layers": 2,
+                "num_heads": 4,
+                "mlp_width": 64,
+                "head_width": 64,
+                "attention": "all",
+                "noise_aware": False,
+                "dropout": 0.0,
+            },
+            "training": {
+                "num_steps": 600,
+                "batch_size": 64,
+                "learning_rate": 1e-2,
+                "warmup_steps": 60,
+                "decay": "cosine",
+                "clip_norm": 1.0,
+                "weight_decay": 0.01,
+                "ema_decay": 0.99,
+                "chunk_steps": 100,
+                "checkpoint_every": 600,
+            },
+        }
+    )
 
-    config.guidance = ConfigDict({
-        "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity"
-        "value": "exceedance",  # or "mean"
-        "top_share": 0.065,  # what "exceedance" aims at: this share of the space, by the predictor
-        "softness": 0.05,  # least width of that step, in standard deviations of the predictions
-        "scale": 1.0,  # with "exceedance", 1 samples the posterior
-        "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
-        "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
-        "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
-    })
+    config.guidance = ConfigDict(
+        {
+            "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity"
+            "value": "exceedance",  # or "mean"
+            "top_share": 0.065,  # what "exceedance" aims at: this share of the space, by the predictor
+            "softness": 0.05,  # least width of that step, in standard deviations of the predictions
+            "scale": 1.0,  # with "exceedance", 1 samples the posterior
+            "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
+            "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
+            "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
+        }
+    )
 
     config.num_samples = 1000
-    config.sampler = ConfigDict({
-        "kernels": ("ancestral",),  # in order, correctors first
-        "num_steps": 20,
-        "final": "denoise",  # or "mean"
-        "langevin": {"snr": 0.16, "num_steps": 1, "norm": "sample"},  # or norm "batch"
-    })
+    config.sampler = ConfigDict(
+        {
+            "kernels": ("ancestral",),  # in order, correctors first
+            "num_steps": 20,
+            "final": "denoise",  # or "mean"
+            "langevin": {"snr": 0.16, "num_steps": 1, "norm": "sample"},  # or norm "batch"
+        }
+    )
     return config
+
+
+def _smoke(config: ConfigDict) -> None:
+    """The same path at tiny sizes: it shows that everything works, and nothing about quality."""
+    config.labels.update({"training": 40, "final": 4})
+    config.num_samples = 64
+    config.sampler.num_steps = 8
+    config.score.network.update({"width": 16, "num_blocks": 1, "mlp_width": 32})
+    config.score.training.update({"num_steps": 40, "batch_size": 64, "chunk_steps": 20, "checkpoint_every": 20})
+    config.predictor.training.update({"num_steps": 100, "warmup_steps": 10, "checkpoint_every": 100})
+    config.guidance.sweep = (0.0, 1.0)
+
+
+def _paper(config: ConfigDict) -> None:
+    """The published constants (An et al., ICLR 2024): days on a CPU, meant for accelerators."""
+    config.score.parametrization = "raw_score"
+    config.score.network.update(
+        {
+            "width": 64,
+            "num_blocks": 12,
+            "num_heads": 8,
+            "mlp_width": 128,
+            "attention": "successors",
+            "relation_bias": False,
+            "position": "sinusoid",
+            "head": "concat",
+            "dropout": 0.1,
+        }
+    )
+    config.score.training.update(
+        {
+            "num_steps": 250_000,
+            "learning_rate": 2e-5,
+            "warmup_steps": 1000,
+            "decay": "constant",
+            "ema_decay": 0.9999,
+            "chunk_steps": 500,
+            "checkpoint_every": 10_000,
+        }
+    )
+    config.sampler.update({"kernels": ("langevin", "euler_maruyama"), "num_steps": 1000, "final": "mean"})
+    config.sampler.langevin.norm = "batch"
+    config.predictor.update({"members": 1, "labels": "z", "view": "noised"})
+    config.predictor.directional_gcn.update(
+        {
+            "width": 144,
+            "head_width": 32,
+            "pooling": "mean",
+            "residual": False,
+            "noise_aware": True,
+            "bias": False,
+            "dropout": 0.1,
+        }
+    )
+    config.predictor.training.update(
+        {
+            "num_steps": 10_000,
+            "batch_size": 256,
+            "learning_rate": 1e-3,
+            "warmup_steps": 1000,
+            "decay": "constant",
+            "weight_decay": 0.0,
+            "ema_decay": 0.0,
+            "checkpoint_every": 1000,
+        }
+    )
+    # Published labels are z-scores over 100, hence a published scale of 10,000: 100 for each standard deviation.
+    config.guidance.update(
+        {
+            "transform": "predictor_gradient",
+            "value": "mean",
+            "through_denoiser": False,
+            "scale": 100.0,
+            "sweep": (0.0, 100.0),
+        }
+    )

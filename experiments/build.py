@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import optax
-from ml_collections import ConfigDict
 
+from experiments.config import Config
 from nag_jax import evaluators, guidance, models, spaces
 from nag_jax.diffusion import kernels, sde
 from nag_jax.diffusion.kernels import Kernel
@@ -23,28 +23,28 @@ from nag_jax.training.score import ScoreModel
 from nag_jax.training.state import make_optimizer
 
 
-def options(config: ConfigDict, *without: str) -> dict[str, Any]:
+def options(config: Config, *without: str) -> dict[str, Any]:
     """The fields of a config as keyword arguments, less those named and those left empty or off."""
     given = {name: value for name, value in config.to_dict().items() if name not in without}
     return {name: value for name, value in given.items() if value != "" and value is not False}
 
 
-def make_space(config: ConfigDict) -> Space:
+def make_space(config: Config) -> Space:
     """The space of `config.space`."""
     return spaces.make(config.space.name, **options(config.space, "name"))
 
 
-def make_evaluator(config: ConfigDict, space: Space):
+def make_evaluator(config: Config, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist."""
     return evaluators.make(config.evaluator.name, space=space, **options(config.evaluator, "name"))
 
 
-def make_sde(config: ConfigDict) -> SDE:
+def make_sde(config: Config) -> SDE:
     """The forward process of `config.sde`; the fields of the other ones don't count."""
     return sde.make(config.sde.name, **config.sde[config.sde.name].to_dict())
 
 
-def make_score_model(config: ConfigDict, space: Space) -> ScoreModel:
+def make_score_model(config: Config, space: Space) -> ScoreModel:
     """The score network of `config.score`."""
     network = GraphTransformer(
         adjacency=tuple(map(tuple, space.adjacency.tolist())),
@@ -70,7 +70,7 @@ def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
     }
 
 
-def make_predictor(config: ConfigDict, space: Space) -> Predictor:
+def make_predictor(config: Config, space: Space) -> Predictor:
     """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published."""
     return models.make(
         config.predictor.name,
@@ -82,7 +82,7 @@ def make_predictor(config: ConfigDict, space: Space) -> Predictor:
     )
 
 
-def make_kernels(config: ConfigDict) -> list[Kernel]:
+def make_kernels(config: Config) -> list[Kernel]:
     """The kernels of `config.sampler.kernels`, in order, with the options under their names."""
     process = make_sde(config)
     return [
@@ -91,7 +91,7 @@ def make_kernels(config: ConfigDict) -> list[Kernel]:
     ]
 
 
-def make_view(config: ConfigDict, model: ScoreModel, score_params: Any) -> View:
+def make_view(config: Config, model: ScoreModel, score_params: Any) -> View:
     """What the predictor of `config` (a `predictor` block) is shown in training."""
     if config.view == "clean":
         return clean_view()
@@ -102,7 +102,7 @@ def make_view(config: ConfigDict, model: ScoreModel, score_params: Any) -> View:
     raise InputError(f"unknown config.predictor.view {config.view!r}: use 'clean', 'noised' or 'denoised'")
 
 
-def check_guidance(config: ConfigDict) -> None:
+def check_guidance(config: Config) -> None:
     """Raises InputError where a field of guidance or predictor names something unknown or can't work together."""
     for field, value, choices in (
         ("guidance.transform", config.guidance.transform, tuple(guidance.REGISTRY)),
@@ -125,7 +125,7 @@ def check_guidance(config: ConfigDict) -> None:
         )
 
 
-def make_guide(config: ConfigDict, predictor: Predictor, process: SDE) -> Callable[..., ScoreTransform]:
+def make_guide(config: Config, predictor: Predictor, process: SDE) -> Callable[..., ScoreTransform]:
     """The guidance of `config.guidance`: (unguided score, what `experiments.generate.aim` returns) -> transform."""
 
     def guide(score_fn, aim):
@@ -146,7 +146,7 @@ def make_guide(config: ConfigDict, predictor: Predictor, process: SDE) -> Callab
     return guide
 
 
-def optimizer(config: ConfigDict) -> optax.GradientTransformation:
+def optimizer(config: Config) -> optax.GradientTransformation:
     """The optimiser of one `training` block."""
     return make_optimizer(
         learning_rate=config.learning_rate,

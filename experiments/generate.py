@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from experiments import build, report
+from experiments.config import Config
 from experiments.progress import Phases
 from experiments.workdir import Workdir
 from nag_jax import parallel
@@ -36,7 +37,7 @@ SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
 class Run:
     """What the phases share, checked by `prepare`."""
 
-    config: ConfigDict
+    config: Config
     workdir: Workdir
     space: Space
     evaluator: Evaluator
@@ -74,7 +75,7 @@ class Outcome:
     predict: Any
 
 
-def run(config: ConfigDict, path: Path) -> dict[str, Any]:
+def run(config: Config, path: Path) -> dict[str, Any]:
     """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
 
     A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
@@ -99,7 +100,7 @@ def run(config: ConfigDict, path: Path) -> dict[str, Any]:
         return report.write(run, ledger, outcome)
 
 
-def prepare(config: ConfigDict, path: Path) -> Run:
+def prepare(config: Config, path: Path) -> Run:
     """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
     _check_numbers(config)
     workdir = Workdir(path)
@@ -217,7 +218,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         tokens: unlabelled architectures of the space, `[M, N]`.
     """
     guidance = run.config.guidance
-    times = np.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
+    times = jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
 
     def measure(score_params, predictor_params, keys, x0):
         return estimate_spread(
@@ -238,7 +239,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         "params": predictor_params,
         "scale": np.float32(guidance.scale),
         "target": np.float32(np.quantile(predictions, 1.0 - guidance.top_share)),
-        "times": times.astype(np.float32),
+        "times": times,
         "spread": np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32),
     }
 
@@ -282,7 +283,9 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
         tokens = tokens[valid]
         tokens = tokens[run.evaluator.covers(tokens)]
         if not len(tokens):
-            raise InputError("no generated architecture is valid and known to the evaluator: train the score network longer")
+            raise InputError(
+                "no generated architecture is valid and known to the evaluator: train the score network longer"
+            )
         order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled))
         final = tokens[order[: run.config.labels.final]]
         labels = ledger.label(final, FINAL, progress)[run.metric.name]
@@ -294,7 +297,7 @@ def _restore_score(run: Run, folder: Path) -> Any:
     return restore(run.model.init, build.optimizer(run.config.score.training), checkpoints, run.mesh).ema
 
 
-def _check_numbers(config: ConfigDict) -> None:
+def _check_numbers(config: Config) -> None:
     least = {
         "num_samples": (config.num_samples, 1),
         "labels.training": (config.labels.training, 2),
@@ -315,5 +318,6 @@ def _check_numbers(config: ConfigDict) -> None:
             raise InputError(f"config.{name} must be more than 0 and at most 1, found {value}")
     if config.labels.final > config.num_samples:
         raise InputError(
-            f"config.labels.final, {config.labels.final}, is more than config.num_samples, {config.num_samples}: lower it"
+            f"config.labels.final, {config.labels.final}, is more than config.num_samples, {config.num_samples}: "
+            "lower it"
         )

@@ -1,6 +1,7 @@
 """The command line: `python -m experiments.main --config=configs/nb201.py`."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -21,7 +22,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default r
 def use_compilation_cache() -> None:
     """Keeps compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    if not jax.config.jax_compilation_cache_dir:
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(home / "nag_jax" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
@@ -43,16 +44,19 @@ def main(argv: list[str]) -> None:
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; a misspelt or ill-typed one, or a missing config, ends with one line and status 2."""
-    for argument in argv[1:]:
-        name, _, value = argument.lstrip("-").partition("=")
-        if name == "config" and not Path(value.partition(":")[0]).is_file():
-            _fail(f"there is no config file {value.partition(':')[0]!r}: use one of configs/*.py")
+    named = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("config=")]
+    if named and not Path(named[-1].partition(":")[0]).is_file():
+        _fail(f"there is no config file {named[-1].partition(':')[0]!r}: use one of configs/*.py")
     try:
         rest = flags.FLAGS(argv)
-    except AttributeError as error:
-        _fail(f"the config has no such field: {' '.join(str(error).split())}; its fields stand in the config file")
-    except (flags.Error, InputError) as error:
-        _fail(str(error))
+    except (AttributeError, KeyError) as error:  # what ml_collections raises for a misspelt field
+        field, close = re.search(r"\w+", str(error)), re.search(r'Did you mean "(\w+)"', str(error))
+        hint = f"did you mean {close[1]!r}?" if close else "its fields stand in the config file"
+        _fail(f"the config has no field {field[0] if field else str(error)!r}: {hint}")
+    except flags.Error as error:
+        _fail(str(error).rpartition("Error: ")[2])
+    if _CONFIG.value is None:
+        _fail("name a config, as --config=configs/nb201.py")
     return rest
 
 
@@ -62,5 +66,4 @@ def _fail(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     app.run(main, flags_parser=parse_flags)

@@ -34,10 +34,9 @@ class Truth:
         self.sign = 1.0 if run.metric.direction == "max" else -1.0
         self._view: ReportingView = reporting_view(run.evaluator)
         self._covers = run.evaluator.covers
-        self.tokens = run.evaluator.architectures()
         values = self._view.all(self.metric.name)
-        self._finite = np.isfinite(values)
-        self.tokens, self.all = self.tokens[self._finite], values[self._finite]
+        finite = np.isfinite(values)
+        self.tokens, self.all = self._view.architectures()[finite], values[finite]
 
     def of(self, tokens: np.ndarray) -> np.ndarray:
         """Finite values of those tokens `[B, N]` that the table has."""
@@ -66,7 +65,9 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         ]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
-        run.workdir.write("architectures.csv", lambda path: list_architectures(run, ledger, outcome).to_csv(path, index=False))
+        run.workdir.write(
+            "architectures.csv", lambda path: list_architectures(run, ledger, outcome).to_csv(path, index=False)
+        )
     results = {
         "objective": {
             "metric": run.metric.name,
@@ -88,7 +89,11 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         "sweep": sweep,
         "score_network": score_loss(run, outcome.score_params, outcome.training_tokens),
         "seconds": run.phases.seconds,
-        "devices": {"count": jax.device_count(), "kind": jax.devices()[0].device_kind, "platform": jax.default_backend()},
+        "devices": {
+            "count": jax.device_count(),
+            "kind": jax.devices()[0].device_kind,
+            "platform": jax.default_backend(),
+        },
         "versions": versions(),
         "git_commit": git_commit(),
         "config": run.config.to_dict(),
@@ -126,20 +131,22 @@ def describe_best(run: "Run", truth: Truth, outcome: "Outcome") -> dict[str, Any
 
 
 def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.DataFrame:
-    """Every distinct generated architecture: its pool, times generated, prediction, and its label if it was paid for."""
+    """Every distinct generated architecture: pool, times generated, prediction, and its label where one was paid."""
     paid = {trial.key: trial.labels[run.metric.name] for trial in ledger.trials()}
     frames = []
     for name, x in outcome.pools.items():
         tokens, valid = map(np.asarray, run.space.decode(x))
         tokens = tokens[valid]
         unique, counts = np.unique(tokens, axis=0, return_counts=True)
-        frame = pd.DataFrame({
-            "pool": name,
-            "arch": run.space.to_native(unique),
-            "times_generated": counts,
-            "predicted": outcome.predict(unique) if len(unique) else [],
-            f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
-        })
+        frame = pd.DataFrame(
+            {
+                "pool": name,
+                "arch": run.space.to_native(unique),
+                "times_generated": counts,
+                "predicted": outcome.predict(unique) if len(unique) else [],
+                f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
+            }
+        )
         frames.append(frame.sort_values("predicted", ascending=False, kind="stable"))
     return pd.concat(frames[::-1], ignore_index=True)
 
@@ -181,7 +188,9 @@ def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions
 def summarize(run: "Run", results: dict[str, Any]) -> None:
     """Prints the summary: pools against each other, what was paid, the best found."""
     objective, best = results["objective"], results["best"]
-    table = Table(title=f"{objective['metric']} ({objective['unit']}, {objective['split']}) of {objective['evaluator']}")
+    table = Table(
+        title=f"{objective['metric']} ({objective['unit']}, {objective['split']}) of {objective['evaluator']}"
+    )
     table.add_column("pool")
     columns = {
         "samples": ("samples", "d"),
@@ -230,7 +239,9 @@ def git_commit() -> str | None:
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")

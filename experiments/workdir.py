@@ -34,12 +34,16 @@ class Workdir:
         stored = self.path / "config.json"
         if not stored.exists():
             if any(entry.name != "lock" for entry in self.path.iterdir()):
-                raise InputError(f"workdir {self.path} holds files but no config.json, so it isn't a run: name another --workdir")
+                raise InputError(
+                    f"workdir {self.path} holds files but no config.json, so it isn't a run: name another --workdir"
+                )
             return
         try:
             found = json.loads(stored.read_text())
         except ValueError as error:
-            raise InputError(f"{stored} is not readable ({error}): put back an intact copy, or name another --workdir") from error
+            raise InputError(
+                f"{stored} is not readable ({error}): put back an intact copy, or name another --workdir"
+            ) from error
         changes = list(_differences(found, json.loads(json.dumps(config))))
         if changes:
             raise InputError(
@@ -58,7 +62,9 @@ class Workdir:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise InputError(f"workdir {self.path} is in use by another process: wait for it, or name another --workdir") from error
+            raise InputError(
+                f"workdir {self.path} is in use by another process: wait for it, or name another --workdir"
+            ) from error
         if not (self.path / "config.json").exists():
             self.write_json("config.json", config)
 
@@ -73,7 +79,9 @@ class Workdir:
 
     def write_json(self, name: str, value: Any) -> Path:
         """Writes JSON; floats that aren't numbers become null."""
-        return self.write(name, lambda path: path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n"))
+        return self.write(
+            name, lambda path: path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
+        )
 
 
 def _plain(value: Any) -> Any:

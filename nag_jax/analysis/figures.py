@@ -153,9 +153,7 @@ def _operation_handles() -> list[Line2D]:
     ]
 
 
-def accuracy_histograms(
-    pools: Mapping[str, np.ndarray], best: float, path: str | Path, *, label: str
-) -> Figure:
+def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float, path: str | Path, *, label: str) -> Figure:
     """Draws a histogram a pool, one under another on one axis of values, against the best that there is.
 
     The worst architectures of a space lie so far below the others that an axis with all of them on it shows

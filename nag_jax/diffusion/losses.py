@@ -21,9 +21,7 @@ def perturb(keys: Array, x0: Array, sde: SDE) -> tuple[Array, Array, Array]:
     return mean + expand(std, x0) * noise, t, noise
 
 
-def score_matching(
-    keys: Array, score_fn: ScoreFn, x0: Array, sde: SDE, *, likelihood_weighting: bool = False
-) -> Array:
+def score_matching(keys: Array, score_fn: ScoreFn, x0: Array, sde: SDE, *, likelihood_weighting: bool = False) -> Array:
     """Denoising score matching (Song et al. 2021, equation 7), a scalar: `mean (sigma s(x_t, t) + z)^2`.
 
     Args:

@@ -26,9 +26,7 @@ _INSTALL = f"pip install '{PACKAGE}>=0.1.3,<0.2'"
 ACCURACIES = ("baseline", "ptq", "qat", "noisy", "analog")
 """Float; quantised after and during training; with analog noise, trained without and with it."""
 DRIFTS = tuple(
-    f"{training}_drift_{seconds}"
-    for training in ("baseline", "analog")
-    for seconds in (60, 3600, 86400, 2592000)
+    f"{training}_drift_{seconds}" for training in ("baseline", "analog") for seconds in (60, 3600, 86400, 2592000)
 )
 """Accuracy on analog hardware, so many seconds after programming."""
 

@@ -64,6 +64,15 @@ class Evaluator(Protocol):
         """Identifies what the labels come from, so that a ledger never mixes two sources."""
         ...
 
+    @property
+    def num_distinct(self) -> int:
+        """How many labels can be paid for: architectures that compute the same thing count as one."""
+        ...
+
+    def covers(self, tokens) -> np.ndarray:
+        """Bool `[B]`: whether it can evaluate the architectures tokens `[B, N]`."""
+        ...
+
     def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
         """Evaluates tokens int32 `[B, N]`: float64 `[B]` for each metric in its unit, NaN where it failed."""
         ...

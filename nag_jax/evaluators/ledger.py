@@ -114,9 +114,7 @@ class Ledger:
             ) from error
         return cls(connection, path, evaluator)
 
-    def label(
-        self, tokens, purpose: str, progress: Callable[[int, int], None] | None = None
-    ) -> dict[str, np.ndarray]:
+    def label(self, tokens, purpose: str, progress: Callable[[int, int], None] | None = None) -> dict[str, np.ndarray]:
         """Returns labels, paying for those that nobody has paid for yet.
 
         Pays in calls of the evaluator's `batch_size`, and stores each call's labels before the next.
@@ -327,9 +325,7 @@ _IN_WORDS = {
 def _check_meta(connection: sqlite3.Connection, path: Path, evaluator: Evaluator) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"meta", "trials"} <= tables:
-        raise InputError(
-            f"{path} is an SQLite database but no ledger (tables: {sorted(tables)}): use another workdir"
-        )
+        raise InputError(f"{path} is an SQLite database but no ledger (tables: {sorted(tables)}): use another workdir")
     found = dict(connection.execute("SELECT name, value FROM meta").fetchall())
     for name, expected in _meta(evaluator).items():
         if found.get(name) != expected:

@@ -29,8 +29,12 @@ class ReportingView:
         column = self._table.values(metric)
         return column[self._table.known_rows(tokens)]
 
+    def architectures(self) -> np.ndarray:
+        """Tokens int32 `[R, N]` of all rows."""
+        return self._table.tokens.copy()
+
     def all(self, metric: str) -> np.ndarray:
-        """Values float64 `[R]` of all rows, in the order of the evaluator's `architectures()`."""
+        """Values float64 `[R]` of all rows, in the order of `architectures()`."""
         return self._table.values(metric).copy()
 
     def best(self, metric: str) -> float:

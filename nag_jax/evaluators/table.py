@@ -100,14 +100,11 @@ def _check_distinct(table: ArchitectureTable, place: Callable[[int], str]) -> No
         again, before = repetition
         native = table.space.to_native(table.tokens[again : again + 1])[0]
         raise InputError(
-            f"{table.source}, {place(again)}: {native!r} is already on {place(before)}; keep one row an "
-            "architecture"
+            f"{table.source}, {place(again)}: {native!r} is already on {place(before)}; keep one row an architecture"
         )
 
 
-def _check_labels(
-    table: ArchitectureTable, metric: str, allow_failed: bool, place: Callable[[int], str]
-) -> None:
+def _check_labels(table: ArchitectureTable, metric: str, allow_failed: bool, place: Callable[[int], str]) -> None:
     values = table.columns[metric]
     bad = np.isinf(values) if allow_failed else ~np.isfinite(values)
     if not bad.any():

@@ -148,9 +148,7 @@ def _numeric_columns(
     return numeric
 
 
-def _read_architectures(
-    frame: "pd.DataFrame", space: Space, path: Path, place: Callable[[int], str]
-) -> np.ndarray:
+def _read_architectures(frame: "pd.DataFrame", space: Space, path: Path, place: Callable[[int], str]) -> np.ndarray:
     """Tokens `[R, N]` of the column of architecture strings."""
     empty = frame[ARCHITECTURE_COLUMN].isna().to_numpy(bool)
     if empty.any():

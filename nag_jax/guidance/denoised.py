@@ -31,8 +31,8 @@ def class_tilt(*, value_fn: ValueFn, sde: SDE, scale) -> ScoreTransform:
     """Tilts every node's class probabilities by the value's derivative there, and takes the score of the result.
 
     With p the probabilities of the denoised estimate and g the derivative of the value in the one-hot entries,
-    `p' ~ p exp(scale g)`: the exact posterior for a value that is linear in x_0 and nodes that are independent given x_t.
-    The estimate stays within the simplex however large the scale.
+    `p' ~ p exp(scale g)`: the exact posterior for a value that is linear in x_0 and nodes that are independent
+    given x_t. The estimate stays within the simplex however large the scale.
     """
 
     def bend(score, *, x, t, keys):

@@ -23,9 +23,9 @@ def mean_value(ensemble_fn: EnsembleFn) -> ValueFn:
 def exceedance(ensemble_fn: EnsembleFn, *, target, times: Array, spread: Array) -> ValueFn:
     """Log-probability that the final architecture's value exceeds a target: `log Phi((mean - target) / spread(t))`.
 
-    Guiding by it at scale 1 samples the posterior given that the target is exceeded. It saturates once a sample is good
-    enough, so what lies beyond the target keeps the diversity of the unconditional model, where a mean goes on toward the
-    single best. Early on, when little is decided, the spread is wide and the pull is weak.
+    Guiding by it at scale 1 samples the posterior given that the target is exceeded. It saturates once a sample is
+    good enough, so what lies beyond the target keeps the diversity of the unconditional model, where a mean goes on
+    toward the single best. Early on, when little is decided, the spread is wide and the pull is weak.
 
     Args:
         ensemble_fn: of the predictor.

@@ -10,7 +10,9 @@ from nag_jax.models.predictor import DirectionalGCN, PooledTransformer, Predicto
 REGISTRY = {"directional_gcn": DirectionalGCN, "pooled_transformer": PooledTransformer}
 
 
-def make(name: str, *, adjacency, num_classes: int, members: int = 1, condition=lambda t: t, context=None, **options) -> Predictor:
+def make(
+    name: str, *, adjacency, num_classes: int, members: int = 1, condition=lambda t: t, context=None, **options
+) -> Predictor:
     """Makes the predictor of that name for architectures on a DAG.
 
     Args:

@@ -101,10 +101,9 @@ class DirectionalGCN(nn.Module):
             n_node=jnp.array([len(h)]),
             n_edge=jnp.array([len(senders)]),
         )
-        convolution = jraph.GraphConvolution(
-            update, aggregate_nodes_fn=jraph.segment_mean, symmetric_normalization=False
-        )
-        return nn.relu(convolution(graph).nodes)
+        aggregate: Any = jraph.segment_mean  # its own stubs don't accept it
+        convolution = jraph.GraphConvolution(update, aggregate_nodes_fn=aggregate, symmetric_normalization=False)
+        return nn.relu(jnp.asarray(convolution(graph).nodes))
 
 
 class PooledTransformer(nn.Module):
@@ -143,9 +142,7 @@ class PooledTransformer(nn.Module):
             h += TimeEmbedding(self.width, 4 * self.width, name="time")(condition)[None]
 
         def attention():
-            return Attention(
-                self.num_heads, relations, ATTENTION[self.attention], True, self.dropout, name="attention"
-            )
+            return Attention(self.num_heads, relations, ATTENTION[self.attention], True, self.dropout, name="attention")
 
         h = h[None]
         for i in range(self.num_layers):

@@ -52,7 +52,8 @@ class GraphTransformer(nn.Module):
 
     def __post_init__(self):
         super().__post_init__()
-        for field, choices in (("attention", ATTENTION), ("position", ("sinusoid", "dag")), ("head", ("linear", "concat"))):
+        known = {"attention": ATTENTION, "position": ("sinusoid", "dag"), "head": ("linear", "concat")}
+        for field, choices in known.items():
             if getattr(self, field) not in choices:
                 raise InputError(f"unknown {field} {getattr(self, field)!r}: use one of {sorted(choices)}")
         if self.width % (2 * self.num_heads):

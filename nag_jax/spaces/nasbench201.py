@@ -77,8 +77,8 @@ class NASBench201(Space):
         if not (inside := self.allowed[np.arange(self.num_nodes), tokens].all(axis=1)).all():
             row = int(np.argmin(inside))
             raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; keep only the samples that decode "
-                "calls valid"
+                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; "
+                "keep only the samples that decode calls valid"
             )
         return self.to_ops(tokens) @ _PLACES
 

@@ -41,9 +41,7 @@ class Checkpoints:
         if self._manager is None:
             options = ocp.CheckpointManagerOptions(max_to_keep=self._max_to_keep, create=True)
             self._manager = ocp.CheckpointManager(self.directory, options=options)
-        items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(self._description)
-        )
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(self._description))
         self._manager.save(step, args=items)
 
     def restore(self, target: Any) -> Any:
@@ -92,7 +90,8 @@ class Checkpoints:
         if wrong:
             differences = "; ".join(f"{k}: {found.get(k)} there, {self._description.get(k)} here" for k in wrong)
             raise InputError(
-                f"checkpoint {path} is of another model ({differences}): use a config that agrees, or another checkpoint"
+                f"checkpoint {path} is of another model ({differences}): "
+                "use a config that agrees, or another checkpoint"
             )
 
 

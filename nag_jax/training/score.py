@@ -52,7 +52,7 @@ class ScoreModel:
         """The network as the function that the parametrisation wants; with a dropout key as in training."""
         rngs = None if dropout_key is None else {"dropout": dropout_key}
 
-        def network(x, condition):
+        def network(x, condition) -> Any:
             return self.network.apply(params, x, condition, deterministic=dropout_key is None, rngs=rngs)
 
         if self.parametrization == "denoiser":
