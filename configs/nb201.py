@@ -37,6 +37,9 @@ def _default() -> ConfigDict:
             "name": "analog_nasbench",  # or "table"
             "path": "",  # of the table
             "metric": "baseline",  # the objective
+            "direction": "",  # of a table's metric, "max" or "min"; empty is "max"
+            "unit": "",  # of a table's metric, for reports
+            "split": "",  # of a table's metric, "validation" or "test"; empty reads it off the name
             "allow_failed": False,  # whether empty labels are failed trials, not errors
         }
     )

@@ -36,7 +36,11 @@ def make_space(config: Config) -> Space:
 
 def make_evaluator(config: Config, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist."""
-    return evaluators.make(config.evaluator.name, space=space, **options(config.evaluator, "name"))
+    given = options(config.evaluator, "name", "direction", "unit", "split")
+    for field in ("direction", "unit", "split"):
+        if config.evaluator[field]:
+            given[f"{field}s"] = {config.evaluator.metric: config.evaluator[field]}
+    return evaluators.make(config.evaluator.name, space=space, **given)
 
 
 def make_sde(config: Config) -> SDE:

@@ -111,6 +111,7 @@ def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarr
     values = truth.of(tokens[metrics.distinct(tokens)])
     if len(values):
         found |= {f"value_{name}": value for name, value in metrics.quality(values)._asdict().items()}
+        found["value_best"] = found["value_max" if truth.sign > 0 else "value_min"]
         found["pool_regret"] = metrics.pool_regret(truth.sign * truth.all, truth.sign * values)
         found["guidance_gap"] = metrics.guidance_gap(truth.sign * truth.all, predictions, truth.sign * values)
     return found
@@ -124,7 +125,7 @@ def describe_best(run: "Run", truth: Truth, outcome: "Outcome") -> dict[str, Any
     return {
         "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
         "value": value,
-        "regret": truth.sign * (truth.best - value),
+        "regret": abs(truth.best - value),
         "rank_by_predictor": i + 1,
         "of": len(labels),
     }
@@ -188,29 +189,27 @@ def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions
 def summarize(run: "Run", results: dict[str, Any]) -> None:
     """Prints the summary: pools against each other, what was paid, the best found."""
     objective, best = results["objective"], results["best"]
-    table = Table(
-        title=f"{objective['metric']} ({objective['unit']}, {objective['split']}) of {objective['evaluator']}"
-    )
-    table.add_column("pool")
+    about = ", ".join(filter(None, [objective["unit"], objective["split"], objective["evaluator"]]))
+    table = Table(title=f"{objective['metric']} ({about}), {run.config.num_samples:,} samples a pool")
+    table.add_column("pool", no_wrap=True)
     columns = {
-        "samples": ("samples", "d"),
-        "valid": ("validity_argmax", ".1%"),
-        "distinct": ("distinct", "d"),
-        "mean": ("value_mean", ".2f"),
-        "best": ("value_max", ".2f"),
-        "pool regret": ("pool_regret", ".2f"),
-        "guidance gap": ("guidance_gap", ".2f"),
+        "valid": ("validity_argmax", "{:.1%}".format),
+        "distinct": ("distinct", "{:,}".format),
+        "mean": ("value_mean", _number),
+        "best": ("value_best", _number),
+        "pool regret": ("pool_regret", _number),
+        "guidance gap": ("guidance_gap", _number),
     }
     for title in columns:
         table.add_column(title, justify="right")
     for name, pool in results["pools"].items():
-        table.add_row(name, *(format(pool[k], spec) if pool.get(k) is not None else "" for k, spec in columns.values()))
+        table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
     console = Console()
     console.print(table)
     console.print(
         f"best of the {best['of']} paid at the end: {best['architecture']}\n"
-        f"  {best['value']:.3f} {objective['unit']}, {best['regret']:.3f} from the table's best "
-        f"{objective['best_of_table']:.3f}",
+        f"  {best['value']:.6g} {objective['unit']}, {best['regret']:.3g} from the table's best "
+        f"{objective['best_of_table']:.6g}",
         highlight=False,
         soft_wrap=True,
     )
@@ -221,6 +220,10 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def versions() -> dict[str, str | None]:
