@@ -38,7 +38,11 @@ def class_tilt(*, value_fn: ValueFn, sde: SDE, scale) -> ScoreTransform:
     def bend(score, *, x, t, keys):
         denoised = score_to_denoised(score, x, t, sde)
         gradient = jax.grad(lambda x0: value_fn(x0, t).sum())(denoised)
-        logits = jnp.log(jnp.clip((denoised + 1.0) / 2.0, 1e-30, 1.0)) + scale * 2.0 * gradient
+        p = (denoised + 1.0) / 2.0
+        # What Tweedie's formula leaves of a class that is not allowed is float32 rounding, which a strong tilt would
+        # raise to a probability. A finite floor keeps rows without any class free of NaN.
+        rounding = 2.0 * jnp.finfo(x.dtype).eps * (1.0 + jnp.abs(x)) / expand(sde.alpha(t), x)
+        logits = jnp.where(p > rounding, jnp.log(jnp.maximum(p, rounding)), -1e6) + scale * 2.0 * gradient
         return denoised_to_score(2.0 * jax.nn.softmax(logits, axis=-1) - 1.0, x, t, sde)
 
     return stateless(bend)

@@ -74,13 +74,15 @@ class NASBench201(Space):
             InputError: tokens are not of the space, as `decode` may give for invalid samples.
         """
         tokens = np.asarray(tokens)
-        if not (inside := self.allowed[np.arange(self.num_nodes), tokens].all(axis=1)).all():
+        ops = self.to_ops(tokens)
+        inside = ((ops >= 0) & (ops < len(OPERATIONS))).all(axis=1) & (tokens[:, 0] == 0) & (tokens[:, -1] == 1)
+        if not inside.all():
             row = int(np.argmin(inside))
             raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; "
-                "keep only the samples that decode calls valid"
+                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; keep only the samples that "
+                "decode calls valid"
             )
-        return self.to_ops(tokens) @ _PLACES
+        return ops @ _PLACES
 
     def from_index(self, index) -> np.ndarray:
         """Tokens `[B, 8]` of lexicographic indices `[B]`; inverse of `to_index`.

@@ -1,0 +1,208 @@
+"""What every space of the registry must keep to; a new entry is tested without touching this file."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import jraph
+import numpy as np
+import pytest
+
+from nag_jax import spaces
+from nag_jax.errors import InputError
+from nag_jax.spaces import Space
+
+B = 40
+LISTABLE = 10**6
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiles():
+    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(params=sorted(spaces.REGISTRY), scope="module")
+def space(request):
+    return spaces.make(request.param)
+
+
+@pytest.fixture(scope="module")
+def tokens(space):
+    return np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(0), B))
+
+
+def traces_once(function, *calls):
+    """Jits the function, calls it with each tuple of arguments, and returns the results of a single trace."""
+    traces = []
+
+    def traced(*arguments):
+        traces.append(1)
+        return function(*arguments)
+
+    jitted = jax.jit(traced)
+    results = [jitted(*arguments) for arguments in calls]
+    assert len(traces) == 1
+    return results
+
+
+def test_attributes(space):
+    assert isinstance(space, Space)
+    assert spaces.REGISTRY[space.name] is type(space)
+    n, v = space.num_nodes, space.num_classes
+    assert len(space.class_names) == len(set(space.class_names)) == v
+    assert space.allowed.shape == (n, v)
+    assert space.adjacency.shape == (n, n)
+    assert space.allowed.dtype == space.adjacency.dtype == bool
+    assert space.allowed.any(axis=1).all()
+    assert not np.tril(space.adjacency).any()
+    assert isinstance(space.size, int)
+    assert space.size > 1
+    assert space.num_canonical is None or 1 <= space.num_canonical <= space.size
+
+
+def test_public_signatures_agree(space):
+    """Callers may swap spaces: none renames or drops an argument, or adds one that must be given."""
+    for name, member in inspect.getmembers(Space, inspect.isfunction):
+        if name.startswith("_"):
+            continue
+        expected = list(inspect.signature(member).parameters)
+        found = inspect.signature(getattr(type(space), name)).parameters
+        assert list(found)[: len(expected)] == expected, name
+        extra = list(found.values())[len(expected) :]
+        assert all(parameter.default is not parameter.empty for parameter in extra), name
+
+
+def test_random(space, tokens):
+    assert tokens.shape == (B, space.num_nodes)
+    assert tokens.dtype == np.int32
+    assert np.asarray(space.contains(tokens)).all()
+    one, other = traces_once(lambda key: space.random(key, B), (jax.random.key(0),), (jax.random.key(1),))
+    np.testing.assert_array_equal(one, tokens)
+    assert (np.asarray(other) != tokens).any()
+    np.testing.assert_array_equal(jax.jit(space.random, static_argnums=1)(jax.random.key(0), 3), tokens[:3])
+
+
+def test_every_drawn_class_is_allowed_and_most_allowed_ones_are_drawn(space):
+    many = np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(2), 2_000))
+    drawn = (many[:, :, None] == np.arange(space.num_classes)).any(axis=0)
+    assert not (drawn & ~space.allowed).any()
+    assert (drawn == space.allowed).mean() > 0.95
+
+
+def test_encode(space, tokens):
+    x, _ = traces_once(space.encode, (tokens,), (tokens[::-1],))
+    assert x.shape == (B, space.num_nodes, space.num_classes)
+    assert x.dtype == jnp.float32
+    assert set(np.unique(x).tolist()) <= {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("rule", ["argmax", "threshold"])
+def test_decode_inverts_encode(space, tokens, rule):
+    x = space.encode(tokens)
+    (found, valid), (reverse, _) = traces_once(lambda x: space.decode(x, rule=rule), (x,), (x[::-1],))
+    np.testing.assert_array_equal(found, tokens)
+    np.testing.assert_array_equal(reverse, tokens[::-1])
+    assert found.dtype == jnp.int32
+    assert valid.dtype == bool
+    assert valid.shape == (B,)
+    assert np.asarray(valid).all()
+
+
+@pytest.mark.parametrize("rule", ["argmax", "threshold"])
+def test_decode_calls_valid_what_contains_holds_for(space, rule):
+    x = np.random.default_rng(0).standard_normal((B, space.num_nodes, space.num_classes)).astype(np.float32)
+    found, valid = space.decode(x, rule=rule)
+    inside = np.asarray(space.contains(found))
+    assert inside[np.asarray(valid)].all()
+    if rule == "argmax":
+        np.testing.assert_array_equal(valid, inside)
+    with pytest.raises(InputError, match="unknown decoding rule 'nearest'"):
+        space.decode(x, rule="nearest")
+
+
+def test_native_round_trip(space, tokens):
+    strings = space.to_native(tokens)
+    assert [type(string) for string in strings] == [str] * B
+    assert len(set(strings)) == len(np.unique(tokens, axis=0))
+    back = space.from_native(strings)
+    assert back.dtype == np.int32
+    np.testing.assert_array_equal(back, tokens)
+    assert space.from_native([]).shape == (0, space.num_nodes)
+    assert space.to_native(tokens[:0]) == []
+
+
+def test_bad_native_strings_are_named_by_row(space, tokens):
+    good = space.to_native(tokens[:2])
+    for bad in ("", "no such architecture", good[0] + "!"):
+        with pytest.raises(InputError, match=r"row 1\b") as caught:
+            space.from_native([good[0], bad, good[1]])
+        assert "\n" not in str(caught.value)
+
+
+def test_canonical_and_connected(space, tokens):
+    keys = space.canonical(tokens)
+    assert keys.dtype == np.int64
+    assert keys.shape == (B,)
+    np.testing.assert_array_equal(space.canonical(tokens[::-1]), keys[::-1])
+    assert len(np.unique(keys)) <= len(np.unique(tokens, axis=0))
+    connected = np.asarray(space.connected(tokens))
+    assert connected.dtype == bool
+    assert connected.shape == (B,)
+    assert connected.any()
+
+
+def test_mutate(space, tokens):
+    (children, *_) = traces_once(space.mutate, (jax.random.key(1), tokens), (jax.random.key(2), tokens))
+    mutate = jax.jit(space.mutate)
+    assert children.dtype == jnp.int32
+    assert ((np.asarray(children) != tokens).sum(axis=1) == 1).all()
+    assert np.asarray(space.contains(children)).all()
+    np.testing.assert_array_equal(mutate(jax.random.key(1), tokens), children)
+    np.testing.assert_array_equal(mutate(jax.random.key(1), tokens[:3]), children[:3])
+
+
+def test_neighbors(space, tokens):
+    found = space.neighbors(tokens[0])
+    assert found.dtype == np.int32
+    assert found.shape[1] == space.num_nodes
+    assert len(np.unique(found, axis=0)) == len(found) > 0
+    assert ((found != tokens[0]).sum(axis=1) == 1).all()
+    assert np.asarray(space.contains(found)).all()
+    children = np.asarray(jax.jit(space.mutate)(jax.random.key(3), np.tile(tokens[0], (100, 1))))
+    assert {tuple(row) for row in children.tolist()} <= {tuple(row) for row in found.tolist()}
+
+
+def test_graph(space, tokens):
+    batch = space.graph(tokens[:3])
+    assert isinstance(batch, jraph.GraphsTuple)
+    nodes, senders, receivers = map(np.asarray, (batch.nodes, batch.senders, batch.receivers))
+    assert nodes.shape == (3 * space.num_nodes, space.num_classes)
+    expected = jraph.batch([space.graph(row[None]) for row in tokens[:3]])
+    for field in ("nodes", "senders", "receivers", "n_node", "n_edge"):
+        np.testing.assert_array_equal(getattr(batch, field), getattr(expected, field), err_msg=field)
+    assert (senders < receivers).all()
+    traces_once(lambda tokens: space.graph(tokens).nodes, (tokens,), (tokens[::-1],))
+
+
+def test_all_tokens(space):
+    if space.size > LISTABLE:
+        with pytest.raises(InputError, match="too many to list"):
+            space.all_tokens()
+        return
+    every = space.all_tokens()
+    assert every.shape == (space.size, space.num_nodes)
+    assert every.dtype == np.int32
+    assert np.asarray(space.contains(every)).all()
+    place = space.num_classes ** np.arange(space.num_nodes - 1, -1, -1, dtype=float)
+    assert (np.diff(every @ place) > 0).all()  # distinct, in lexicographic order
+    if space.num_canonical is not None:
+        assert len(np.unique(space.canonical(every))) == space.num_canonical
+
+
+def test_unknown_name():
+    with pytest.raises(InputError, match="unknown space 'nothing'") as caught:
+        spaces.make("nothing")
+    assert all(name in str(caught.value) for name in spaces.REGISTRY)
