@@ -18,11 +18,23 @@ from nag_jax.diffusion.noise import sample_keys
 from nag_jax.diffusion.parametrization import uniform_score
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
     from experiments.generate import Outcome, Run
 
-PACKAGES = ("nag-jax", "jax", "jaxlib", "flax", "optax", "jraph", "orbax-checkpoint", "numpy", "analog-nasbench")
+PACKAGES = (
+    "nag-jax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "jraph",
+    "orbax-checkpoint",
+    "numpy",
+    "analog-nasbench",
+    "nas-bench-graph",
+)
 _LOSS_SAMPLES = 4096
 
 
@@ -153,18 +165,19 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
 
 
 def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions: np.ndarray) -> None:
-    """Draws the three figures as PNG and SVG into `figures/`."""
+    """Draws the figures as PNG and SVG into `figures/`; the best architectures only where they are cells."""
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
     unit = f" in {truth.metric.unit}" if truth.metric.unit else ""
     label = f"{truth.metric.name}{unit}, {truth.metric.split}"
     order = np.argsort(-truth.sign * np.nan_to_num(outcome.final_labels, nan=-truth.sign * np.inf), kind="stable")[:5]
-    figures.draw_cells(
-        run.space,
-        outcome.final[order],
-        [f"{outcome.final_labels[i]:.2f} {truth.metric.unit}" for i in order],
-        folder / "best_cells",
-    )
+    if isinstance(run.space, NASBench201):
+        figures.draw_cells(
+            run.space,
+            outcome.final[order],
+            [f"{outcome.final_labels[i]:.2f} {truth.metric.unit}" for i in order],
+            folder / "best_cells",
+        )
     values = {}
     for name, x in pools.items():
         tokens, valid = map(np.asarray, run.space.decode(x))

@@ -6,12 +6,16 @@
 import inspect
 
 from nag_jax.errors import InputError
-from nag_jax.evaluators import analog_nasbench, table_file
+from nag_jax.evaluators import analog_nasbench, nas_bench_graph, table_file
 from nag_jax.evaluators.base import Evaluator, Metric
 from nag_jax.evaluators.ledger import Ledger, Trial
 from nag_jax.evaluators.names import check_name
 
-REGISTRY = {"analog_nasbench": analog_nasbench.load, "table": table_file.load}
+REGISTRY = {
+    "analog_nasbench": analog_nasbench.load,
+    "nas_bench_graph": nas_bench_graph.load,
+    "table": table_file.load,
+}
 
 __all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Trial", "make"]
 

@@ -3,19 +3,17 @@
 Source: *AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory Computing*, 2025, arXiv 2506.18495.
 
 The package keeps its table as a pickle of records. It is read here without importing the package (which needs
-`pkg_resources`, gone from current setuptools) and without trusting the pickle: see `RestrictedUnpickler`.
+`pkg_resources`, gone from current setuptools) and without trusting the pickle: see `packaged.RestrictedUnpickler`.
 """
 
-import importlib.metadata
-import pickle
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
 from nag_jax.errors import InputError
 from nag_jax.evaluators.base import Metric
+from nag_jax.evaluators.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench201 import NASBench201
@@ -70,11 +68,7 @@ def find_file() -> Path:
     Raises:
         InputError: the package isn't installed.
     """
-    try:
-        distribution = importlib.metadata.distribution(PACKAGE)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise InputError(f"evaluator analog_nasbench needs the package {PACKAGE}: run {_INSTALL}") from error
-    return Path(str(distribution.locate_file("analognasbench/data.anb")))
+    return installed_file(PACKAGE, "analognasbench/data.anb", evaluator="analog_nasbench", install=_INSTALL)
 
 
 def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -89,7 +83,7 @@ def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """
     try:
         with path.open("rb") as file:
-            records = RestrictedUnpickler(file).load()
+            records = RestrictedUnpickler(file, _RECORDS).load()
         codes = np.array(list(records), np.int64).reshape(-1, 6)
         if codes.min() < 0 or codes.max() > 4:
             raise ValueError("an operation code is not in 0..4")
@@ -98,46 +92,15 @@ def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
             columns[name] = _column(records, f"{name}.value")
             columns[f"{name}_std"] = _column(records, f"{name}.uncertainty")
     except Exception as error:  # a damaged pickle may raise nearly anything
-        raise InputError(
-            f"{path} is not the table of {PACKAGE} ({error}): run {_INSTALL} --force-reinstall --no-deps"
-        ) from error
+        raise not_the_table(path, error, package=PACKAGE, install=_INSTALL) from error
     return OPERATION_OF_CODE[codes[:, POSITION_OF_EDGE]], columns
 
 
-class RestrictedUnpickler(pickle.Unpickler):
-    """Unpickles plain values and the file's two kinds of record, and can run no code.
-
-    Everything a pickle can do to run code starts from a name that it looks up. The two names of the file get
-    inert classes of ours, which can be neither called nor changed; every other name is refused.
-    """
-
-    def __init__(self, file: IO[bytes]):
-        super().__init__(file)
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        """The inert class of that name; raises UnpicklingError for any name but the two of the file."""
-        try:
-            return _RECORDS[module_name, global_name]
-        except KeyError:
-            name = f"{module_name}.{global_name}"
-            raise pickle.UnpicklingError(f"it asks for {name}, which no table needs") from None
-
-
-class _Inert(type):
-    """Classes that a pickle may make bare instances of (NEWOBJ), but not call (REDUCE) or alter (BUILD)."""
-
-    def __call__(cls, *args, **kwargs):
-        raise pickle.UnpicklingError(f"it calls {cls.__name__}, which no table needs")
-
-    def __setattr__(cls, name, value):
-        raise pickle.UnpicklingError(f"it alters {cls.__name__}, which no table needs")
-
-
-class _Architecture(metaclass=_Inert):
+class _Architecture(metaclass=Record):
     pass
 
 
-class _DriftMeasurement(metaclass=_Inert):
+class _DriftMeasurement(metaclass=Record):
     pass
 
 

@@ -17,14 +17,27 @@ class ArchitectureTable:
         source: the file or package they come from, for messages.
         tokens: int32 `[R, N]`, one row an architecture.
         columns: float64 `[R]` for each metric.
+        one_a_class: whether a row holds for all architectures that `space.canonical` calls the same, in a space that
+            `all_tokens` can list; otherwise for its own alone.
     """
 
-    def __init__(self, space: Space, source: str, tokens: np.ndarray, columns: dict[str, np.ndarray]):
+    def __init__(
+        self,
+        space: Space,
+        source: str,
+        tokens: np.ndarray,
+        columns: dict[str, np.ndarray],
+        *,
+        one_a_class: bool = False,
+    ):
         self.space = space
         self.source = source
         self.tokens = np.ascontiguousarray(tokens, np.int32)
         self.columns = {name: np.asarray(values, np.float64) for name, values in columns.items()}
-        self._row_of = {row.tobytes(): i for i, row in enumerate(self.tokens)}
+        self.one_a_class = one_a_class
+        self._row_of = (
+            self._rows_of_classes() if one_a_class else {row.tobytes(): i for i, row in enumerate(self.tokens)}
+        )
 
     def rows(self, tokens) -> np.ndarray:
         """Rows int64 `[B]` of tokens `[B, N]`; -1 for an architecture that the table doesn't have."""
@@ -41,9 +54,10 @@ class ArchitectureTable:
         if (rows < 0).any():
             first = int(np.argmax(rows < 0))
             missing = self.space.to_native(np.asarray(tokens)[first : first + 1])[0]
+            total = self.space.num_canonical if self.one_a_class else self.space.size
             raise InputError(
                 f"{self.source} has no architecture {missing!r} (it has {len(self.tokens):,} of the "
-                f"{self.space.size:,} of {self.space.name}): ask only for what covers(tokens) accepts, or "
+                f"{total or self.space.size:,} of {self.space.name}): ask only for what covers(tokens) accepts, or "
                 "add the row"
             )
         return rows
@@ -59,14 +73,23 @@ class ArchitectureTable:
 
     def first_repetition(self) -> tuple[int, int] | None:
         """The first row that repeats an earlier architecture, and the earlier row; None if all differ."""
-        if len(self._row_of) == len(self.tokens):
-            return None
+        if self.one_a_class:
+            keys = self.space.canonical(self.tokens).tolist()
+        else:
+            keys = [row.tobytes() for row in self.tokens]
         seen = {}
-        for i, row in enumerate(self.tokens):
-            earlier = seen.setdefault(row.tobytes(), i)
+        for i, key in enumerate(keys):
+            earlier = seen.setdefault(key, i)
             if earlier != i:
                 return i, earlier
         return None
+
+    def _rows_of_classes(self) -> dict[bytes, int]:
+        """The row of every architecture of the space whose class has one."""
+        row_of = {key: i for i, key in enumerate(self.space.canonical(self.tokens).tolist())}
+        every = self.space.all_tokens()
+        keys = self.space.canonical(every).tolist()
+        return {row.tobytes(): row_of[key] for row, key in zip(every, keys, strict=True) if key in row_of}
 
     def fingerprint(self) -> str:
         """SHA-256 of the content, whatever the order of rows and columns and the format of the file."""

@@ -39,6 +39,7 @@ class TableEvaluator:
         metrics: dict[str, Metric],
         objective: str,
         allow_failed: bool = False,
+        one_a_class: bool = False,
         place: Callable[[int], str] = "row {}".format,
     ):
         """Makes a table of arrays and checks it.
@@ -52,6 +53,7 @@ class TableEvaluator:
             metrics: what the columns are.
             objective: the metric to search by.
             allow_failed: whether a label may be NaN, which makes a failed trial.
+            one_a_class: see `ArchitectureTable`.
             place: where in the source row i stands, for messages.
 
         Raises:
@@ -65,7 +67,7 @@ class TableEvaluator:
         self.space = space
         self.metrics = metrics
         self.objective = objective
-        self._table = ArchitectureTable(space, source, tokens, columns)
+        self._table = ArchitectureTable(space, source, tokens, columns, one_a_class=one_a_class)
         _check_distinct(self._table, place)
         for metric in metrics:
             _check_labels(self._table, metric, allow_failed, place)

@@ -3,8 +3,9 @@
 from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.nasbench201 import NASBench201
+from nag_jax.spaces.nasbench_graph import NASBenchGraph
 
-REGISTRY = {"nasbench201": NASBench201}
+REGISTRY = {"nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
 
 
 def make(name: str, **options) -> Space:

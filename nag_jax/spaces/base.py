@@ -114,6 +114,10 @@ class Space(abc.ABC):
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
         return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
 
+    def moves(self, tokens) -> jax.Array:
+        """Bool `[N, V]`: the classes that one architecture (tokens `[N]`) may change a single node to. Jittable."""
+        return jnp.asarray(self.allowed) & (jnp.arange(self.num_classes)[None] != jnp.asarray(tokens)[:, None])
+
     def mutate(self, key, tokens) -> jax.Array:
         """Gives one node of each architecture, drawn uniformly among those with a choice, another class.
 
@@ -124,14 +128,12 @@ class Space(abc.ABC):
         Returns:
             Tokens `[B, N]`, each at Hamming distance 1 from its parent. Jittable.
         """
-        allowed = jnp.asarray(self.allowed)
-        free = jnp.log((allowed.sum(axis=-1) > 1).astype(jnp.float32))
 
         def one(key, row):
             node_key, class_key = jax.random.split(key)
-            node = jax.random.categorical(node_key, free)
-            others = allowed[node].at[row[node]].set(False)
-            new = jax.random.categorical(class_key, jnp.where(others, 0.0, -jnp.inf))
+            moves = self.moves(row)
+            node = jax.random.categorical(node_key, jnp.log(moves.any(axis=-1).astype(jnp.float32)))
+            new = jax.random.categorical(class_key, jnp.where(moves[node], 0.0, -jnp.inf))
             return row.at[node].set(new.astype(row.dtype))
 
         tokens = jnp.asarray(tokens, jnp.int32)
@@ -141,8 +143,7 @@ class Space(abc.ABC):
     def neighbors(self, tokens) -> np.ndarray:
         """All architectures that differ from one architecture (tokens `[N]`) in a single node: `[M, N]`."""
         tokens = np.asarray(tokens, np.int32)
-        others = self.allowed & (np.arange(self.num_classes) != tokens[:, None])
-        nodes, classes = np.nonzero(others)
+        nodes, classes = np.nonzero(np.asarray(self.moves(tokens)))
         out = np.repeat(tokens[None], len(nodes), axis=0)
         out[np.arange(len(nodes)), nodes] = classes
         return out

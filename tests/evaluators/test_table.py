@@ -123,3 +123,25 @@ def test_an_empty_table_is_refused(build):
 def test_an_unknown_objective_is_refused(build):
     with pytest.raises(InputError, match=r"metric of here 'los': did you mean 'loss'\? There are acc, loss"):
         build(objective="los")
+
+
+def test_a_row_may_hold_for_a_class(build, space):
+    """A skip and a convolution of the input do the same on either side of a skip."""
+    one, other, third = (
+        "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|",
+        "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|",
+        "|skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|",
+    )
+    row, same, another = (space.from_native([cell]) for cell in (one, other, third))
+    assert space.canonical(row) == space.canonical(same) != space.canonical(another)
+    columns = {"acc": np.array([4.0]), "loss": np.array([0.1])}
+    table = build(tokens=row, columns=columns, one_a_class=True)
+    assert table(same)["acc"] == [4.0]
+    assert table.covers(np.concatenate([row, same, another])).tolist() == [True, True, False]
+    assert not build(tokens=row, columns=columns).covers(same)
+    assert table.architectures().tolist() == row.tolist()
+    with pytest.raises(InputError, match=r"it has 1 of the 6,466 of nasbench201"):
+        table(another)
+    both = {name: np.repeat(values, 2) for name, values in columns.items()}
+    with pytest.raises(InputError, match=r"row 1: .* is already on row 0"):
+        build(tokens=np.concatenate([row, same]), columns=both, one_a_class=True)

@@ -1,0 +1,148 @@
+"""The PyPI package nas-bench-graph: every NAS-Bench-Graph architecture, trained on nine graphs.
+
+Source: Qin et al., *NAS-Bench-Graph: Benchmarking Graph Neural Architecture Search*, NeurIPS 2022, arXiv 2206.09166.
+
+The package keeps the table of a data set as a pickle: a dictionary by `Arch.valid_hash` of dictionaries, some of whose
+numbers are NumPy scalars. It is read here without importing the package and without trusting the pickle: see
+`packaged.RestrictedUnpickler`.
+"""
+
+import pickle
+import struct
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators.base import Metric
+from nag_jax.evaluators.names import check_name
+from nag_jax.evaluators.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
+from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.spaces import Space
+from nag_jax.spaces.nasbench_graph import NASBenchGraph
+
+PACKAGE = "nas-bench-graph"
+_INSTALL = f"pip install '{PACKAGE}>=1.4,<2'"
+
+DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
+_FIELDS = {
+    "validation": ("valid_perf", 100.0),
+    "test": ("perf", 100.0),
+    "latency": ("latency", 1000.0),
+    "parameters": ("para", 1.0),
+}
+"""The package's name of each metric, and what brings its numbers into our unit."""
+
+
+def load(*, dataset: str, metric: str = "validation", space: Space | None = None) -> TableEvaluator:
+    """Reads one data set of the installed package: 26,206 architectures, on proteins 2,021.
+
+    All numbers are means over three trainings with different seeds, one number a training:
+
+    * `validation` and `test`: accuracy in %, on proteins ROC-AUC in %; the package's `valid_perf` and `perf`. It
+      does not say of which epoch; figures by epoch are in its full records, a download of their own. A training's
+      validation figure has three decimals as a fraction, so ties are common. The two may rank architectures quite
+      differently (Spearman .50 on proteins, .54 on pubmed): search by the first and report the second.
+    * `latency`: in ms. The package does not name a unit; its numbers can only be seconds.
+    * `parameters`: in millions. On physics 4 % of the means are not whole, so those trainings differed in size.
+
+    Each architecture that the package has stands for all that are the same by `canonical`. On proteins it has those of
+    gcn, sage, arma, fc and skip only; `covers` tells.
+
+    Args:
+        dataset: one of `DATASETS`.
+        metric: what to search by: `"validation"`, `"test"`, `"latency"` or `"parameters"`.
+        space: NAS-Bench-Graph, which is the default.
+
+    Raises:
+        InputError: the package is missing or damaged, or there is no such data set or metric, or the space is another.
+    """
+    check_name(dataset, DATASETS, "data set of nas_bench_graph")
+    space = NASBenchGraph() if space is None else space
+    if not isinstance(space, NASBenchGraph):
+        raise InputError(f"nas_bench_graph has architectures of nasbench_graph, not of {space.name!r}: use that space")
+    tokens, columns = read_records(find_file(dataset), space)
+    return TableEvaluator(
+        name="nas_bench_graph",
+        space=space,
+        source=f"nas_bench_graph, {dataset}",
+        tokens=tokens,
+        columns=columns,
+        metrics=_metrics("% ROC-AUC" if dataset == "proteins" else "%"),
+        objective=metric,
+        one_a_class=True,
+    )
+
+
+def find_file(dataset: str) -> Path:
+    """The table of a data set inside the installed package.
+
+    Raises:
+        InputError: the package isn't installed.
+    """
+    path = f"nas_bench_graph/light/{dataset}.bench"
+    return installed_file(PACKAGE, path, evaluator="nas_bench_graph", install=_INSTALL)
+
+
+def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Reads one of the package's pickles.
+
+    Returns:
+        Tokens int32 `[R, 5]`, one architecture a class, and float64 `[R]` for each metric.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds anything but the records it should.
+    """
+    try:
+        with path.open("rb") as file:
+            records = RestrictedUnpickler(file, _NAMES).load()
+        tokens = space.from_keys(np.fromiter(records, np.int64, len(records)))
+        columns = {
+            metric: scale * np.fromiter(map(itemgetter(field), records.values()), np.float64, len(records))
+            for metric, (field, scale) in _FIELDS.items()
+        }
+        if not len(tokens):
+            raise ValueError("it has no records")
+    except Exception as error:  # a damaged pickle may raise nearly anything
+        raise not_the_table(path, error, package=PACKAGE, install=_INSTALL) from error
+    return tokens, columns
+
+
+class _Float64:
+    """Stands in for NumPy's dtype of float64, the only one that a table needs."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state):
+        if state != (3, "<", None, None, None, -1, -1, 0):
+            raise pickle.UnpicklingError(f"it asks for a dtype of state {state}, expected a plain float64")
+
+
+def _dtype(code, *_) -> _Float64:
+    if code != "f8":
+        raise pickle.UnpicklingError(f"it asks for a dtype {code!r}, expected 'f8'")
+    return _Float64()
+
+
+def _scalar(dtype, content) -> float:
+    if not isinstance(dtype, _Float64):
+        raise pickle.UnpicklingError(f"it asks for a number of type {dtype!r}, expected float64")
+    return struct.unpack("<d", content)[0]
+
+
+_NAMES = {
+    ("numpy", "dtype"): Function(_dtype),
+    ("numpy.core.multiarray", "scalar"): Function(_scalar),
+    ("numpy._core.multiarray", "scalar"): Function(_scalar),
+}
+
+
+def _metrics(performance_unit: str) -> dict[str, Metric]:
+    metrics = (
+        Metric("validation", unit=performance_unit, direction="max", split="validation"),
+        Metric("test", unit=performance_unit, direction="max", split="test"),
+        Metric("latency", unit="ms", direction="min"),
+        Metric("parameters", unit="M", direction="min"),
+    )
+    return {metric.name: metric for metric in metrics}
