@@ -10,6 +10,7 @@ from experiments.config import Config
 from nag_jax import evaluators, guidance, models, spaces
 from nag_jax.diffusion import kernels, sde
 from nag_jax.diffusion.kernels import Kernel
+from nag_jax.diffusion.sampler import is_coupled, make_sampler
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.guidance import ScoreTransform
@@ -29,6 +30,11 @@ def options(config: Config, *without: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value != "" and value is not False}
 
 
+def _named(config: Config, name: str, registry: dict[str, Any]) -> dict[str, Any]:
+    """The block of options for what is called `name`; none where it has no options or is not in the registry."""
+    return config[name].to_dict() if name in registry and name in config else {}
+
+
 def make_space(config: Config) -> Space:
     """The space of `config.space`."""
     return spaces.make(config.space.name, **options(config.space, "name"))
@@ -36,7 +42,7 @@ def make_space(config: Config) -> Space:
 
 def make_evaluator(config: Config, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist."""
-    given = options(config.evaluator, "name", "direction", "unit", "split")
+    given = options(config.evaluator, "name", "direction", "unit", "split") | {"metric": config.evaluator.metric}
     for field in ("direction", "unit", "split"):
         if config.evaluator[field]:
             given[f"{field}s"] = {config.evaluator.metric: config.evaluator[field]}
@@ -45,7 +51,7 @@ def make_evaluator(config: Config, space: Space):
 
 def make_sde(config: Config) -> SDE:
     """The forward process of `config.sde`; the fields of the other ones don't count."""
-    return sde.make(config.sde.name, **config.sde[config.sde.name].to_dict())
+    return sde.make(config.sde.name, **_named(config.sde, config.sde.name, sde.REGISTRY))
 
 
 def make_score_model(config: Config, space: Space) -> ScoreModel:
@@ -82,7 +88,7 @@ def make_predictor(config: Config, space: Space) -> Predictor:
         num_classes=space.num_classes,
         members=config.predictor.members,
         condition=make_sde(config).sigma,
-        **config.predictor[config.predictor.name].to_dict(),
+        **_named(config.predictor, config.predictor.name, models.REGISTRY),
     )
 
 
@@ -90,8 +96,7 @@ def make_kernels(config: Config) -> list[Kernel]:
     """The kernels of `config.sampler.kernels`, in order, with the options under their names."""
     process = make_sde(config)
     return [
-        kernels.make(name, process, **(config.sampler[name].to_dict() if name in config.sampler else {}))
-        for name in config.sampler.kernels
+        kernels.make(name, process, **_named(config.sampler, name, kernels.REGISTRY)) for name in config.sampler.kernels
     ]
 
 
@@ -126,6 +131,24 @@ def check_guidance(config: Config) -> None:
         raise InputError(
             "config.guidance.value=exceedance is measured at the denoised estimate: set value=mean, or "
             "config.guidance.through_denoiser=True"
+        )
+
+
+def check_sampler(config: Config, model: ScoreModel, num_devices: int) -> None:
+    """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut over the devices."""
+    parts = make_kernels(config)
+    make_sampler(
+        lambda x, t: x,
+        sde=model.sde,
+        kernels=parts,
+        shape=model.shape,
+        num_steps=config.sampler.num_steps,
+        final=config.sampler.final,
+    )
+    if is_coupled(parts) and config.num_samples % num_devices:
+        raise InputError(
+            f"the sampler couples the samples of a batch, so config.num_samples, {config.num_samples}, must be a "
+            f"multiple of the {num_devices} devices: change it, or set config.sampler.langevin.norm=sample"
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from experiments import build, report
 from experiments.config import Config
 from experiments.progress import Phases
+from experiments.ranges import check_numbers
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import sample_keys
@@ -102,7 +103,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
 
 def prepare(config: Config, path: Path) -> Run:
     """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
-    _check_numbers(config)
+    check_numbers(config)
     workdir = Workdir(path)
     workdir.check(config.to_dict())
     space = build.make_space(config)
@@ -124,11 +125,16 @@ def prepare(config: Config, path: Path) -> Run:
         mesh=parallel.make_mesh(),
         phases=Phases(),
     )
-    build.make_kernels(config)
     build.check_guidance(config)
-    for folder in (Path(config.score.checkpoint) if config.score.checkpoint else None, path / "score"):
-        if folder is not None and (folder.exists() or folder != path / "score"):
-            _restore_score(run, folder)
+    build.check_sampler(config, run.model, run.mesh.size)
+    build.optimizer(config.score.training)
+    if config.score.checkpoint:
+        _restore_score(run, Path(config.score.checkpoint))
+    if _score_checkpoints(run).latest_step() is not None:
+        _restore_score(run)
+    optimizer = build.optimizer(config.predictor.training)
+    if _predictor_checkpoints(run).latest_step() is not None:
+        restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
     if (path / "trials.db").exists():
         Ledger.open(path / "trials.db", evaluator).close()
     workdir.claim(config.to_dict())
@@ -148,7 +154,7 @@ def train_score(run: Run, training_tokens: np.ndarray) -> Any:
     with run.phases("score network") as progress:
         if run.config.score.checkpoint:
             return _restore_score(run, Path(run.config.score.checkpoint))
-        with Checkpoints(run.workdir.path / "score", build.describe_score_model(run.model, run.space)) as checkpoints:
+        with _score_checkpoints(run) as checkpoints:
             return fit(
                 run.model.init,
                 batch_loss(run.model, batch_size=training.batch_size, sharding=parallel.batched(run.mesh)),
@@ -185,11 +191,7 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
     training = config.training
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
     view = build.make_view(config, run.model, score_params)
-    description = {"space": run.space.name, "predictor": config.name, "metric": run.metric.name}
-    with (
-        run.phases("predictor") as progress,
-        Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1) as checkpoints,
-    ):
+    with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
         return fit(
             run.predictor.init,
             regression_loss(run.predictor, view, batch_size=training.batch_size),
@@ -292,32 +294,15 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
     return final, labels
 
 
-def _restore_score(run: Run, folder: Path) -> Any:
-    checkpoints = Checkpoints(folder, build.describe_score_model(run.model, run.space))
-    return restore(run.model.init, build.optimizer(run.config.score.training), checkpoints, run.mesh).ema
+def _score_checkpoints(run: Run, folder: Path | None = None) -> Checkpoints:
+    return Checkpoints(folder or run.workdir.path / "score", build.describe_score_model(run.model, run.space))
 
 
-def _check_numbers(config: Config) -> None:
-    least = {
-        "num_samples": (config.num_samples, 1),
-        "labels.training": (config.labels.training, 2),
-        "labels.final": (config.labels.final, 1),
-        "score.training.num_steps": (config.score.training.num_steps, 1),
-        "predictor.training.num_steps": (config.predictor.training.num_steps, 1),
-        "predictor.members": (config.predictor.members, 1),
-        "sampler.num_steps": (config.sampler.num_steps, 1),
-    }
-    for name, (value, bound) in least.items():
-        if value < bound:
-            raise InputError(f"config.{name} must be at least {bound}, found {value}")
-    for name, value in {
-        "score.train_fraction": config.score.train_fraction,
-        "guidance.top_share": config.guidance.top_share,
-    }.items():
-        if not 0 < value <= 1:
-            raise InputError(f"config.{name} must be more than 0 and at most 1, found {value}")
-    if config.labels.final > config.num_samples:
-        raise InputError(
-            f"config.labels.final, {config.labels.final}, is more than config.num_samples, {config.num_samples}: "
-            "lower it"
-        )
+def _predictor_checkpoints(run: Run) -> Checkpoints:
+    description = {"space": run.space.name, "predictor": run.config.predictor.name, "metric": run.metric.name}
+    return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)
+
+
+def _restore_score(run: Run, folder: Path | None = None) -> Any:
+    optimizer = build.optimizer(run.config.score.training)
+    return restore(run.model.init, optimizer, _score_checkpoints(run, folder), run.mesh).ema

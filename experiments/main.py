@@ -1,5 +1,6 @@
 """The command line: `python -m experiments.main --config=configs/nb201.py`."""
 
+import itertools
 import os
 import re
 import sys
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> None:
         config = _CONFIG.value
         if config.mode not in MODES:
             raise InputError(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
-        logging.set_verbosity(logging.WARNING)
+        logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
         use_compilation_cache()
         MODES[config.mode](config, Path(_WORKDIR.value or Path("runs") / config.name))
     except InputError as error:
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> None:
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; a misspelt or ill-typed one, or a missing config, ends with one line and status 2."""
     named = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("config=")]
+    named += [value for flag, value in itertools.pairwise(argv) if flag in ("-config", "--config")]
     if named and not Path(named[-1].partition(":")[0]).is_file():
         _fail(f"there is no config file {named[-1].partition(':')[0]!r}: use one of configs/*.py")
     try:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from nag_jax.errors import InputError
 
@@ -22,18 +22,21 @@ class Workdir:
         self._lock = None
 
     def check(self, config: dict[str, Any]) -> None:
-        """Refuses the folder if it belongs to a run of another config; changes nothing.
+        """Refuses the folder if it belongs to another process or to a run of another config; changes nothing.
 
         Raises:
-            InputError: another config, an unreadable one, or something that isn't a run.
+            InputError: in use, another config, an unreadable one, or something that isn't a run.
         """
         if not self.path.exists():
             return
         if not self.path.is_dir():
             raise InputError(f"workdir {self.path} is a file: name a folder with --workdir")
+        if (self.path / "lock").exists():
+            with open(self.path / "lock") as lock:
+                self._take(lock)
         stored = self.path / "config.json"
         if not stored.exists():
-            if any(entry.name != "lock" for entry in self.path.iterdir()):
+            if any(entry.name not in ("lock", ".partial-config.json") for entry in self.path.iterdir()):
                 raise InputError(
                     f"workdir {self.path} holds files but no config.json, so it isn't a run: name another --workdir"
                 )
@@ -55,18 +58,24 @@ class Workdir:
         """Makes the folder this run's own until the process ends.
 
         Raises:
-            InputError: another process is at work in it.
+            InputError: another process is at work in it, or it can't be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends, however it ends)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends, however it ends)
+        except OSError as error:
+            raise InputError(f"workdir {self.path} can't be written ({error}): name another --workdir") from error
+        self._take(self._lock)
+        if not (self.path / "config.json").exists():
+            self.write_json("config.json", config)
+
+    def _take(self, lock: TextIO) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(
                 f"workdir {self.path} is in use by another process: wait for it, or name another --workdir"
             ) from error
-        if not (self.path / "config.json").exists():
-            self.write_json("config.json", config)
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
         """Has `writer` write a file beside its place and then moves it there, so that it's whole or absent."""

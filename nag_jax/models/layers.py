@@ -54,7 +54,7 @@ def sinusoid(values, width: int) -> jax.Array:
 
 def position_table(n: int, width: int) -> jax.Array:
     """The fixed table `[n, width]` of Vaswani et al. (2017), sines on even and cosines on odd columns."""
-    angles = jnp.arange(n)[:, None] / 10000 ** (jnp.arange(0, width, 2) / width)
+    angles = jnp.arange(n)[:, None] / 10000 ** (jnp.arange(0, width, 2) / width)[None]
     return jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(n, width)
 
 
@@ -94,7 +94,8 @@ class Attention(nn.Module):
         logits = jnp.einsum("bihd,bjhd->bhij", q, k) / np.sqrt(width // self.num_heads)
         if self.relation_bias:
             bias = self.param("relation_bias", nn.initializers.zeros, (self.num_heads, len(RELATIONS)))
-            logits += bias[None, :, relations]
+            one_hot = np.arange(len(RELATIONS))[:, None, None] == relations[None]
+            logits += jnp.tensordot(bias, one_hot.astype(np.float32), 1)[None]  # a gather's gradient is slow on CPU
         weights = jax.nn.softmax(jnp.where(mask[None, None], logits, -1e9), axis=-1)
         weights = nn.Dropout(self.dropout)(weights, deterministic=deterministic)
         mixed = jnp.einsum("bhij,bjhd->bihd", weights, v)

@@ -131,6 +131,13 @@ class PooledTransformer(nn.Module):
     noise_aware: bool = False
     dropout: float = 0.0
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.attention not in ATTENTION:
+            raise InputError(f"unknown attention {self.attention!r}: use one of {sorted(ATTENTION)}")
+        if self.width % self.num_heads:
+            raise InputError(f"width {self.width} must be a multiple of num_heads {self.num_heads}")
+
     @nn.compact
     def __call__(self, x, condition, context, *, deterministic: bool = True):
         """Value `[1]` of one architecture x `[N, V]` at a scalar noise level, given a context `[C]` or None."""

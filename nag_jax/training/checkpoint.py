@@ -1,11 +1,14 @@
 """Checkpoints with Orbax: asynchronous, pruned, and refused where they belong to something else."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore
 
 from nag_jax.errors import InputError
 
@@ -41,7 +44,8 @@ class Checkpoints:
         if self._manager is None:
             options = ocp.CheckpointManagerOptions(max_to_keep=self._max_to_keep, create=True)
             self._manager = ocp.CheckpointManager(self.directory, options=options)
-        items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(self._description))
+        record = {"facts": self._description, "shapes": _shapes(state), "checksum": _checksum(state)}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(record))
         self._manager.save(step, args=items)
 
     def restore(self, target: Any) -> Any:
@@ -58,12 +62,16 @@ class Checkpoints:
         if step is None:
             raise InputError(f"no checkpoint in {self.directory}: name a folder that holds one, as RUN/score")
         path = self.directory / str(step)
-        self._check_description(path)
+        checksum = self._check_record(path, _shapes(target))
         options = ocp.CheckpointManagerOptions(read_only=True)
         try:
+            _read_through(path / "state")
             with ocp.CheckpointManager(self.directory, options=options) as manager:
                 items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-                return manager.restore(step, args=items)["state"]
+                state = manager.restore(step, args=items)["state"]
+            if _checksum(state) != checksum:
+                raise ValueError("its content has changed since it was saved")
+            return state
         except Exception as error:  # Orbax and TensorStore raise whatever their storage layer does
             raise InputError(
                 f"checkpoint {path} can't be restored ({_first_line(error)}): "
@@ -76,28 +84,63 @@ class Checkpoints:
             self._manager.close()
             self._manager = None
 
-    def _check_description(self, path: Path) -> None:
+    def _check_record(self, path: Path, shapes: dict[str, list[int]]) -> int:
+        """Raises InputError unless the checkpoint is of what is fitted here; returns the checksum of its state."""
         try:
             with ocp.CheckpointManager(self.directory, options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
                 items = ocp.args.Composite(description=ocp.args.JsonRestore())
-                found = manager.restore(int(path.name), args=items)["description"]
+                record = manager.restore(int(path.name), args=items)["description"]
+            facts, found_shapes, checksum = dict(record["facts"]), dict(record["shapes"]), int(record["checksum"])
         except Exception as error:  # as in `restore`
             raise InputError(
                 f"checkpoint {path} can't be read ({_first_line(error)}): "
                 "delete it to train again, or put back an intact copy"
             ) from error
-        wrong = [k for k in sorted({*found, *self._description}) if found.get(k) != self._description.get(k)]
-        if wrong:
-            differences = "; ".join(f"{k}: {found.get(k)} there, {self._description.get(k)} here" for k in wrong)
+        differences = _differences(facts, self._description) or _differences(found_shapes, shapes)[:1]
+        if differences:
             raise InputError(
-                f"checkpoint {path} is of another model ({differences}): "
+                f"checkpoint {path} is of another model ({'; '.join(differences)}): "
                 "use a config that agrees, or another checkpoint"
             )
+        return checksum
 
 
 def abstract_like(state: Any, sharding: jax.sharding.Sharding) -> Any:
     """The target for `Checkpoints.restore`: shapes and types of a (possibly abstract) state, with one sharding."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state)
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    wrong = [key for key in sorted({*there, *here}) if there.get(key) != here.get(key)]
+    return [f"{key}: {there.get(key)} there, {here.get(key)} here" for key in wrong]
+
+
+def _shapes(state: Any) -> dict[str, list[int]]:
+    """Shape of every leaf of a (possibly abstract) state, by its place."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): list(leaf.shape) for path, leaf in leaves}
+
+
+def _checksum(state: Any) -> int:
+    """CRC-32 of all leaves. The storage has none of array contents, and restores changed ones without a word."""
+    checksum = 0
+    for leaf in jax.tree.leaves(state):
+        checksum = zlib.crc32(np.asarray(leaf).tobytes(), checksum)
+    return checksum
+
+
+def _read_through(path: Path) -> None:
+    """Reads the arrays of a saved state one by one, and raises on the first that is damaged.
+
+    Orbax reads them all at once, and where one fails leaves tracebacks of the others on the terminal.
+    """
+    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{path}/"}}
+    names = [key.decode() for key in tensorstore.KvStore.open(store).result().list().result()]
+    arrays = [name.removesuffix(".zarray") for name in names if name.endswith("/.zarray")]
+    if not arrays:
+        raise ValueError(f"{path} holds no arrays")
+    for name in arrays:
+        tensorstore.open({"driver": "zarr", "kvstore": {**store, "path": name}}, read=True).result().read().result()
 
 
 def _first_line(error: Exception) -> str:

@@ -28,5 +28,6 @@ def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.n
         ranks = (rankdata(values) - 0.5) / len(values)
         transforms = {"rank": lambda u: u, "normal": norm.ppf, "tail": lambda u: -np.log(1.0 - u + 0.02)}
         values = transforms[method](ranks)
-    spread = values.std()
-    return ((values - values.mean()) / (spread if spread > 0 else 1.0)).astype(np.float32)
+    if np.ptp(values) == 0:  # their mean may differ from them in the last bit, and so their deviation from 0
+        return np.zeros(len(values), np.float32)
+    return ((values - values.mean()) / values.std()).astype(np.float32)

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from nag_jax.errors import InputError
+
 LossFn = Callable[[Any, jax.Array, Any], jax.Array]
 """(params, key, data) -> scalar loss; draws its own batch and noise from the key."""
 
@@ -31,7 +33,13 @@ class TrainState(flax.struct.PyTreeNode):
 def make_optimizer(
     *, learning_rate: float, num_steps: int, warmup_steps: int, decay: str, clip_norm: float, weight_decay: float = 0.0
 ) -> optax.GradientTransformation:
-    """Adam(W) with global-norm clipping, a linear warm-up and then a `"cosine"` decay to 0 or a `"constant"` rate."""
+    """Adam(W) with global-norm clipping, a linear warm-up and then a `"cosine"` decay to 0 or a `"constant"` rate.
+
+    Raises:
+        InputError: the decay is none of those.
+    """
+    if decay not in ("cosine", "constant"):
+        raise InputError(f"unknown decay {decay!r}: use 'cosine' or 'constant'")
     warmup = optax.linear_schedule(0.0, learning_rate, warmup_steps)
     if decay == "cosine":
         rest = optax.cosine_decay_schedule(learning_rate, max(1, num_steps - warmup_steps))

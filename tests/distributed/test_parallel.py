@@ -1,0 +1,62 @@
+import jax
+import numpy as np
+import pytest
+from jax.sharding import AxisType, PartitionSpec
+
+from nag_jax import parallel
+
+
+@pytest.mark.parametrize(("asked", "size"), [(None, 8), (1, 1), (3, 3), (8, 8)])
+def test_a_mesh_has_one_axis_over_the_first_devices(asked, size):
+    mesh = parallel.make_mesh(asked)
+    assert mesh.axis_names == ("data",) == (parallel.AXIS,)
+    assert mesh.size == size
+    assert mesh.devices.tolist() == jax.devices()[:size]
+    assert mesh.axis_types == (AxisType.Auto,)
+
+
+def test_replicated_arrays_are_whole_on_every_device():
+    mesh = parallel.make_mesh(8)
+    assert parallel.replicated(mesh).spec == PartitionSpec()
+    x = jax.device_put(np.arange(6.0).reshape(3, 2), parallel.replicated(mesh))
+    assert x.sharding.is_fully_replicated
+    assert {shard.device for shard in x.addressable_shards} == set(jax.devices())
+    for shard in x.addressable_shards:
+        np.testing.assert_array_equal(shard.data, np.arange(6.0).reshape(3, 2))
+
+
+def test_batches_are_cut_into_equal_shares_in_order():
+    mesh = parallel.make_mesh(4)
+    assert parallel.batched(mesh).spec == PartitionSpec("data")
+    x = jax.device_put(np.arange(24.0).reshape(8, 3), parallel.batched(mesh))
+    for i, shard in enumerate(sorted(x.addressable_shards, key=lambda shard: shard.device.id)):
+        assert shard.device == mesh.devices[i]
+        np.testing.assert_array_equal(shard.data, np.arange(24.0).reshape(8, 3)[2 * i : 2 * i + 2])
+
+
+def test_a_batch_that_does_not_fit_is_what_padding_is_for():
+    mesh = parallel.make_mesh(8)
+    with pytest.raises(ValueError, match="partitioned 8 times, but the dimension size is 13"):
+        jax.device_put(np.zeros((13, 2)), parallel.batched(mesh))
+    padded = parallel.padded_size(13, mesh)
+    x = jax.device_put(np.zeros((padded, 2)), parallel.batched(mesh))
+    assert x.addressable_shards[0].data.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("n", "devices", "size"), [(1, 1, 1), (13, 1, 13), (1, 8, 8), (8, 8, 8), (9, 8, 16), (1000, 3, 1002), (0, 2, 0)]
+)
+def test_padded_size(n, devices, size):
+    assert parallel.padded_size(n, parallel.make_mesh(devices)) == size
+
+
+def test_scans_may_carry_what_is_sharded():
+    """With Explicit axes, the default of `jax.make_mesh`, a carry would need a sharding in its type."""
+    mesh = parallel.make_mesh(8)
+
+    @jax.jit
+    def run(x):
+        return jax.lax.scan(lambda x, _: (jax.numpy.roll(x, 1, axis=0), None), x, length=3)[0]
+
+    x = np.arange(16.0)
+    np.testing.assert_array_equal(run(jax.device_put(x, parallel.batched(mesh))), np.roll(x, 3))

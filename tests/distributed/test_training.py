@@ -1,0 +1,76 @@
+"""Training on several devices is training on one, up to rounding."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from nag_jax import models, parallel, spaces
+from nag_jax.diffusion import sde as sdes
+from nag_jax.models.score_network import GraphTransformer
+from nag_jax.training.fit import make_chunk
+from nag_jax.training.predictor import clean_view, regression_loss
+from nag_jax.training.score import ScoreModel, batch_loss
+from nag_jax.training.state import init_state
+
+STEPS = 3
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiles():
+    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def nb201():
+    return spaces.make("nasbench201")
+
+
+def random_params(init):
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(init, jax.random.key(0))
+    return jax.tree.map(lambda leaf: 0.5 * rng.standard_normal(leaf.shape).astype(np.float32), shapes)
+
+
+def train(init, loss_fn, data, mesh):
+    """State and losses after a few steps of gradient descent, everything on the mesh."""
+    optimizer = optax.sgd(0.1, momentum=0.9)
+    everywhere = parallel.replicated(mesh)
+    start = jax.jit(lambda params: init_state(params, optimizer), out_shardings=everywhere)
+    state, data = start(random_params(init)), jax.device_put(data, everywhere)
+    return make_chunk(loss_fn, optimizer, ema_decay=0.9)(state, jax.random.key(1), data, STEPS)
+
+
+def assert_equal(found, expected):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), found, expected)
+
+
+def test_a_batch_cut_over_eight_devices_trains_the_score_of_one(nb201):
+    dag = tuple(map(tuple, nb201.adjacency.tolist()))
+    network = GraphTransformer(dag, 7, width=8, num_blocks=1, num_heads=2, mlp_width=8)
+    model = ScoreModel(network, sdes.make("ve"), nb201.allowed)
+    data = nb201.encode(nb201.random(jax.random.key(0), 50))
+    results = {}
+    for devices in (1, 8):
+        mesh = parallel.make_mesh(devices)
+        loss = batch_loss(model, batch_size=32, sharding=parallel.batched(mesh))
+        results[devices] = state, losses = train(model.init, loss, data, mesh)
+        assert losses.shape == (STEPS,)
+        assert all(leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))
+        assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state)} == {devices}
+    assert_equal(jax.device_get(results[8]), jax.device_get(results[1]))
+    start = random_params(model.init)["params"]["head"]["kernel"]
+    assert np.abs(results[1][0].params["params"]["head"]["kernel"] - start).max() > 1e-2
+
+
+def test_a_predictor_trained_on_eight_devices_is_that_of_one(nb201):
+    options = {"width": 6, "num_layers": 1, "head_width": 5}
+    predictor = models.make("directional_gcn", adjacency=nb201.adjacency, num_classes=7, members=2, **options)
+    x = nb201.encode(nb201.random(jax.random.key(0), 50))
+    data = x, np.random.default_rng(0).standard_normal(50).astype(np.float32)
+    loss = regression_loss(predictor, clean_view(), batch_size=32)
+    one, eight = (jax.device_get(train(predictor.init, loss, data, parallel.make_mesh(devices))) for devices in (1, 8))
+    assert_equal(eight, one)

@@ -1,0 +1,86 @@
+"""SIGKILL at many moments: the next run continues, pays for nothing twice, and ends with the same architectures."""
+
+import re
+
+import pytest
+
+
+def check_finished(run, job, expected, stored):
+    """The run ended as the undisturbed one did, and what was stored when it was killed is still there unchanged."""
+    assert job.status == 0, job.stderr[-3000:]
+    trials = run.trials()
+    assert trials[: len(stored)] == stored
+    assert len(trials) == 44
+    assert run.architectures == expected.architectures
+    assert run.results["labels"] == expected.results["labels"]
+    assert run.results["pools"] == expected.results["pools"]
+    assert not list(run.path.glob("**/.partial-*"))
+
+
+def shows(job, text):
+    """The moment at which the job has written the text to the terminal."""
+    return lambda: text in job.stderr
+
+
+def test_killed_in_the_training_of_the_score_network(smoke, command_line, undisturbed):
+    job, run = smoke()
+    command_line.kill_when(job, (run.path / "score" / "20").exists)
+    assert run.trials() == []
+    job, _ = smoke(workdir=run.path)
+    check_finished(run, command_line.wait(job), undisturbed, [])
+    assert not re.search(r"score network .*\b0/40 ", job.stderr), "it starts from the checkpoint, not from the first step"
+
+
+def test_killed_once_the_first_labels_are_paid(smoke, command_line, undisturbed):
+    job, run = smoke()
+    command_line.kill_when(job, shows(job, "predictor  "))
+    stored = run.trials()
+    assert len(stored) == 40
+    assert not (run.path / "predictor" / "100").exists()
+    job, _ = smoke(workdir=run.path)
+    check_finished(run, command_line.wait(job), undisturbed, stored)
+
+
+MOMENTS = {
+    "the workdir is claimed": lambda job, run: (run.path / "config.json").exists(),
+    "a checkpoint is being written": lambda job, run: any(run.path.glob("score/*tmp*")),
+    "the score network is trained": lambda job, run: "40/40" in job.stderr,
+    "the first labels are asked for": lambda job, run: "labels for training" in job.stderr,
+    "the predictor is being written": lambda job, run: any(run.path.glob("predictor/*tmp*")),
+    "the aim is measured": lambda job, run: "aim  " in job.stderr,
+    "the guided pool is generated": lambda job, run: "guided samples" in job.stderr,
+    "the last labels are asked for": lambda job, run: "labels of the best" in job.stderr,
+    "figures are drawn": lambda job, run: (run.path / "figures" / "best_cells.png").exists(),
+    "architectures are written": lambda job, run: (run.path / "architectures.csv").exists(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_when(moment, smoke, command_line, undisturbed):
+    job, run = smoke()
+    command_line.kill_when(job, lambda: MOMENTS[moment](job, run))
+    stored = run.trials()
+    job, _ = smoke(workdir=run.path)
+    check_finished(run, command_line.wait(job), undisturbed, stored)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_until_it_finishes(smoke, command_line, tmp_path):
+    """With six checkpoints of which two are kept, so that kills also fall into the deletion of old ones."""
+    longer = "--config.score.training.num_steps=120"
+    job, expected = smoke(longer, workdir=tmp_path / "undisturbed")
+    assert command_line.wait(job).status == 0
+    stored, kills, seconds = [], 0, 0.25
+    while True:
+        job, run = smoke(longer, workdir=tmp_path / "killed")
+        if command_line.ended(job, seconds):
+            break
+        command_line.kill(job)
+        kills += 1
+        seconds += 0.5
+        trials = run.trials()
+        assert trials[: len(stored)] == stored
+        stored = trials
+    check_finished(run, job, expected, stored)
+    assert kills >= 8

@@ -1,0 +1,67 @@
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from nag_jax import parallel, spaces
+from nag_jax.diffusion import kernels
+from nag_jax.diffusion import sde as sdes
+from nag_jax.models.score_network import GraphTransformer
+from nag_jax.search.generate import Generator
+from nag_jax.training.score import ScoreModel
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiles():
+    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="session")
+def nb201():
+    return spaces.make("nasbench201")
+
+
+@pytest.fixture(scope="session")
+def model(nb201):
+    """A denoiser of one small block. While its head is zero it is exact for uniform cells."""
+    dag = tuple(map(tuple, nb201.adjacency.tolist()))
+    network = GraphTransformer(dag, 7, width=8, num_blocks=1, num_heads=2, mlp_width=8)
+    return ScoreModel(network, sdes.make("ve"), nb201.allowed)
+
+
+@pytest.fixture(scope="session")
+def params(model):
+    """Random everywhere but in the head."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    rng = np.random.default_rng(0)
+    drawn = jax.tree.map(lambda leaf: rng.standard_normal(leaf.shape).astype(np.float32), shapes)
+    drawn["params"]["head"] = jax.tree.map(np.zeros_like, drawn["params"]["head"])
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def make_generator(model):
+    """Makes generators of one device; keyword arguments override."""
+
+    def make(names=("ancestral",), *, devices=1, guide=None, num_steps=8, **options):
+        langevin = {"norm": options.pop("norm")} if "norm" in options else {}
+        chosen = [kernels.make(name, model.sde, **(langevin if name == "langevin" else {})) for name in names]
+        return Generator(model, chosen, guide=guide, num_steps=num_steps, mesh=parallel.make_mesh(devices), **options)
+
+    return functools.cache(make)
+
+
+@pytest.fixture(scope="session")
+def cells(nb201):
+    """Tokens of generated x, all of which must be cells."""
+
+    def read(x):
+        tokens, valid = nb201.decode(x)
+        assert np.asarray(valid).all()
+        return np.asarray(tokens)
+
+    return read
