@@ -284,11 +284,12 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
         tokens, valid = map(np.asarray, run.space.decode(x))
         tokens = tokens[valid]
         tokens = tokens[run.evaluator.covers(tokens)]
-        if not len(tokens):
+        order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled)) if len(tokens) else []
+        if not len(order):
             raise InputError(
-                "no generated architecture is valid and known to the evaluator: train the score network longer"
+                "no generated architecture is valid, known to the evaluator and still without a label: raise "
+                "config.num_samples, lower config.labels.training, or train the score network longer"
             )
-        order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled))
         final = tokens[order[: run.config.labels.final]]
         labels = ledger.label(final, FINAL, progress)[run.metric.name]
     return final, labels

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +140,10 @@ class Run:
     @property
     def architectures(self) -> bytes:
         return (self.path / "architectures.csv").read_bytes()
+
+    def listing(self) -> Any:
+        """`architectures.csv` as a data frame."""
+        return pd.read_csv(self.path / "architectures.csv")
 
     def trials(self) -> list[tuple]:
         """All rows of the ledger, as SQLite stores them; read from a copy, for a reader may leave files behind."""

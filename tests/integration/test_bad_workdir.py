@@ -186,7 +186,7 @@ def test_only_one_of_two_processes_gets_the_workdir(run, undisturbed, smoke, com
     assert second.stderr == (
         f"error: workdir {run.path} is in use by another process: wait for it, or name another --workdir\n"
     )
-    assert command_line.wait(first).status == 0, first.stderr[-2000:]
+    command_line.kill(first)
     assert run.architectures == undisturbed.architectures
     assert run.trials() == undisturbed.trials()
 

@@ -1,7 +1,5 @@
 """Another number of devices: from one score network, the same architectures."""
 
-import io
-
 import pandas as pd
 import pytest
 
@@ -16,7 +14,7 @@ def test_four_devices_give_the_architectures_of_one(undisturbed, smoke, command_
     assert command_line.wait(job).status == 0, job.stderr[-3000:]
     assert run.results["devices"]["count"] == 4
     assert not (run.path / "score").exists()
-    one, four = (pd.read_csv(io.BytesIO(found.architectures)) for found in (undisturbed, run))
+    one, four = undisturbed.listing(), run.listing()
     discrete = ["pool", "arch", "times_generated", "label_baseline"]
     pd.testing.assert_frame_equal(four[discrete], one[discrete], check_exact=True)
     pd.testing.assert_series_equal(four["predicted"], one["predicted"], rtol=1e-3, atol=1e-3)

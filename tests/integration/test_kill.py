@@ -22,13 +22,15 @@ def shows(job, text):
     return lambda: text in job.stderr
 
 
-def test_killed_in_the_training_of_the_score_network(smoke, command_line, undisturbed):
+def test_killed_in_the_training_of_the_score_network(smoke, command_line, first_job, undisturbed):
     job, run = smoke()
     command_line.kill_when(job, (run.path / "score" / "20").exists)
     assert run.trials() == []
     job, _ = smoke(workdir=run.path)
     check_finished(run, command_line.wait(job), undisturbed, [])
-    assert not re.search(r"score network .*\b0/40 ", job.stderr), "it starts from the checkpoint, not from the first step"
+    trained_from_the_start = re.compile(r"score network .*\b20/40 .*loss=")
+    assert trained_from_the_start.search(first_job.stderr)
+    assert not trained_from_the_start.search(job.stderr)
 
 
 def test_killed_once_the_first_labels_are_paid(smoke, command_line, undisturbed):
@@ -44,13 +46,11 @@ def test_killed_once_the_first_labels_are_paid(smoke, command_line, undisturbed)
 MOMENTS = {
     "the workdir is claimed": lambda job, run: (run.path / "config.json").exists(),
     "a checkpoint is being written": lambda job, run: any(run.path.glob("score/*tmp*")),
-    "the score network is trained": lambda job, run: "40/40" in job.stderr,
     "the first labels are asked for": lambda job, run: "labels for training" in job.stderr,
     "the predictor is being written": lambda job, run: any(run.path.glob("predictor/*tmp*")),
     "the aim is measured": lambda job, run: "aim  " in job.stderr,
     "the guided pool is generated": lambda job, run: "guided samples" in job.stderr,
     "the last labels are asked for": lambda job, run: "labels of the best" in job.stderr,
-    "figures are drawn": lambda job, run: (run.path / "figures" / "best_cells.png").exists(),
     "architectures are written": lambda job, run: (run.path / "architectures.csv").exists(),
 }
 
@@ -71,16 +71,16 @@ def test_killed_again_and_again_until_it_finishes(smoke, command_line, tmp_path)
     longer = "--config.score.training.num_steps=120"
     job, expected = smoke(longer, workdir=tmp_path / "undisturbed")
     assert command_line.wait(job).status == 0
-    stored, kills, seconds = [], 0, 0.25
+    stored, kills, seconds = [], 0, 0.5
     while True:
         job, run = smoke(longer, workdir=tmp_path / "killed")
         if command_line.ended(job, seconds):
             break
         command_line.kill(job)
         kills += 1
-        seconds += 0.5
+        seconds += 0.75
         trials = run.trials()
         assert trials[: len(stored)] == stored
         stored = trials
     check_finished(run, job, expected, stored)
-    assert kills >= 8
+    assert kills >= 6

@@ -1,11 +1,9 @@
 """The main job from the command line to its results, first and again."""
 
-import io
 import json
 import subprocess
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from nag_jax import evaluators, spaces
@@ -35,7 +33,7 @@ def results(undisturbed):
 
 @pytest.fixture(scope="module")
 def table(undisturbed):
-    return pd.read_csv(io.BytesIO(undisturbed.architectures))
+    return undisturbed.listing()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A benchmark of the user's own, as a CSV or a Parquet file."""
 
-import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,6 @@ def frame(space):
 def table_flags(path, metric, **fields):
     fields = {"name": "table", "path": path, "metric": metric, **fields}
     return [f"--config.evaluator.{field}={value}" for field, value in fields.items()]
-
-
-def listed(run):
-    return pd.read_csv(io.BytesIO(run.architectures))
 
 
 def test_a_copy_of_the_default_table_gives_the_default_architectures(
@@ -70,7 +66,7 @@ def test_an_objective_to_be_minimised_gives_the_same_architectures(frame, smoke,
     job, run = smoke(*table_flags(tmp_path / "mine.parquet", "error", direction="min", unit="%", split="validation"))
     assert command_line.wait(job).status == 0, job.stderr[-3000:]
     columns = ["pool", "arch", "times_generated", "predicted"]
-    pd.testing.assert_frame_equal(listed(run)[columns], listed(undisturbed)[columns])
+    pd.testing.assert_frame_equal(run.listing()[columns], undisturbed.listing()[columns])
     results, expected = run.results, undisturbed.results
     assert results["objective"]["direction"] == "min"
     assert results["objective"]["split"] == "validation"
@@ -98,8 +94,10 @@ def test_a_table_of_a_part_of_the_space_is_enough(kind, frame, space, smoke, com
     assert len(trials) == 44
     assert all(row[2] in known for row in trials)
     assert run.results["objective"]["best_of_table"] == part["test_accuracy"].max()
-    listing = listed(run)
-    assert not listing["arch"].isin(part["arch"]).all(), "what the table doesn't have is generated and listed all the same"
+    listing = run.listing()
+    assert not listing["arch"].isin(part["arch"]).all(), (
+        "what the table doesn't have is generated and listed all the same"
+    )
     for name, rows in listing.groupby("pool"):
         values = [known[native] for native in rows["arch"] if native in known]
         pool = run.results["pools"][name]
@@ -110,28 +108,34 @@ def test_a_table_of_a_part_of_the_space_is_enough(kind, frame, space, smoke, com
 
 
 @pytest.mark.slow
-def test_a_table_smaller_than_the_pool(frame, smoke, command_line, tmp_path):
-    """The pool may hold next to nothing that the table has: that is said in one line, after the labels were paid."""
-    frame.sample(60, random_state=1).to_csv(tmp_path / "few.csv", index=False)
-    job, run = smoke(*table_flags(tmp_path / "few.csv", "test_accuracy"))
-    command_line.wait(job)
+def test_nothing_left_to_pay_for_is_said_in_one_line(frame, space, smoke, command_line, tmp_path):
+    """All but one of the table's cells are labelled in training, so the pool holds none to pay for at the end."""
+    keys = space.canonical(space.from_native(list(frame["arch"])))
+    frame.assign(key=keys).drop_duplicates("key")[:100].to_csv(tmp_path / "few.csv", index=False)
+    few = table_flags(tmp_path / "few.csv", "test_accuracy")
+    job, run = smoke(*few, "--config.labels.training=99", "--config.labels.final=1")
+    assert command_line.wait(job).status == 2
     assert "Traceback" not in job.stderr
-    if job.status == 2:
-        assert job.stderr.splitlines()[-1].startswith("error: no generated architecture")
-        assert len(run.trials()) == 40
-    else:
-        assert job.status == 0
-        assert 40 < len(run.trials()) <= 44
+    last = job.stderr.splitlines()[-1]
+    assert last.startswith(
+        "error: no generated architecture is valid, known to the evaluator and still without a label"
+    )
+    assert "raise config.num_samples" in last
+    assert len(run.trials()) == 99
 
 
 @pytest.mark.slow
 def test_the_published_table(shared, smoke, command_line):
     table = shared / "data" / "nb201_cifar.csv"
-    metric = pd.read_csv(table, nrows=1).columns[-1]
-    for name in pd.read_csv(table, nrows=1).columns:
-        if "cifar10" in name and "valid" in name:
-            metric = name
-    job, run = smoke(*table_flags(table, metric, unit="%"))
+    job, run = smoke(*table_flags(table, "cifar10_valid_acc", unit="%"))
     assert command_line.wait(job).status == 0, job.stderr[-3000:]
-    frame = pd.read_csv(table)
-    assert run.results["objective"]["best_of_table"] == frame[metric].max()
+    published = pd.read_csv(table).set_index("arch")
+    results = run.results
+    assert results["objective"]["split"] == "validation"
+    assert results["objective"]["best_of_table"] == published["cifar10_valid_acc"].max()
+    labels = {row[2]: json.loads(row[5]) for row in run.trials()}
+    assert len(labels) == 44
+    for native, label in labels.items():
+        assert label["cifar10_valid_acc"] == published.loc[native, "cifar10_valid_acc"]
+        assert label["cifar10_test_acc"] == published.loc[native, "cifar10_test_acc"]
+    assert results["pools"]["guided"]["value_mean"] > results["pools"]["unconditional"]["value_mean"]

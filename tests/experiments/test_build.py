@@ -1,0 +1,170 @@
+"""From configs to objects, without training."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import build
+from nag_jax import guidance, models, parallel
+from nag_jax.diffusion import kernels, sde
+from nag_jax.errors import InputError
+from nag_jax.training.labels import NORMALIZATIONS
+from nag_jax.training.score import PARAMETRIZATIONS
+
+VARIANTS = ["", "smoke", "paper"]
+
+
+@pytest.fixture(scope="module")
+def space(load):
+    return build.make_space(load())
+
+
+def numbers_of_parameters(params):
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_builds_all_objects(variant, space, load):
+    config = load(variant)
+    evaluator = build.make_evaluator(config, space)
+    assert config.evaluator.metric in evaluator.metrics
+    assert evaluator.num_distinct == 6466
+    model = build.make_score_model(config, space)
+    assert model.shape == (space.num_nodes, space.num_classes)
+    predictor = build.make_predictor(config, space)
+    score_params = jax.eval_shape(model.init, jax.random.key(0))
+    predictor_params = jax.eval_shape(predictor.init, jax.random.key(0))
+    x, t = jnp.zeros((2, *model.shape)), jnp.ones(2)
+    values = jax.eval_shape(predictor.apply, predictor_params, x, t)
+    assert values.shape == (2, config.predictor.members)
+    assert jax.eval_shape(lambda params: model.score_fn(params)(x, t), score_params).shape == x.shape
+    assert len(build.make_kernels(config)) == len(config.sampler.kernels)
+    assert callable(build.make_view(config.predictor, model, score_params))
+    build.check_guidance(config)
+    build.check_sampler(config, model, 1)
+    for training in (config.score.training, config.predictor.training):
+        assert jax.tree.leaves(jax.eval_shape(build.optimizer(training).init, predictor_params))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_guides(variant, space, load):
+    config = load(variant)
+    predictor = build.make_predictor(config, space)
+    model = build.make_score_model(config, space)
+    guide = build.make_guide(config, predictor, model.sde)
+
+    def guided(params, x, t):
+        aim = {"params": params, "scale": 1.0, "target": 0.0, "times": jnp.array([0.0, 1.0]), "spread": jnp.ones(2)}
+        transform = guide(lambda x, t: -x, aim)
+        return transform.update(-x, transform.init(x), x=x, t=t, keys=jax.random.split(jax.random.key(1), 2))[0]
+
+    params = jax.eval_shape(predictor.init, jax.random.key(0))
+    assert jax.eval_shape(guided, params, jnp.zeros((2, *model.shape)), jnp.ones(2)).shape == (2, *model.shape)
+
+
+@pytest.mark.parametrize("name", sde.REGISTRY)
+def test_every_process_can_be_named(name, load):
+    config = load()
+    config.sde.name = name
+    assert type(build.make_sde(config)) is sde.REGISTRY[name]
+
+
+def test_the_fields_of_the_named_process_count(load):
+    config = load()
+    config.sde.ve.sigma_max = 7.0
+    assert build.make_sde(config) == sde.VESDE(0.1, 7.0)
+    config.sde.name = "vp"
+    assert build.make_sde(config) == sde.VPSDE(0.1, 20.0)
+
+
+@pytest.mark.parametrize("name", kernels.REGISTRY)
+def test_every_kernel_can_be_named(name, space, load):
+    config = load()
+    config.sampler.kernels = (name,)
+    build.check_sampler(config, build.make_score_model(config, space), 1)
+
+
+@pytest.mark.parametrize("name", models.REGISTRY)
+def test_every_predictor_can_be_named(name, space, load):
+    config = load()
+    config.predictor.name = name
+    assert numbers_of_parameters(jax.eval_shape(build.make_predictor(config, space).init, jax.random.key(0))) > 0
+
+
+@pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
+def test_every_parametrization_can_be_named(parametrization, space, load):
+    config = load()
+    config.score.parametrization = parametrization
+    assert build.make_score_model(config, space).parametrization == parametrization
+
+
+@pytest.mark.parametrize("labels", NORMALIZATIONS)
+@pytest.mark.parametrize("transform", set(guidance.REGISTRY) - {"clip_norm"})
+def test_every_guidance_and_normalisation_can_be_named(transform, labels, space, load):
+    config = load()
+    config.guidance.transform, config.predictor.labels = transform, labels
+    build.check_guidance(config)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "field"),
+    [("sde", "name"), ("predictor", "name"), ("space", "name"), ("evaluator", "name"), ("score", "parametrization")],
+)
+def test_what_is_unknown_is_refused(blocks, field, space, load):
+    for wrong in ("nothing", "name", "training"):
+        config = load()
+        config[blocks][field] = wrong
+        with pytest.raises(InputError, match=f"unknown .*'{wrong}'"):
+            (
+                build.make_sde(config),
+                build.make_predictor(config, space),
+                build.make_evaluator(config, build.make_space(config)),
+                build.make_score_model(config, space),
+            )
+
+
+def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
+    for view, value in itertools.product(("clean", "noised", "denoised"), ("mean", "exceedance")):
+        config = load()
+        config.guidance.update({"transform": "predictor_gradient", "through_denoiser": False, "value": value})
+        config.predictor.view = view
+        if (view, value) == ("noised", "mean"):
+            build.check_guidance(config)
+        else:
+            with pytest.raises(InputError, match=r"or config\.guidance\.through_denoiser=True"):
+                build.check_guidance(config)
+
+
+def test_coupled_samples_fill_the_devices(space, load):
+    config = load("paper")
+    model = build.make_score_model(config, space)
+    build.check_sampler(config, model, 8)
+    with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
+        build.check_sampler(config, model, 3)
+    config.sampler.langevin.norm = "sample"
+    build.check_sampler(config, model, 3)
+
+
+def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):
+    def describe(**changes):
+        config = load()
+        config.update_from_flattened_dict(changes)
+        return build.describe_score_model(build.make_score_model(config, space), space)
+
+    default = describe()
+    for change in (
+        {"score.network.width": 64},
+        {"score.network.attention": "all"},
+        {"score.parametrization": "raw_score"},
+        {"sde.ve.sigma_max": 4.0},
+        {"sde.name": "vp"},
+    ):
+        assert describe(**change) != default, change
+    assert describe(**{"score.network.dropout": 0.5}) == default, "dropout changes training, not what is stored"
+
+
+def test_devices_of_the_mesh_are_all_there_are():
+    assert parallel.make_mesh().size == jax.device_count()

@@ -1,0 +1,67 @@
+import pytest
+
+from configs.nb201 import get_config
+from experiments.ranges import RANGES, check_numbers, leaves
+from nag_jax.errors import InputError
+
+IMPOSSIBLE = {
+    "at least 1": (0, -4),
+    "at least 2": (1, -2),
+    "at least 0": (-1,),
+    "more than 0": (0, -0.5),
+    "more than 0 and at most 1": (0, -0.5, 1.01),
+    "at least 0 and at most 1": (-0.01, 1.01),
+    "at least 0 and less than 1": (-0.01, 1, 2),
+}
+
+
+def ranged_fields():
+    for path, value in leaves(get_config().to_dict()):
+        name = path if path in RANGES else path.rpartition(".")[2]
+        if name in RANGES:
+            yield from ((path, type(value)(bad)) for bad in IMPOSSIBLE[RANGES[name][0]])
+
+
+@pytest.mark.parametrize("variant", ["", "smoke", "paper"])
+def test_configs_are_in_range(variant, load):
+    check_numbers(load(variant))
+
+
+@pytest.mark.parametrize(("field", "value"), ranged_fields())
+def test_a_number_out_of_range_is_named(field, value, load):
+    config = load()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(InputError, match=rf"config\.{field} must be .*, found {value}"):
+        check_numbers(config)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("field", [path for path, value in leaves(get_config().to_dict()) if isinstance(value, float)])
+def test_a_number_that_is_not_finite_is_named(field, value, load):
+    config = load()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(InputError, match=rf"config\.{field} must be finite"):
+        check_numbers(config)
+
+
+@pytest.mark.parametrize("sweep", [(), ("a",), (0.0, float("nan"))])
+def test_scales_are_finite_numbers(sweep, load):
+    config = load()
+    config.guidance.sweep = sweep
+    with pytest.raises(InputError, match=r"config\.guidance\.sweep must hold one finite number or more"):
+        check_numbers(config)
+
+
+@pytest.mark.parametrize("field", ["sde.ve.sigma_min", "sde.vp.beta_min", "sde.sub_vp.beta_min"])
+def test_noise_grows(field, load):
+    config = load()
+    config.update_from_flattened_dict({field: 100.0})
+    with pytest.raises(InputError, match=rf"{field}, 100.0, must be less than"):
+        check_numbers(config)
+
+
+def test_no_more_final_labels_than_samples(load):
+    config = load("smoke")
+    config.labels.final = 65
+    with pytest.raises(InputError, match=r"final, 65, is more than config\.num_samples, 64"):
+        check_numbers(config)
