@@ -34,23 +34,31 @@ def path_counts(space: Space) -> FeatureFn:
     return _sums(space, terms, summaries[terms.words])
 
 
-def path_flows(space: Space) -> FeatureFn:
-    """How many unblocked paths from input to output pass each class at each node, softly.
+def live_one_hot(space: Space) -> FeatureFn:
+    """The one-hot entries of nodes that an unblocked path from input to output passes, and which nodes none passes.
 
-    The one-hot entries, but zero where nothing flows and larger where much does.
+    Softly, an entry is the sum over such paths of the products of their one-hot entries, at most 1.
 
     Raises:
         InputError: the space has too many paths to list.
     """
     terms = _terms(space)
     places = sorted({entry for entries in terms.entries for entry in entries})
+    nodes = sorted({node for node, _ in places})
     passes = np.zeros((len(terms.entries), len(places)), np.float32)
     for term, entries in enumerate(terms.entries):
         passes[term, [places.index(entry) for entry in entries]] = 1.0
-    return _sums(space, terms, passes)
+    of_node = np.array([[place[0] == node for node in nodes] for place in places], np.float32)
+    flows = _sums(space, terms, passes)
+
+    def features(x):
+        live = jnp.minimum(flows(x), 1.0)
+        return jnp.concatenate([live, 1.0 - live @ of_node], axis=1)
+
+    return features
 
 
-REGISTRY = {"one_hot": one_hot, "path_counts": path_counts, "path_flows": path_flows}
+REGISTRY = {"live_one_hot": live_one_hot, "one_hot": one_hot, "path_counts": path_counts}
 
 
 def make(name: str, space: Space) -> FeatureFn:
@@ -66,7 +74,7 @@ def make(name: str, space: Space) -> FeatureFn:
 
 def default(space: Space) -> tuple[str, ...]:
     """The most telling features that the space has, from coarse to fine."""
-    return ("path_counts", "path_flows") if space.path_terms() is not None else ("one_hot",)
+    return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
 
 
 def _terms(space: Space) -> PathTerms:
