@@ -1,7 +1,6 @@
 """The mode `generate`: learn the space, pay for a few labels, generate guided architectures, pay for the best."""
 
 import dataclasses
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,19 @@ from experiments import build, report
 from experiments.config import Config
 from experiments.progress import Phases
 from experiments.ranges import check_numbers
+from experiments.score import Setting, check_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import sample_keys
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Evaluator, Ledger, Metric
+from nag_jax.evaluators import Ledger
 from nag_jax.guidance.value import estimate_spread
 from nag_jax.models import Predictor
 from nag_jax.search.generate import Generator, random_distinct, rank
-from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.fit import fit, restore
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import predict, regression_loss
-from nag_jax.training.score import ScoreModel, batch_loss
 
 TRAINING, FINAL = "training", "final"
 """Purposes of labels in the ledger."""
@@ -35,22 +33,10 @@ SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
 
 
 @dataclasses.dataclass
-class Run:
+class Run(Setting):
     """What the phases share, checked by `prepare`."""
 
-    config: Config
-    workdir: Workdir
-    space: Space
-    evaluator: Evaluator
-    metric: Metric
-    model: ScoreModel
     predictor: Predictor
-    mesh: jax.sharding.Mesh
-    phases: Phases
-
-    def key(self, stream: str) -> jax.Array:
-        """The key of a named stream of randomness: of the config's seed and the name alone."""
-        return jax.random.fold_in(jax.random.key(self.config.seed), zlib.crc32(stream.encode()))
 
 
 @dataclasses.dataclass
@@ -127,11 +113,7 @@ def prepare(config: Config, path: Path) -> Run:
     )
     build.check_guidance(config)
     build.check_sampler(config, run.model, run.mesh.size)
-    build.optimizer(config.score.training)
-    if config.score.checkpoint:
-        _restore_score(run, Path(config.score.checkpoint))
-    if _score_checkpoints(run).latest_step() is not None:
-        _restore_score(run)
+    check_score(run)
     optimizer = build.optimizer(config.predictor.training)
     if _predictor_checkpoints(run).latest_step() is not None:
         restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
@@ -139,36 +121,6 @@ def prepare(config: Config, path: Path) -> Run:
         Ledger.open(path / "trials.db", evaluator).close()
     workdir.claim(config.to_dict())
     return run
-
-
-def split_space(run: Run) -> np.ndarray:
-    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`."""
-    tokens = run.space.all_tokens()
-    order = np.asarray(jax.random.permutation(run.key("split"), len(tokens)))
-    return tokens[order[: max(1, round(run.config.score.train_fraction * len(tokens)))]]
-
-
-def train_score(run: Run, training_tokens: np.ndarray) -> Any:
-    """Trains the score network, or restores it; returns its parameters."""
-    training = run.config.score.training
-    with run.phases("score network") as progress:
-        if run.config.score.checkpoint:
-            return _restore_score(run, Path(run.config.score.checkpoint))
-        with _score_checkpoints(run) as checkpoints:
-            return fit(
-                run.model.init,
-                batch_loss(run.model, batch_size=training.batch_size, sharding=parallel.batched(run.mesh)),
-                run.key("score"),
-                run.space.encode(training_tokens),
-                optimizer=build.optimizer(training),
-                num_steps=training.num_steps,
-                mesh=run.mesh,
-                ema_decay=training.ema_decay,
-                chunk_steps=training.chunk_steps,
-                checkpoints=checkpoints,
-                checkpoint_every=training.checkpoint_every,
-                progress=progress,
-            )
 
 
 def pay_for_training(run: Run, ledger: Ledger) -> tuple[np.ndarray, np.ndarray]:
@@ -295,15 +247,6 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
     return final, labels
 
 
-def _score_checkpoints(run: Run, folder: Path | None = None) -> Checkpoints:
-    return Checkpoints(folder or run.workdir.path / "score", build.describe_score_model(run.model, run.space))
-
-
 def _predictor_checkpoints(run: Run) -> Checkpoints:
     description = {"space": run.space.name, "predictor": run.config.predictor.name, "metric": run.metric.name}
     return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)
-
-
-def _restore_score(run: Run, folder: Path | None = None) -> Any:
-    optimizer = build.optimizer(run.config.score.training)
-    return restore(run.model.init, optimizer, _score_checkpoints(run, folder), run.mesh).ema

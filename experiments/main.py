@@ -11,10 +11,10 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import generate
+from experiments import generate, search
 from nag_jax.errors import InputError
 
-MODES = {"generate": generate.run}
+MODES = {"generate": generate.run, "search": search.run}
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/ and the config's name.")

@@ -302,6 +302,38 @@ def _below(top: float) -> float:
     return top - max(1e-3 * abs(top), 1e-6)
 
 
+def anytime_curves(
+    bands: Mapping[str, np.ndarray], start: int, path: str | Path, *, label: str, log: bool = False
+) -> Figure:
+    """What each strategy reached after how many labels, with the uncertainty of the mean.
+
+    Args:
+        bands: strategy to mean, low and high `[3, T]` after 1 to T labels.
+        start: the first number of labels that is drawn, as the size of the initial design.
+        path: without its ending.
+        label: of the vertical axis.
+        log: whether that axis is logarithmic.
+    """
+    if not bands:
+        raise InputError("anytime curves need at least one strategy, found none")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        strokes = itertools.product(("solid", "dashed", "dotted"), (*COLORS[1:], COLORS[0]))
+        for (name, band), (stroke, color) in zip(bands.items(), strokes, strict=False):
+            labels = np.arange(1, band.shape[1] + 1)[start - 1 :]
+            mean, low, high = np.where(band > 0, band, np.nan)[:, start - 1 :] if log else band[:, start - 1 :]
+            axes.plot(labels, mean, color=color, linestyle=stroke, linewidth=1.4, label=name)
+            axes.fill_between(labels, low, high, color=color, alpha=0.15, linewidth=0)
+        if log:
+            axes.set_yscale("log")
+        axes.set_xlabel("labels paid for")
+        axes.set_ylabel(label)
+        axes.legend(fontsize=8)
+        _write(figure, path)
+    return figure
+
+
 def _write(figure: Figure, path: str | Path) -> None:
     for suffix, metadata in ((".png", None), (".svg", {"Date": None})):
         figure.savefig(f"{path}{suffix}", metadata=metadata)

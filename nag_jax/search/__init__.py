@@ -1,1 +1,70 @@
-"""Search: generating architectures, and deciding which to label."""
+"""Strategies: which architectures to label next.
+
+`REGISTRY` maps a name to the function that makes the strategy of a domain; its keyword arguments are the options.
+"""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.search.bananas import bananas
+from nag_jax.search.base import Domain, Strategy
+from nag_jax.search.bo import bo
+from nag_jax.search.bo_nag import bo_nag
+from nag_jax.search.local_search import local_search
+from nag_jax.search.random_search import random_search
+from nag_jax.search.regularized_evolution import regularized_evolution
+from nag_jax.search.tpe import tpe
+from nag_jax.spaces import Space
+
+REGISTRY = {
+    "bananas": bananas,
+    "bo": bo,
+    "bo_nag": bo_nag,
+    "local_search": local_search,
+    "random_search": random_search,
+    "regularized_evolution": regularized_evolution,
+    "tpe": tpe,
+}
+
+__all__ = ["REGISTRY", "Domain", "Strategy", "check", "make", "needs_generator"]
+
+
+def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] | None = None, **options) -> Strategy:
+    """Makes the strategy of that name.
+
+    Args:
+        name: a key of `REGISTRY`.
+        space: to search.
+        covers: tokens `[B, N]` -> bool `[B]`: which architectures can be labelled; None for all.
+        **options: keyword arguments of the function there.
+
+    Raises:
+        InputError: no strategy has that name, it has no such option or lacks one that it needs, or an option is wrong.
+
+    Example:
+        >>> strategy = make("random_search", NASBench201())
+        >>> tokens, state = strategy.ask(key, strategy.init(key), 10)
+    """
+    check(name, options)
+    return REGISTRY[name](Domain(space, covers), **options)
+
+
+def check(name: str, options) -> None:
+    """Raises InputError unless the strategy exists and has these options, and all that it needs are among them."""
+    if name not in REGISTRY:
+        raise InputError(f"unknown strategy {name!r}: use one of {sorted(REGISTRY)}")
+    known = dict(inspect.signature(REGISTRY[name]).parameters)
+    known.pop("domain")
+    if unknown := sorted(set(options) - set(known)):
+        raise InputError(f"strategy {name!r} has no option {unknown}: use {sorted(known)}")
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise InputError(f"strategy {name!r} needs the option {option!r}: give it one")
+
+
+def needs_generator(name: str) -> bool:
+    """Whether the strategy has the option `generator`, for which a score network has to be trained."""
+    return name in REGISTRY and "generator" in inspect.signature(REGISTRY[name]).parameters

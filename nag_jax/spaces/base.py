@@ -8,6 +8,7 @@ import jraph
 import numpy as np
 
 from nag_jax.errors import InputError
+from nag_jax.spaces.paths import PathTerms, dag_path_terms
 
 
 class Space(abc.ABC):
@@ -21,12 +22,16 @@ class Space(abc.ABC):
         class_names: the V node classes.
         allowed: bool `[N, V]`, the classes that each node may take.
         adjacency: bool `[N, N]`, strictly upper triangular; `[i, j]` says that node i feeds node j.
+        passing: classes that pass their input on unchanged.
+        blocking: classes that pass nothing on.
     """
 
     name: str
     class_names: tuple[str, ...]
     allowed: np.ndarray
     adjacency: np.ndarray
+    passing: tuple[int, ...] = ()
+    blocking: tuple[int, ...] = ()
 
     @property
     def num_nodes(self) -> int:
@@ -147,6 +152,10 @@ class Space(abc.ABC):
         out = np.repeat(tokens[None], len(nodes), axis=0)
         out[np.arange(len(nodes)), nodes] = classes
         return out
+
+    def path_terms(self) -> PathTerms | None:
+        """The paths from input to output as products of one-hot entries, or None where they are too many to list."""
+        return dag_path_terms(self.adjacency, self.allowed, passing=self.passing, blocking=self.blocking)
 
     def graph(self, tokens) -> jraph.GraphsTuple:
         """The B architectures as one jraph batch: nodes one-hot `[B*N, V]`, an edge wherever a node feeds another."""

@@ -25,6 +25,8 @@ class NASBench201(Space):
 
     name = "nasbench201"
     class_names = ("input", "output", *OPERATIONS)
+    passing = (_FIRST_OPERATION + OPERATIONS.index("skip_connect"),)
+    blocking = (_FIRST_OPERATION + OPERATIONS.index("none"),)
 
     def __init__(self):
         nodes = len(EDGES) + 2

@@ -5,7 +5,10 @@ from scipy.stats import norm, rankdata
 
 from nag_jax.errors import InputError
 
-NORMALIZATIONS = ("rank", "normal", "tail", "z")
+NORMALIZATIONS = ("rank", "normal", "tail", "regret", "z")
+
+_REGRET_SOFTNESS = 0.1
+"""Regret, in interquartile ranges, below which `"regret"` is about linear in the label."""
 
 
 def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.ndarray:
@@ -13,9 +16,10 @@ def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.n
 
     Args:
         values: finite labels `[M]`, in any unit.
-        method: `"z"` subtracts the mean and divides by the standard deviation; the others replace a label by its
-            rank u in (0, 1) and take u itself (`"rank"`), its normal quantile (`"normal"`), or `-log(1 - u + 0.02)`
-            (`"tail"`), which spends the model's resolution on the best few.
+        method: `"z"` subtracts the mean and divides by the standard deviation; `"regret"` takes `-log(r / q + 0.1)`,
+            with r how much a label is worse than the best one and q the labels' interquartile range; the others replace
+            a label by its rank u in (0, 1) and take u itself (`"rank"`), its normal quantile (`"normal"`), or
+            `-log(1 - u + 0.02)` (`"tail"`). The last two and `"regret"` spend a model's resolution on the best few.
         maximize: False where less is better.
 
     Returns:
@@ -24,10 +28,17 @@ def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.n
     if method not in NORMALIZATIONS:
         raise InputError(f"unknown label normalisation {method!r}: use one of {NORMALIZATIONS}")
     values = np.asarray(values, np.float64) * (1.0 if maximize else -1.0)
-    if method != "z":
+    if method == "regret":
+        values = -np.log((values.max() - values) / (_spread(values) or 1.0) + _REGRET_SOFTNESS)
+    elif method != "z":
         ranks = (rankdata(values) - 0.5) / len(values)
         transforms = {"rank": lambda u: u, "normal": norm.ppf, "tail": lambda u: -np.log(1.0 - u + 0.02)}
         values = transforms[method](ranks)
     if np.ptp(values) == 0:  # their mean may differ from them in the last bit, and so their deviation from 0
         return np.zeros(len(values), np.float32)
     return ((values - values.mean()) / values.std()).astype(np.float32)
+
+
+def _spread(values: np.ndarray) -> float:
+    """The interquartile range, or the standard deviation where more than half of the values are equal."""
+    return float(np.subtract(*np.quantile(values, [0.75, 0.25])) or values.std())

@@ -7,8 +7,12 @@ import pytest
 from nag_jax import parallel, spaces
 from nag_jax.diffusion import kernels
 from nag_jax.diffusion import sde as sdes
+from nag_jax.diffusion.parametrization import uniform_score
 from nag_jax.models.score_network import GraphTransformer
+from nag_jax.search import Domain
+from nag_jax.search.bo_nag import Diffusion
 from nag_jax.search.generate import Generator
+from nag_jax.spaces import NASBench201
 from nag_jax.training.score import ScoreModel
 
 
@@ -65,3 +69,39 @@ def cells(nb201):
         return np.asarray(tokens)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def space():
+    return NASBench201()
+
+
+@pytest.fixture(scope="session")
+def domain(space):
+    return Domain(space)
+
+
+@pytest.fixture(scope="session")
+def generator(space):
+    """The exact score of the space, so that nothing has to be trained."""
+    process = sdes.make("ve")
+    return Diffusion(
+        lambda params: uniform_score(process, space.allowed), (), process, [kernels.make("ancestral", process)], 10
+    )
+
+
+@pytest.fixture(scope="session")
+def objective(space):
+    """A made-up accuracy, equal for cells of a class: convolutions on unblocked paths help, less the more there are."""
+    terms = space.path_terms()
+    weight = {3: 0.0, 4: 1.0, 5: 1.6, 6: 0.2}
+
+    def value(tokens):
+        tokens = np.asarray(tokens)
+        total = np.zeros(len(tokens))
+        for entries in terms.entries:
+            present = np.all([tokens[:, node] == c for node, c in entries], axis=0)
+            total += present * (0.5 + sum(weight.get(c, 0.0) for _, c in entries))
+        return 10.0 + 80.0 * np.tanh(0.4 * total) + total
+
+    return value

@@ -1,0 +1,86 @@
+"""What every mode that generates needs: a run's setting, and a score network trained on its space."""
+
+import dataclasses
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments import build
+from experiments.config import Config
+from experiments.progress import Phases
+from experiments.workdir import Workdir
+from nag_jax import parallel
+from nag_jax.evaluators import Evaluator, Metric
+from nag_jax.spaces import Space
+from nag_jax.training.checkpoint import Checkpoints
+from nag_jax.training.fit import fit, restore
+from nag_jax.training.score import ScoreModel, batch_loss
+
+
+@dataclasses.dataclass
+class Setting:
+    """What the phases of any mode share."""
+
+    config: Config
+    workdir: Workdir
+    space: Space
+    evaluator: Evaluator
+    metric: Metric
+    model: ScoreModel
+    mesh: jax.sharding.Mesh
+    phases: Phases
+
+    def key(self, stream: str) -> jax.Array:
+        """The key of a named stream of randomness: of the config's seed and the name alone."""
+        return jax.random.fold_in(jax.random.key(self.config.seed), zlib.crc32(stream.encode()))
+
+
+def check_score(run: Setting) -> None:
+    """Raises InputError where the score network can't be trained, or that of config or workdir can't be restored."""
+    build.optimizer(run.config.score.training)
+    if run.config.score.checkpoint:
+        _restore_score(run, Path(run.config.score.checkpoint))
+    if _checkpoints(run).latest_step() is not None:
+        _restore_score(run)
+
+
+def split_space(run: Setting) -> np.ndarray:
+    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`."""
+    tokens = run.space.all_tokens()
+    order = np.asarray(jax.random.permutation(run.key("split"), len(tokens)))
+    return tokens[order[: max(1, round(run.config.score.train_fraction * len(tokens)))]]
+
+
+def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
+    """Trains the score network, or restores it; returns its parameters."""
+    training = run.config.score.training
+    with run.phases("score network") as progress:
+        if run.config.score.checkpoint:
+            return _restore_score(run, Path(run.config.score.checkpoint))
+        with _checkpoints(run) as checkpoints:
+            return fit(
+                run.model.init,
+                batch_loss(run.model, batch_size=training.batch_size, sharding=parallel.batched(run.mesh)),
+                run.key("score"),
+                run.space.encode(training_tokens),
+                optimizer=build.optimizer(training),
+                num_steps=training.num_steps,
+                mesh=run.mesh,
+                ema_decay=training.ema_decay,
+                chunk_steps=training.chunk_steps,
+                checkpoints=checkpoints,
+                checkpoint_every=training.checkpoint_every,
+                progress=progress,
+            )
+
+
+def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
+    return Checkpoints(folder or run.workdir.path / "score", build.describe_score_model(run.model, run.space))
+
+
+def _restore_score(run: Setting, folder: Path | None = None) -> Any:
+    optimizer = build.optimizer(run.config.score.training)
+    return restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema

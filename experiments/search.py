@@ -1,0 +1,193 @@
+"""The mode `search`: strategies decide what to label next, seed by seed, with every label counted."""
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments import build, search_report
+from experiments.config import Config
+from experiments.progress import Phases
+from experiments.score import Setting, check_score, split_space, train_score
+from experiments.workdir import Workdir
+from nag_jax import parallel, search
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger, Metric
+from nag_jax.search import Strategy
+from nag_jax.search.bo_nag import Diffusion
+from nag_jax.search.generate import random_distinct
+
+INITIAL, SEARCH = "initial design", "search"
+"""Purposes of labels in the ledgers."""
+OPEN_FIELDS = ("seeds", "run")
+"""What may change between runs in one workdir: more seeds, other strategies."""
+
+
+@dataclasses.dataclass
+class Search(Setting):
+    """What all seeds share.
+
+    Attributes:
+        reported: the metric that reports are in.
+    """
+
+    reported: Metric
+
+    @property
+    def sign(self) -> float:
+        """What makes the objective higher is better."""
+        return 1.0 if self.metric.direction == "max" else -1.0
+
+    def ledger_path(self, strategy: str, seed: int) -> Path:
+        """Where the labels of a strategy's seed are."""
+        return self.workdir.path / strategy / f"{seed}.db"
+
+    def seed_key(self, seed: int, stream: str) -> jax.Array:
+        """The key of a named stream of one seed."""
+        return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stream.encode()))
+
+
+def run(config: Config, path: Path) -> dict[str, Any]:
+    """Runs all strategies on all seeds in the workdir `path`; returns what it wrote into `results.json`.
+
+    Seeds that are finished are skipped and others go on where they were, to the same sequence of labels.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    run = prepare(config, path)
+    params = train_score(run, split_space(run)) if _needs_score(config) else None
+    work = [(name, seed) for name in config.run for seed in range(config.seed, config.seed + config.seeds)]
+    with run.phases("search", "label") as progress:
+        strategy, made = None, None
+        for i, (name, seed) in enumerate(work):
+            done, total = i * config.search.budget, len(work) * config.search.budget
+            progress(done, total)
+            if _is_finished(run, name, seed):
+                continue
+            if strategy is None or made != name:
+                strategy, made = make_strategy(run, name, params), name
+            search_seed(run, name, strategy, seed, lambda paid, done=done, total=total: progress(done + paid, total))
+        progress(len(work) * config.search.budget, len(work) * config.search.budget)
+    return search_report.write(run)
+
+
+def prepare(config: Config, path: Path) -> Search:
+    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    _check_numbers(config)
+    identity = {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
+    workdir = Workdir(path)
+    workdir.check(identity)
+    space = build.make_space(config)
+    evaluator = build.make_evaluator(config, space)
+    metric = config.search.report or config.evaluator.metric
+    if metric not in evaluator.metrics:
+        raise InputError(f"config.search.report names {metric!r}: use one of {sorted(evaluator.metrics)}")
+    if config.search.budget > evaluator.num_distinct:
+        raise InputError(
+            f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
+            "architectures that differ: ask for fewer"
+        )
+    run = Search(
+        config=config,
+        workdir=workdir,
+        space=space,
+        evaluator=evaluator,
+        metric=evaluator.metrics[config.evaluator.metric],
+        model=build.make_score_model(config, space),
+        mesh=parallel.make_mesh(),
+        phases=Phases(),
+        reported=evaluator.metrics[metric],
+    )
+    for name in config.run:
+        check_strategy(config, name)
+        if not search.needs_generator(config.strategies[name].name):
+            make_strategy(run, name, None)
+    if _needs_score(config):
+        build.make_kernels(config)
+        check_score(run)
+    workdir.claim(identity)
+    return run
+
+
+def check_strategy(config: Config, name: str) -> None:
+    """Raises InputError where `config.run` names no strategy of `config.strategies`, or one that can't be made."""
+    if name not in config.strategies:
+        raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
+    block = config.strategies[name]
+    generator = {"generator": None} if search.needs_generator(block.name) else {}
+    search.check(block.name, _options(block) | generator)
+
+
+def make_strategy(run: Search, name: str, params: Any) -> Strategy:
+    """The strategy of `config.strategies` under that name; one that generates gets the score network."""
+    block = run.config.strategies[name]
+    options = _options(block)
+    if search.needs_generator(block.name):
+        kernels = build.make_kernels(run.config)
+        options["generator"] = Diffusion(
+            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps
+        )
+    return search.make(block.name, run.space, covers=run.evaluator.covers, **options)
+
+
+def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress: Callable[[int], None]) -> None:
+    """Pays for labels until the budget is spent, going on from what the ledger holds.
+
+    Stored batches are told as they were; the rest of one that a kill cut short is asked for again, with the same key
+    and state, so that it's the same.
+    """
+    settings = run.config.search
+    path = run.ledger_path(name, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = run.seed_key(seed, name)
+    with Ledger.open(path, run.evaluator) as ledger:
+        stored = ledger.trials()
+        state, told = strategy.init(key), 0
+        while told < settings.budget:
+            wanted = settings.initial if not told else min(settings.batch_size, settings.budget - told)
+            if told + wanted <= len(stored):
+                tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
+            elif not told:
+                design = run.seed_key(seed, "initial design")
+                tokens = random_distinct(run.space, design, wanted, covers=run.evaluator.covers)
+            else:
+                tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
+            labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]
+            state = strategy.tell(state, tokens, run.sign * labels)
+            told += len(tokens)
+            progress(told)
+            if len(tokens) < wanted:
+                raise InputError(f"strategy {name!r} found nothing new after {told} labels: lower config.search.budget")
+
+
+def _options(block: Config) -> dict[str, Any]:
+    return {option: value for option, value in block.to_dict().items() if option != "name"}
+
+
+def _needs_score(config: Config) -> bool:
+    return any(search.needs_generator(config.strategies[name].name) for name in config.run)
+
+
+def _is_finished(run: Search, name: str, seed: int) -> bool:
+    path = run.ledger_path(name, seed)
+    if not path.exists():
+        return False
+    with Ledger.open(path, run.evaluator) as ledger:
+        return ledger.num_paid >= run.config.search.budget
+
+
+def _check_numbers(config: Config) -> None:
+    for field, least in (("initial", 1), ("budget", 1), ("batch_size", 1)):
+        if config.search[field] < least:
+            raise InputError(f"config.search.{field} must be at least {least}, found {config.search[field]}")
+    if config.search.initial > config.search.budget:
+        raise InputError(
+            f"config.search.initial, {config.search.initial}, is more than config.search.budget, "
+            f"{config.search.budget}: the initial design counts"
+        )
+    if config.seeds < 1 or not config.run:
+        raise InputError("config.seeds must be at least 1, and config.run must name a strategy")

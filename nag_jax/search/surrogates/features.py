@@ -1,0 +1,126 @@
+"""Features of relaxed architectures, for surrogates: polynomials in the one-hot entries, so differentiable in x."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nag_jax.errors import InputError
+from nag_jax.spaces import Space
+from nag_jax.spaces.paths import PathTerms
+
+FeatureFn = Callable[[Array], Array]
+"""x `[B, N, V]` -> features `[B, F]`."""
+
+
+def one_hot(space: Space) -> FeatureFn:
+    """The one-hot entries, in 0..1 for architectures, of the nodes and classes where there is a choice."""
+    rows, classes = np.nonzero(space.allowed & (space.allowed.sum(axis=1, keepdims=True) > 1))
+    columns = rows * space.num_classes + classes
+    return lambda x: (x.reshape(x.shape[0], -1)[:, columns] + 1.0) / 2.0
+
+
+def path_counts(space: Space) -> FeatureFn:
+    """What the paths from input to output do, softly: how many have each word, pass each class, or have each length.
+
+    For architectures these are counts, equal wherever skips and blocked paths make no difference.
+
+    Raises:
+        InputError: the space has too many paths to list.
+    """
+    terms = _terms(space)
+    summaries = np.concatenate([np.eye(terms.num_words, dtype=np.float32), _classes(terms), _lengths(terms)], axis=1)
+    return _sums(space, terms, summaries[terms.words])
+
+
+def live_one_hot(space: Space) -> FeatureFn:
+    """The one-hot entries of nodes that an unblocked path from input to output passes, and which nodes none passes.
+
+    Softly, an entry is the sum over such paths of the products of their one-hot entries, at most 1.
+
+    Raises:
+        InputError: the space has too many paths to list.
+    """
+    terms = _terms(space)
+    places = sorted({entry for entries in terms.entries for entry in entries})
+    nodes = sorted({node for node, _ in places})
+    passes = np.zeros((len(terms.entries), len(places)), np.float32)
+    for term, entries in enumerate(terms.entries):
+        passes[term, [places.index(entry) for entry in entries]] = 1.0
+    of_node = np.array([[place[0] == node for node in nodes] for place in places], np.float32)
+    flows = _sums(space, terms, passes)
+
+    def features(x):
+        live = jnp.minimum(flows(x), 1.0)
+        return jnp.concatenate([live, 1.0 - live @ of_node], axis=1)
+
+    return features
+
+
+REGISTRY = {"live_one_hot": live_one_hot, "one_hot": one_hot, "path_counts": path_counts}
+
+
+def make(name: str, space: Space) -> FeatureFn:
+    """Makes the features of that name.
+
+    Raises:
+        InputError: no features have that name, or the space doesn't have them.
+    """
+    if name not in REGISTRY:
+        raise InputError(f"unknown features {name!r}: use some of {sorted(REGISTRY)}")
+    return REGISTRY[name](space)
+
+
+def default(space: Space) -> tuple[str, ...]:
+    """The most telling features that the space has, from coarse to fine."""
+    return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
+
+
+def _terms(space: Space) -> PathTerms:
+    terms = space.path_terms()
+    if terms is None:
+        raise InputError(f"{space.name} has too many paths to count: use the features 'one_hot' alone")
+    return terms
+
+
+def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
+    """The products of the terms' entries, summed with weights `[M, F]`."""
+    selectors = _selectors(space, terms)
+
+    def features(x):
+        # Products with constant matrices, for gathers and their gradients are slow on CPU.
+        entries = jnp.concatenate([(x.reshape(x.shape[0], -1) + 1.0) / 2.0, jnp.ones((x.shape[0], 1))], axis=1)
+        products = entries @ selectors[0]
+        for selector in selectors[1:]:
+            products = products * (entries @ selector)
+        return products @ weights
+
+    return features
+
+
+def _classes(terms: PathTerms) -> np.ndarray:
+    """How often each class occurs in a word, `[W, V']`."""
+    found = sorted({c for spelling in terms.spellings for c in spelling})
+    return np.array([[spelling.count(c) for c in found] for spelling in terms.spellings], np.float32)
+
+
+def _lengths(terms: PathTerms) -> np.ndarray:
+    """One-hot lengths of the words, `[W, L]`."""
+    lengths = np.array([len(spelling) for spelling in terms.spellings])
+    return (lengths[:, None] == np.unique(lengths)).astype(np.float32)
+
+
+def _selectors(space: Space, terms: PathTerms) -> list[np.ndarray]:
+    """0/1 matrices `[N V + 1, M]` that pick the i-th factor of each term.
+
+    The last row stands for the constant 1, the factor of terms that have fewer.
+    """
+    constant = space.num_nodes * space.num_classes
+    longest = max(map(len, terms.entries))
+    selectors = [np.zeros((constant + 1, len(terms.entries)), np.float32) for _ in range(longest)]
+    for term, entries in enumerate(terms.entries):
+        columns = [node * space.num_classes + c for node, c in entries]
+        for i, column in enumerate(columns + [constant] * (longest - len(entries))):
+            selectors[i][column, term] = 1.0
+    return selectors

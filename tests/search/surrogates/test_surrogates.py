@@ -1,0 +1,145 @@
+"""What every surrogate of the registry must keep to; a new entry is tested without touching this file."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm, rankdata
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators import analog_nasbench
+from nag_jax.search import surrogates
+from nag_jax.search.base import History
+from nag_jax.search.surrogates.base import Data, padded_capacity
+from nag_jax.search.surrogates.gaussian_process import NestedExpSquared
+from nag_jax.spaces import NASBench201
+
+CAPACITY = 128
+SPACE = NASBench201()
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    """All cells of the package's table, with normal scores of their accuracies."""
+    table = analog_nasbench.load(space=SPACE)
+    tokens = table.architectures()
+    values = table(tokens)["baseline"]
+    return tokens, norm.ppf((rankdata(values) - 0.5) / len(values)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=sorted(surrogates.REGISTRY))
+def surrogate(request):
+    return surrogates.make(request.param, SPACE)
+
+
+def data_of(tokens, values, capacity=CAPACITY):
+    n = len(tokens)
+    padded = np.concatenate([tokens, np.repeat(tokens[:1], capacity - n, axis=0)])
+    labels = np.zeros(capacity, np.float32)
+    labels[:n] = values
+    return Data(SPACE.encode(padded), jnp.asarray(labels), jnp.arange(capacity) < n)
+
+
+@pytest.fixture(scope="module")
+def fits(surrogate, labelled):
+    """Five fits of 100 random labels each, with beliefs about 500 held-out cells."""
+    tokens, values = labelled
+    fit, predict = jax.jit(surrogate.fit), jax.jit(surrogate.predict)
+    found = []
+    for seed in range(5):
+        rows = np.random.default_rng(seed).permutation(len(tokens))[:600]
+        known, held_out = rows[:100], rows[100:]
+        posterior = fit(jax.random.key(seed), data_of(tokens[known], values[known]))
+        mean, std = map(np.asarray, predict(posterior, SPACE.encode(tokens[held_out])))
+        found.append((values[held_out], mean, np.hypot(std, float(surrogate.noise(posterior)))))
+    return found
+
+
+@pytest.mark.parametrize(("confidence", "tolerance"), [(0.5, 0.15), (0.8, 0.12), (0.95, 0.12)])
+def test_central_intervals_cover_what_they_say(fits, confidence, tolerance):
+    """Within a tolerance: errors have heavier tails than normal ones, so the middle is covered a little too often."""
+    inside = [np.abs(value - mean) < norm.ppf((1 + confidence) / 2) * std for value, mean, std in fits]
+    assert abs(np.mean(inside) - confidence) < tolerance
+
+
+def test_predictions_rank_held_out_cells(fits):
+    correlations = [np.corrcoef(rankdata(value), rankdata(mean))[0, 1] for value, mean, _ in fits]
+    assert np.mean(correlations) > 0.8
+
+
+def test_padding_does_not_count(labelled):
+    tokens, values = labelled[0][:20], labelled[1][:20]
+    surrogate = surrogates.make("gaussian_process", SPACE)
+    x = SPACE.encode(labelled[0][20:40])
+    small, large = (
+        surrogate.predict(surrogate.fit(jax.random.key(0), data_of(tokens, values, capacity)), x)
+        for capacity in (20, 64)
+    )
+    for a, b in zip(small, large, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+
+
+def test_compiled_once_as_labels_grow(surrogate, labelled):
+    tokens, values = labelled
+    traces = []
+
+    @jax.jit
+    def believe(key, data, x):
+        traces.append(None)
+        return surrogate.predict(surrogate.fit(key, data), x)
+
+    x = SPACE.encode(tokens[:8])
+    history = History.empty(SPACE)
+    for n in (5, 17, 40, 64):
+        history = history.add(SPACE, tokens[len(history) : n], values[len(history) : n])
+        data = surrogates.make_data(SPACE, history, labels="z", least=64)
+        believe(jax.random.key(n), data, x)
+    assert len(traces) == 1
+
+
+def test_knows_what_it_was_told_better_than_the_rest(surrogate, labelled):
+    tokens, values = labelled[0][:60], labelled[1][:60]
+    posterior = surrogate.fit(jax.random.key(0), data_of(tokens, values, 64))
+    told = surrogate.predict(posterior, SPACE.encode(tokens))
+    rest = surrogate.predict(posterior, SPACE.encode(labelled[0][100:400]))
+    assert np.mean(told[1]) < np.mean(rest[1])
+    assert np.corrcoef(told[0], values)[0, 1] > 0.9
+
+
+def test_differentiable_in_relaxed_x(surrogate, labelled):
+    tokens, values = labelled[0][:30], labelled[1][:30]
+    posterior = surrogate.fit(jax.random.key(0), data_of(tokens, values, 64))
+    x = 0.5 * SPACE.encode(labelled[0][40:44])
+    gradient = jax.grad(lambda x: sum(part.sum() for part in surrogate.predict(posterior, x)))(x)
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+def test_equal_labels_and_failed_ones_are_no_trouble(surrogate, labelled):
+    values = np.array([1.0, np.nan, 1.0, 1.0])
+    history = History.empty(SPACE).add(SPACE, labelled[0][:4], values)
+    data = surrogates.make_data(SPACE, history, labels="regret", least=8)
+    assert int(data.mask.sum()) == 3
+    mean, std = surrogate.predict(surrogate.fit(jax.random.key(0), data), data.x)
+    assert np.isfinite(mean).all()
+    assert (np.asarray(std) > 0).all()
+
+
+def test_the_kernel_matrix_is_the_kernel_of_pairs():
+    rng = np.random.default_rng(0)
+    a, b = ((jnp.asarray(rng.normal(size=(n, 3))), jnp.asarray(rng.normal(size=(n, 2)))) for n in (4, 5))
+    kernel = NestedExpSquared(jnp.array([0.5, 2.0]), jnp.array([0.3, 0.1]))
+    pairs = [[kernel.evaluate((a[0][i], a[1][i]), (b[0][j], b[1][j])) for j in range(5)] for i in range(4)]
+    np.testing.assert_allclose(kernel(a, b), pairs, rtol=1e-4)
+    np.testing.assert_allclose(kernel(a), np.diag(kernel(a, a)), rtol=1e-5)
+
+
+def test_capacities_double():
+    assert [padded_capacity(n, 64) for n in (1, 64, 65, 128, 129, 300)] == [64, 64, 128, 128, 256, 512]
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(InputError, match="unknown surrogate"):
+        surrogates.make("forest", SPACE)
+    with pytest.raises(InputError, match="no option"):
+        surrogates.make("gaussian_process", SPACE, depth=3)
