@@ -41,9 +41,7 @@ def test_cells_are_drawn_edge_by_edge(tmp_path):
     assert [a.get_linestyle() for a in arrows[0]].count("dashed") == 1
     labels = [[t.get_text() for t in axes.texts] for axes in figure.axes]
     assert sorted(labels[0]) == sorted(["3x3", "1x1", "pool", "skip", "3x3", "in", "1", "2", "out"])
-    assert {"nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "first"} <= set(
-        texts(tmp_path / "cells")
-    )
+    assert {"nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "first"} <= set(texts(tmp_path / "cells"))
     assert "none" not in texts(tmp_path / "cells")
 
 
@@ -151,9 +149,7 @@ def test_drawing_twice_writes_the_same_bytes(tmp_path):
 
 
 def run_python(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_the_room_opens_without_matplotlib():

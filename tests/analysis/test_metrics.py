@@ -43,9 +43,7 @@ def test_pool_metrics_by_hand():
         novelty=2 / 4,
         diversity=found.diversity,
     )
-    distances = [
-        (a != b).sum() for a, b in itertools.combinations(cells(FULL, FULL, SKIPPING, ALSO_SKIPPING, DEAD), 2)
-    ]
+    distances = [(a != b).sum() for a, b in itertools.combinations(cells(FULL, FULL, SKIPPING, ALSO_SKIPPING, DEAD), 2)]
     assert found.diversity == pytest.approx(np.mean(distances))
 
 
@@ -125,9 +123,7 @@ def test_expected_distinct_known_values():
 
 def test_expected_distinct_is_what_uniform_draws_show(rng):
     shares = [len(np.unique(rng.integers(500, size=300))) / 300 for _ in range(400)]
-    assert np.mean(shares) == pytest.approx(
-        metrics.expected_distinct(500, 300), abs=4 * float(np.std(shares)) / 20
-    )
+    assert np.mean(shares) == pytest.approx(metrics.expected_distinct(500, 300), abs=4 * float(np.std(shares)) / 20)
 
 
 @pytest.mark.parametrize(("size", "n"), [(0, 1), (10, 0)])

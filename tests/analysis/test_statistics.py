@@ -55,9 +55,7 @@ def test_bootstrap_agrees_with_student_on_a_large_sample(rng):
 
 def test_bootstrap_is_fixed_by_its_seed_and_takes_any_statistic(rng):
     samples = rng.normal(size=50)
-    first, again, other = (
-        statistics.bootstrap_interval(samples, seed=s, statistic=np.median) for s in (1, 1, 2)
-    )
+    first, again, other = (statistics.bootstrap_interval(samples, seed=s, statistic=np.median) for s in (1, 1, 2))
     assert first == again != other
     assert first.estimate == np.median(samples)
     assert first.low <= first.estimate <= first.high

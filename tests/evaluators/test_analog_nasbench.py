@@ -231,9 +231,7 @@ def test_records_of_another_form_are_refused(tmp_path, monkeypatch, changes):
         analog_nasbench.read_records(path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04", b"\x80\x04}\x94(", pickle.dumps({}), pickle.dumps([1, 2])]
-)
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04}\x94(", pickle.dumps({}), pickle.dumps([1, 2])])
 def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "data.anb"
     path.write_bytes(content)

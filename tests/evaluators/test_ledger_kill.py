@@ -13,7 +13,7 @@ from nag_jax.evaluators import Ledger, Metric
 
 NUM_CELLS = 60
 
-WORKER = '''
+WORKER = """
 import os, signal, sys, time
 import numpy as np
 from nag_jax import spaces
@@ -50,7 +50,7 @@ with Ledger.open(database, evaluator) as ledger:
     tokens = space.from_index(np.load(database + ".npy"))
     ledger.label(tokens, "test", progress=lambda done, total: die_at(f"stored {done}"))
 print("finished")
-'''
+"""
 
 
 class Worker:
