@@ -13,6 +13,7 @@ from nag_jax.search import maximizers, surrogates
 from nag_jax.search.base import Domain, Strategy, complete, remember
 from nag_jax.search.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.search.surrogates import Surrogate, make_data
+from nag_jax.training.labels import NORMALIZATIONS
 
 _LEAST_PADDING = 64
 
@@ -80,6 +81,8 @@ def pool_strategy(
     """The strategy that fits `model`, makes a `pool` and labels the best of it by `acquire`; see `bo`."""
     if min_distance < 1 or capacity < 1:
         raise InputError(f"min_distance and capacity must be at least 1, found {min_distance} and {capacity}")
+    if labels not in NORMALIZATIONS:
+        raise InputError(f"unknown label normalisation {labels!r}: use one of {NORMALIZATIONS}")
 
     @jax.jit
     def believe(key, data):
