@@ -28,13 +28,13 @@ def belief(domain, objective):
 def test_the_generator_finds_what_listing_the_space_finds(domain, generator, belief):
     history, acquire, believed = belief
     score = make_score(domain, acquire)
-    listed = np.sort(score(jax.random.key(1), believed, domain.new(domain.all, history.keys)))[::-1]
+    listed = np.sort(score(jax.random.key(1), believed, domain.new(domain.all, history.keys), 64))[::-1]
     pool = generator_pool(
         domain, acquire, generator, pool_size=256, rounds=2, top_share=0.02, scale=1.0, transform="class_tilt"
     )
     found = domain.new(pool(jax.random.key(2), history, believed), history.keys)
     assert len(found) > 30
-    reached = score(jax.random.key(1), believed, found)
+    reached = score(jax.random.key(1), believed, found, 64)
     assert reached.max() >= listed[2]
     assert np.mean(reached >= listed[len(listed) // 20]) > 0.2  # 0.05 without guidance
 
@@ -74,6 +74,37 @@ def test_beats_random_search_with_few_labels(name, space, objective):
     strategy, random = search.make(name, space, **options[name]), search.make("random_search", space)
     seeds = range(4)
     assert np.mean([best_of(strategy, s) for s in seeds]) > np.mean([best_of(random, s) for s in seeds])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bo_nag", {"pool_size": 32, "rounds": 1}),
+        ("bo", {"maximizer": "mutation"}),
+        ("bo", {"maximizer": "exhaustive"}),
+    ],
+)
+def test_a_round_is_compiled_once_as_labels_grow(name, options, space, generator, objective):
+    needed = {"generator": generator} if search.needs_generator(name) else {}
+    strategy, key = search.make(name, space, **needed, **options), jax.random.key(0)
+    compiled = []
+
+    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(duration_secs)
+
+    state = strategy.init(key)
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for i, n in enumerate([30, 1, 1, 1, 1]):
+            tokens, state = strategy.ask(jax.random.fold_in(key, i), state, n)
+            state = strategy.tell(state, tokens, objective(tokens))
+            if i == 1:
+                assert compiled
+                compiled.clear()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not compiled
 
 
 def test_numbers_that_make_no_sense_are_refused(space, generator):
