@@ -104,22 +104,17 @@ def prepare(config: Config, path: Path) -> Search:
     )
     for name in config.run:
         check_strategy(config, name)
-        if not search.needs_generator(config.strategies[name].name):
-            make_strategy(run, name, None)
+        make_strategy(run, name, None)
     if _needs_score(config):
-        build.make_kernels(config)
         check_score(run)
     workdir.claim(identity)
     return run
 
 
 def check_strategy(config: Config, name: str) -> None:
-    """Raises InputError where `config.run` names no strategy of `config.strategies`, or one that can't be made."""
+    """Raises InputError where `config.run` names no strategy of `config.strategies`."""
     if name not in config.strategies:
         raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
-    block = config.strategies[name]
-    generator = {"generator": None} if search.needs_generator(block.name) else {}
-    search.check(block.name, _options(block) | generator)
 
 
 def make_strategy(run: Search, name: str, params: Any) -> Strategy:

@@ -13,7 +13,8 @@ def incumbents(values) -> np.ndarray:
     """
     values = np.nan_to_num(np.asarray(values, np.float64), nan=-np.inf)
     best = np.maximum.accumulate(values, axis=-1)
-    risen = np.diff(best, axis=-1, prepend=-np.inf) > 0
+    before = np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    risen = best > before
     return np.maximum.accumulate(np.where(risen, np.arange(values.shape[-1]), -1), axis=-1)
 
 

@@ -13,8 +13,7 @@ from nag_jax.search import maximizers, surrogates
 from nag_jax.search.base import Domain, Strategy, complete, remember
 from nag_jax.search.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.search.surrogates import Surrogate, make_data
-
-_LEAST_PADDING = 64
+from nag_jax.training.labels import NORMALIZATIONS
 
 
 def bo(
@@ -80,6 +79,8 @@ def pool_strategy(
     """The strategy that fits `model`, makes a `pool` and labels the best of it by `acquire`; see `bo`."""
     if min_distance < 1 or capacity < 1:
         raise InputError(f"min_distance and capacity must be at least 1, found {min_distance} and {capacity}")
+    if labels not in NORMALIZATIONS:
+        raise InputError(f"unknown label normalisation {labels!r}: use one of {NORMALIZATIONS}")
 
     @jax.jit
     def believe(key, data):
@@ -93,26 +94,27 @@ def pool_strategy(
         if len(state.succeeded()) < 2:
             return domain.random(rest_key, n, state.keys), state
         belief = believe(fit_key, make_data(domain.space, state, labels=labels, least=capacity))
-        candidates = domain.new(pool(pool_key, state, belief), state.keys)
-        order = np.argsort(-score(score_key, belief, candidates), kind="stable")
+        drawn = pool(pool_key, state, belief)
+        candidates = domain.new(drawn, state.keys)
+        order = np.argsort(-score(score_key, belief, candidates, len(drawn)), kind="stable")
         chosen = pick(candidates[order], n, min_distance)
         return complete(domain, rest_key, chosen, n, state.keys), state
 
     return Strategy(ask=ask, **remember(domain))
 
 
-def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray], np.ndarray]:
-    """(key, belief, tokens `[P, N]`) -> acquisition `[P]`, compiled for powers of two."""
+def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray, int], np.ndarray]:
+    """(key, belief, tokens `[P, N]`, least) -> acquisition `[P]`, compiled once for all P up to `least`."""
 
     @jax.jit
     def compiled(key, belief, tokens):
         noise = jax.random.normal(key, (tokens.shape[0],))
         return acquire(belief, domain.space.encode(tokens), noise)
 
-    def score(key, belief, tokens):
+    def score(key, belief, tokens, least):
         if not len(tokens):
             return np.zeros(0, np.float32)
-        size = surrogates.padded_capacity(len(tokens), _LEAST_PADDING)
+        size = surrogates.padded_capacity(len(tokens), least)
         padded = np.concatenate([tokens, np.repeat(tokens[:1], size - len(tokens), axis=0)])
         return np.asarray(compiled(key, belief, padded))[: len(tokens)]
 

@@ -25,6 +25,8 @@ from nag_jax.search.base import Domain, Strategy
 from nag_jax.search.bo import make_acquire, pool_strategy
 from nag_jax.search.maximizers import AcquireFn, PoolFn
 
+TRANSFORMS = ("class_tilt", "denoised_gradient")
+"""Guidance that works at the denoised estimate, where an acquisition is defined."""
 _SPREAD_TIMES, _SPREAD_SAMPLES, _REFERENCE = 11, 128, 1024
 """Grid and sample of `estimate_spread`, and how many random architectures the acquisition's scale is read off."""
 _KNOTS = 21
@@ -79,7 +81,7 @@ def bo_nag(
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
         scale: of the guidance; 1 samples the posterior given that the aim is reached.
-        transform: `"class_tilt"` or `"denoised_gradient"`.
+        transform: one of `TRANSFORMS`.
         labels: see `bo`.
         min_distance: see `bo`.
         capacity: see `bo`.
@@ -92,6 +94,8 @@ def bo_nag(
             "bo_nag needs at least one round and one sample and 0 < top_share < 1, found "
             f"rounds={rounds}, pool_size={pool_size}, top_share={top_share}"
         )
+    if transform not in TRANSFORMS:
+        raise InputError(f"unknown transform {transform!r} of bo_nag: use one of {TRANSFORMS}")
     model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
     acquire = make_acquire(model, acquisition, acquisition_options or {})
     pool = generator_pool(

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 import threading
 
 import jax

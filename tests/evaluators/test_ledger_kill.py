@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """A process that pays for labels is killed with SIGKILL; the ledger goes on from what was stored."""
 
 import os

@@ -17,7 +17,7 @@ def draws(n=400_000):
 
 
 def at(name, **options):
-    return np.asarray(acquisition.make(name, **options)(MEAN, STD, BEST, jnp.ones(len(MEAN))))
+    return np.asarray(acquisition.make(name, **options)(jnp.array(MEAN), jnp.array(STD), jnp.array(BEST), jnp.ones(4)))
 
 
 def test_expected_improvement_agrees_with_monte_carlo():

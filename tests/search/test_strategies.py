@@ -1,5 +1,7 @@
 """What every strategy of the registry must keep to; a new entry is tested without touching this file."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -122,12 +124,13 @@ def test_wrong_names_and_options_are_named(space):
         search.make("random_search", space, population=3)
     with pytest.raises(InputError, match="needs the option 'generator'"):
         search.make("bo_nag", space)
-    for options, message in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"acquisition": "eii"}, "unknown acquisition"),
         ({"surrogate": "forest"}, "unknown surrogate"),
         ({"maximizer": "gradient"}, "unknown maximizer"),
         ({"maximizer_options": {"size": 3}}, "no option"),
         ({"min_distance": 0}, "min_distance"),
-    ):
+    )
+    for options, message in cases:
         with pytest.raises(InputError, match=message):
             search.make("bo", space, **options)

@@ -1,0 +1,181 @@
+"""The mode `search` as a whole: kill and resume, finished seeds, failed labels, and what is refused."""
+
+import csv
+import gc
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from configs import nb201_bo
+from experiments import search
+from experiments.config import Config
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger
+from nag_jax.spaces import NASBench201
+
+SPACE = NASBench201()
+STRATEGIES = ("bo_exhaustive", "regularized_evolution", "local_search", "random_search")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiles():
+    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table of 300 cells, a fifth of whose labels are missing."""
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    tokens = np.asarray(SPACE.random(jax.random.key(0), 400))
+    tokens = tokens[np.sort(np.unique(SPACE.canonical(tokens), return_index=True)[1])][:300]
+    with path.open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(["arch", "valid_acc", "test_acc"])
+        for i, (native, ops) in enumerate(zip(SPACE.to_native(tokens), SPACE.to_ops(tokens), strict=True)):
+            value = 50 + 5 * (ops == 3).sum() + 2 * (ops == 2).sum() - (ops == 0).sum() + i / 1000
+            writer.writerow([native, "" if i % 5 == 0 else value, value + 1])
+    return path
+
+
+def smoke(table) -> Config:
+    config: Config = nb201_bo.get_config("smoke")
+    config.evaluator.update({"name": "table", "path": str(table), "metric": "valid_acc", "allow_failed": True})
+    config.search.report = "test_acc"
+    config.run = STRATEGIES
+    return config
+
+
+@pytest.fixture
+def config(table):
+    return smoke(table)
+
+
+def ledgers(path):
+    """Strategy and seed to what was labelled, in order."""
+    config: Config = nb201_bo.get_config("smoke")
+    config.evaluator.update(json.loads((path / "config.json").read_text())["evaluator"])
+    evaluator = search.build.make_evaluator(config, SPACE)
+    found = {}
+    for file in sorted(path.glob("*/*.db")):
+        with Ledger.open(file, evaluator) as ledger:
+            found[file.parent.name, file.stem] = [trial.architecture for trial in ledger.trials()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(table, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    search.run(smoke(table), path)
+    return path
+
+
+def test_every_strategy_and_seed_spends_the_budget(undisturbed):
+    found = ledgers(undisturbed)
+    assert set(found) == {(name, str(seed)) for name in STRATEGIES for seed in (0, 1)}
+    assert all(len(set(labelled)) == len(labelled) == 12 for labelled in found.values())
+
+
+def test_strategies_share_the_initial_design_of_a_seed(undisturbed):
+    found = ledgers(undisturbed)
+    for seed in ("0", "1"):
+        assert len({tuple(found[name, seed][:5]) for name in STRATEGIES}) == 1
+    assert found["random_search", "0"][:5] != found["random_search", "1"][:5]
+
+
+def test_results_say_what_was_reached(undisturbed):
+    results = json.loads((undisturbed / "results.json").read_text())
+    assert results["reported"]["metric"] == "test_acc"
+    assert results["strategies"]["random_search"]["failed"] > 0
+    for strategy in results["strategies"].values():
+        after = strategy["reported_after"]
+        assert after["5"]["estimate"] <= after["10"]["estimate"] <= results["reported"]["best_of_table"]
+    rows = list(csv.DictReader((undisturbed / "trajectories.csv").open()))
+    assert len(rows) == len(STRATEGIES) * 2 * 12
+    assert (undisturbed / "figures" / "anytime.svg").exists()
+    assert (undisturbed / "figures" / "regret.png").exists()
+
+
+@pytest.mark.parametrize("paid", [0, 3, 5, 6, 9])
+def test_a_killed_search_goes_on_to_the_same_sequence(config, undisturbed, tmp_path, monkeypatch, paid):
+    """The evaluator dies after so many labels, as a kill would, in the initial design and within batches."""
+
+    class Killed(BaseException):
+        pass
+
+    build_evaluator = search.build.make_evaluator
+    left = [paid]
+
+    def mortal(config, space):
+        evaluator = build_evaluator(config, space)
+        look_up = type(evaluator).__call__
+
+        class Mortal(type(evaluator)):
+            batch_size: int = 1  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+
+            def __call__(self, tokens):
+                if left[0] == 0:
+                    raise Killed
+                left[0] -= 1
+                return look_up(self, tokens)
+
+        evaluator.__class__ = Mortal
+        return evaluator
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search.build, "make_evaluator", mortal)
+        with pytest.raises(Killed):
+            search.run(config, tmp_path / "run")
+    assert sum(map(len, ledgers(tmp_path / "run").values())) == paid
+    search.run(config, tmp_path / "run")
+    assert ledgers(tmp_path / "run") == ledgers(undisturbed)
+
+
+def test_more_seeds_and_strategies_add_to_what_is_there(config, tmp_path, monkeypatch):
+    config.run = ("random_search",)
+    search.run(config, tmp_path / "run")
+    before = ledgers(tmp_path / "run")
+    gc.collect()  # the first run, which holds the workdir until it is gone
+    config.seeds, config.run = 3, ("random_search", "local_search")
+    searched = []
+    search_seed = search.search_seed
+    monkeypatch.setattr(
+        search,
+        "search_seed",
+        lambda run, name, *rest: (searched.append((name, rest[1])), search_seed(run, name, *rest)),
+    )
+    search.run(config, tmp_path / "run")
+    assert searched == [("random_search", 2), *(("local_search", seed) for seed in range(3))]
+    after = ledgers(tmp_path / "run")
+    assert {key: after[key] for key in before} == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("search.report", "speed", "config.search.report"),
+        ("search.budget", 1000, "architectures that differ"),
+        ("search.initial", 20, "initial design counts"),
+        ("search.batch_size", 0, "at least 1"),
+        ("run", ("bo_nog",), "config.run names 'bo_nog'"),
+        ("strategies.bo_exhaustive.maximizer", "all", "unknown maximizer"),
+        ("strategies.bo_nag.acquisition", "eii", "unknown acquisition"),
+    ],
+)
+def test_refuses_what_can_not_work_and_leaves_nothing(config, tmp_path, field, value, message):
+    config.update_from_flattened_dict({field: value})
+    if field == "strategies.bo_nag.acquisition":
+        config.run = ("bo_nag",)
+    with pytest.raises(InputError, match=message):
+        search.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_config_is_refused(config, undisturbed):
+    config.search.batch_size = 2
+    with pytest.raises(InputError, match=r"search\.batch_size"):
+        search.run(config, undisturbed)
