@@ -1,6 +1,8 @@
 """What the tests of runs share: configs as the command line would read them."""
 
+import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from absl import flags
@@ -17,7 +19,9 @@ def load():
         values = flags.FlagValues()
         holder = config_flags.DEFINE_config_file("config", flag_values=values)
         file = f"{ROOT / 'configs' / 'nb201.py'}{':' if variant else ''}{variant}"
-        values(["main.py", f"--config={file}", *(f"--config.{override}" for override in overrides)])
+        arguments = ["main.py", f"--config={file}", *(f"--config.{override}" for override in overrides)]
+        with mock.patch.object(sys, "argv", arguments):  # where ml_collections looks for the overrides
+            values(arguments)
         return holder.value
 
     return read
