@@ -139,7 +139,7 @@ def _default() -> Any:
         {
             "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity"
             "value": "exceedance",  # or "mean"
-            "top_share": 0.065,  # what "exceedance" aims at: this share of the space, by the predictor
+            "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
             "softness": 0.05,  # least width of that step, in standard deviations of the predictions
             "scale": 1.0,  # with "exceedance", 1 samples the posterior
             "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
