@@ -109,21 +109,24 @@ def test_every_guidance_and_normalisation_can_be_named(transform, labels, space,
     build.check_guidance(config)
 
 
-@pytest.mark.parametrize(
-    ("blocks", "field"),
-    [("sde", "name"), ("predictor", "name"), ("space", "name"), ("evaluator", "name"), ("score", "parametrization")],
-)
-def test_what_is_unknown_is_refused(blocks, field, space, load):
-    for wrong in ("nothing", "name", "training"):
+@pytest.mark.parametrize("wrong", ["nothing", "name", "training"])
+def test_what_is_unknown_is_refused(wrong, space, load):
+    """Also where the config has a field of that name beside the blocks of options."""
+    for block, field, make in (
+        ("sde", "name", build.make_sde),
+        ("space", "name", build.make_space),
+        ("evaluator", "name", lambda config: build.make_evaluator(config, space)),
+        ("predictor", "name", lambda config: build.make_predictor(config, space)),
+        ("score", "parametrization", lambda config: build.make_score_model(config, space)),
+    ):
         config = load()
-        config[blocks][field] = wrong
+        config[block][field] = wrong
         with pytest.raises(InputError, match=f"unknown .*'{wrong}'"):
-            (
-                build.make_sde(config),
-                build.make_predictor(config, space),
-                build.make_evaluator(config, build.make_space(config)),
-                build.make_score_model(config, space),
-            )
+            make(config)
+    config = load()
+    config.sampler.kernels = ("num_steps",)
+    with pytest.raises(InputError, match="unknown kernel 'num_steps'"):
+        build.make_kernels(config)
 
 
 def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):

@@ -27,7 +27,7 @@ def test_configs_are_in_range(variant, load):
     check_numbers(load(variant))
 
 
-@pytest.mark.parametrize(("field", "value"), ranged_fields())
+@pytest.mark.parametrize(("field", "value"), list(ranged_fields()))
 def test_a_number_out_of_range_is_named(field, value, load):
     config = load()
     config.update_from_flattened_dict({field: value})

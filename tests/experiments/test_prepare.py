@@ -1,0 +1,50 @@
+"""What a killed run may leave behind does not keep the next one from starting."""
+
+import sqlite3
+
+import pytest
+
+from experiments.generate import prepare
+from nag_jax.errors import InputError
+
+
+@pytest.fixture
+def config(load):
+    return load("smoke")
+
+
+def test_a_fresh_workdir_is_claimed_and_holds_nothing_else(config, tmp_path):
+    run = prepare(config, tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "lock"]
+    assert run.metric.name == "baseline"
+
+
+@pytest.mark.parametrize("folder", ["score", "predictor"])
+@pytest.mark.parametrize("left", ["", "20.orbax-checkpoint-tmp"])
+def test_checkpoints_that_were_never_finished_are_passed_over(folder, left, config, tmp_path):
+    prepare(config, tmp_path)
+    (tmp_path / folder / left).mkdir(parents=True)
+    prepare(config, tmp_path)
+
+
+def test_a_ledger_without_content_is_passed_over(config, tmp_path):
+    prepare(config, tmp_path)
+    (tmp_path / "trials.db").touch()
+    prepare(config, tmp_path)
+    tables = sqlite3.connect(tmp_path / "trials.db").execute("SELECT name FROM sqlite_master").fetchall()
+    assert ("trials",) in tables
+
+
+def test_a_step_without_content_is_refused(config, tmp_path):
+    prepare(config, tmp_path)
+    (tmp_path / "score" / "20").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"score/20 can't be read .* delete it to train again"):
+        prepare(config, tmp_path)
+
+
+def test_nothing_is_made_where_a_check_fails(config, tmp_path):
+    config.score.checkpoint = str(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no checkpoint in"):
+        prepare(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "nowhere").exists()
