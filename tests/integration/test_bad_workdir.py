@@ -43,7 +43,12 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+RARE = ("contents overwritten", "contents lost", "tree overwritten")
+
+
+@pytest.mark.parametrize(
+    "damage", [pytest.param(name, marks=[pytest.mark.slow] if name in RARE else []) for name in DAMAGES]
+)
 def test_a_corrupt_checkpoint_of_the_score_network_is_refused(damage, run, refused):
     DAMAGES[damage](run.path / "score" / "40")
     refused(workdir=run.path, says=(f"{run.path}/score/40 can't be re", "delete it", "or put back an intact copy"))
@@ -65,10 +70,10 @@ def test_a_corrupt_checkpoint_from_elsewhere_is_refused(run, refused):
     ("override", "says"),
     [
         ("score.network.width=32", "network.width: 16 there, 32 here"),
-        ("score.network.num_blocks=2", "network.num_blocks: 1 there, 2 here"),
+        pytest.param("score.network.num_blocks=2", "network.num_blocks: 1 there, 2 here", marks=pytest.mark.slow),
         ("score.parametrization=raw_score", "parametrization: denoiser there, raw_score here"),
         ("sde.name=vp", "sde: VESDE({'sigma_min': 0.1, 'sigma_max': 5.0}) there, VPSDE("),
-        ("sde.ve.sigma_max=50", "'sigma_max': 50.0}) here"),
+        pytest.param("sde.ve.sigma_max=50", "'sigma_max': 50.0}) here", marks=pytest.mark.slow),
     ],
 )
 def test_a_checkpoint_of_another_network_is_refused(override, says, undisturbed, refused):
@@ -111,7 +116,16 @@ def drop_a_page(path):
     path.write_bytes(content[:4096] + content[8192:])
 
 
-@pytest.mark.parametrize("damage", [overwrite_header, truncate, change_a_label, replace_by_text, drop_a_page])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        overwrite_header,
+        truncate,
+        change_a_label,
+        pytest.param(replace_by_text, marks=pytest.mark.slow),
+        pytest.param(drop_a_page, marks=pytest.mark.slow),
+    ],
+)
 def test_a_corrupt_ledger_is_refused(damage, run, refused):
     before = (run.path / "trials.db").read_bytes()
     damage(run.path / "trials.db")
