@@ -5,8 +5,8 @@ Smoke:    python -m experiments.main --config=configs/nb201.py:smoke     (the sa
 Paper:    python -m experiments.main --config=configs/nb201.py:paper     (the published method and constants)
 
 On two cores it takes about 80 s the first time, 25 s repeated, and ends with about 510 distinct guided cells of 1,000
-whose mean accuracy is 93.0 (random ones: 86.7), 210 labels paid, and a best cell within 0.1 of the table's 94.066. `:smoke` takes
-about 30 s the first time. `:paper` takes days on a CPU.
+whose mean accuracy is 93.0 (random ones: 86.7), 210 labels paid, and a best cell within 0.1 of the table's 94.066.
+`:smoke` takes about 30 s the first time, `:paper` days on a CPU.
 
 Any field can be overridden, as --config.seed=1 or --config.evaluator.metric=analog_drift_2592000. Your own benchmark:
 --config.evaluator.name=table --config.evaluator.path=FILE --config.evaluator.metric=COLUMN, where FILE is a CSV or
