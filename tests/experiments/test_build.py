@@ -102,7 +102,7 @@ def test_every_parametrization_can_be_named(parametrization, space, load):
 
 
 @pytest.mark.parametrize("labels", NORMALIZATIONS)
-@pytest.mark.parametrize("transform", set(guidance.REGISTRY) - {"clip_norm"})
+@pytest.mark.parametrize("transform", sorted(set(guidance.REGISTRY) - {"clip_norm"}))
 def test_every_guidance_and_normalisation_can_be_named(transform, labels, space, load):
     config = load()
     config.guidance.transform, config.predictor.labels = transform, labels

@@ -5,25 +5,30 @@ import sqlite3
 import pytest
 
 from experiments.generate import prepare
+from nag_jax import spaces
 from nag_jax.errors import InputError
 
 
 @pytest.fixture
-def config(load):
-    return load("smoke")
+def config(load, tmp_path_factory):
+    """The smoke config with a small table, which is soon read."""
+    space = spaces.make("nasbench201")
+    table = tmp_path_factory.mktemp("table") / "mine.csv"
+    natives = space.to_native(space.all_tokens()[::101])
+    table.write_text("".join(["arch,acc\n", *(f"{native},{i}\n" for i, native in enumerate(natives))]))
+    return load("smoke", "evaluator.name=table", f"evaluator.path={table}", "evaluator.metric=acc")
 
 
 def test_a_fresh_workdir_is_claimed_and_holds_nothing_else(config, tmp_path):
     run = prepare(config, tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "lock"]
-    assert run.metric.name == "baseline"
+    assert run.metric.name == "acc"
 
 
-@pytest.mark.parametrize("folder", ["score", "predictor"])
-@pytest.mark.parametrize("left", ["", "20.orbax-checkpoint-tmp"])
-def test_checkpoints_that_were_never_finished_are_passed_over(folder, left, config, tmp_path):
+def test_checkpoints_that_were_never_finished_are_passed_over(config, tmp_path):
     prepare(config, tmp_path)
-    (tmp_path / folder / left).mkdir(parents=True)
+    (tmp_path / "predictor").mkdir()
+    (tmp_path / "score" / "20.orbax-checkpoint-tmp").mkdir(parents=True)
     prepare(config, tmp_path)
 
 

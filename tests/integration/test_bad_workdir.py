@@ -27,22 +27,25 @@ def change_a_byte(path):
     path.write_bytes(content)
 
 
-def largest(folder):
-    """The largest file of array contents."""
-    return max(folder.glob("state/ocdbt.process_0/d/*"), key=lambda path: path.stat().st_size)
+def contents(damage):
+    """Damages all files of array contents: which of them are still in use depends on how saving was scheduled."""
+
+    def apply(folder):
+        for path in sorted(folder.glob("state/**/d/*")):
+            damage(path)
+
+    return apply
 
 
 DAMAGES = {
-    "contents cut off": lambda folder: truncate(largest(folder)),
-    "a byte of the contents changed": lambda folder: change_a_byte(largest(folder)),
-    "contents overwritten": lambda folder: overwrite(largest(folder)),
-    "contents lost": lambda folder: largest(folder).unlink(),
+    "contents cut off": contents(truncate),
+    "a byte of the contents changed": contents(change_a_byte),
+    "contents overwritten": contents(overwrite),
+    "contents lost": contents(lambda path: path.unlink()),
     "manifest cut off": lambda folder: truncate(folder / "state" / "manifest.ocdbt"),
     "tree overwritten": lambda folder: overwrite(folder / "state" / "_METADATA"),
     "description cut off": lambda folder: truncate(folder / "description" / "metadata"),
 }
-
-
 RARE = ("contents overwritten", "contents lost", "tree overwritten")
 
 
@@ -55,12 +58,12 @@ def test_a_corrupt_checkpoint_of_the_score_network_is_refused(damage, run, refus
 
 
 def test_a_corrupt_checkpoint_of_the_predictor_is_refused(run, refused):
-    truncate(largest(run.path / "predictor" / "100"))
+    DAMAGES["contents cut off"](run.path / "predictor" / "100")
     refused(workdir=run.path, says=(f"{run.path}/predictor/100 can't be restored", "delete it", "intact copy"))
 
 
 def test_a_corrupt_checkpoint_from_elsewhere_is_refused(run, refused):
-    truncate(largest(run.path / "score" / "40"))
+    DAMAGES["contents cut off"](run.path / "score" / "40")
     before = run.content()
     refused(f"--config.score.checkpoint={run.path / 'score'}", says=("score/40 can't be restored", "intact copy"))
     assert run.content() == before

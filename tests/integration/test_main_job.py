@@ -212,7 +212,9 @@ def test_the_summary_names_the_best(first_job, results, undisturbed):
         assert f"{results['pools'][pool]['value_mean']:.2f}" in first_job.stdout
 
 
-def test_a_second_run_pays_for_nothing_and_restores_what_was_trained(undisturbed, smoke, command_line, tmp_path):
+def test_a_second_run_pays_for_nothing_and_restores_what_was_trained(
+    first_job, undisturbed, smoke, command_line, tmp_path
+):
     copy = undisturbed.copy(tmp_path / "run")
     ledger = (copy.path / "trials.db").read_bytes()
     job, run = smoke(workdir=copy.path)
@@ -223,5 +225,7 @@ def test_a_second_run_pays_for_nothing_and_restores_what_was_trained(undisturbed
     first, second = undisturbed.results, run.results
     for same in ("objective", "labels", "best", "pools", "sweep", "score_network", "config"):
         assert second[same] == first[same]
+    assert "loss=" in first_job.stderr
+    assert "loss=" not in job.stderr, "nothing is trained again"
     for phase in ("score network", "predictor"):
         assert second["seconds"][phase] < first["seconds"][phase]
