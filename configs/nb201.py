@@ -4,7 +4,7 @@ Run:      python -m experiments.main --config=configs/nb201.py
 Smoke:    python -m experiments.main --config=configs/nb201.py:smoke     (the same path at tiny sizes)
 Paper:    python -m experiments.main --config=configs/nb201.py:paper     (the published method and constants)
 
-On two cores it takes about 80 s the first time, 25 s repeated, and ends with about 510 distinct guided cells of 1,000
+On two cores it takes 30 to 80 s the first time, 10 to 25 s repeated, and ends with about 510 distinct guided cells of 1,000
 whose mean accuracy is 93.0 (random ones: 86.7), 210 labels paid, and a best cell within 0.1 of the table's 94.066.
 `:smoke` takes about 30 s the first time, `:paper` days on a CPU.
 
