@@ -51,7 +51,9 @@ def _default() -> ConfigDict:
             "budget": 100,  # labels in all
             "batch_size": 1,  # labels between two decisions
             "report": "",  # metric of the reports; empty is the objective
+            "second": "",  # metric that makes a hypervolume with the objective
             "report_at": (20, 30, 50, 100, 200),  # numbers of labels, as far as the budget goes
+            "stop_at_best": False,  # a seed ends at the table's best, after which no report changes: for benchmarks
         }
     )
     config.strategies = ConfigDict(

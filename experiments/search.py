@@ -2,11 +2,12 @@
 
 import dataclasses
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments import build, search_report
 from experiments.config import Config
@@ -15,7 +16,8 @@ from experiments.score import Setting, check_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel, search
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Evaluator, Ledger, Metric
+from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.search import Strategy
 from nag_jax.search.bo_nag import Diffusion
 from nag_jax.search.generate import random_distinct
@@ -32,9 +34,13 @@ class Search(Setting):
 
     Attributes:
         reported: the metric that reports are in.
+        second: the metric that makes a hypervolume with the objective, or None.
+        goal: the objective at which a seed is over, or None where it goes on to the budget.
     """
 
     reported: Metric
+    second: Metric | None
+    goal: float | None
 
     @property
     def sign(self) -> float:
@@ -48,6 +54,12 @@ class Search(Setting):
     def seed_key(self, seed: int, stream: str) -> jax.Array:
         """The key of a named stream of one seed."""
         return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stream.encode()))
+
+    def is_over(self, values: Sequence[float]) -> bool:
+        """Whether a seed is over that paid for these values of the objective, in order."""
+        if len(values) >= self.config.search.budget:
+            return True
+        return self.goal is not None and bool(np.any(self.sign * np.asarray(values) >= self.sign * self.goal))
 
 
 def run(config: Config, path: Path) -> dict[str, Any]:
@@ -83,9 +95,7 @@ def prepare(config: Config, path: Path) -> Search:
     workdir.check(identity)
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
-    metric = config.search.report or config.evaluator.metric
-    if metric not in evaluator.metrics:
-        raise InputError(f"config.search.report names {metric!r}: use one of {sorted(evaluator.metrics)}")
+    reported = _metric(config, "report", evaluator) or evaluator.metrics[config.evaluator.metric]
     if config.search.budget > evaluator.num_distinct:
         raise InputError(
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
@@ -100,7 +110,9 @@ def prepare(config: Config, path: Path) -> Search:
         model=build.make_score_model(config, space),
         mesh=parallel.make_mesh(),
         phases=Phases(),
-        reported=evaluator.metrics[metric],
+        reported=reported,
+        second=_metric(config, "second", evaluator),
+        goal=reporting_view(evaluator).best(config.evaluator.metric) if config.search.stop_at_best else None,
     )
     for name in config.run:
         check_strategy(config, name)
@@ -130,7 +142,7 @@ def make_strategy(run: Search, name: str, params: Any) -> Strategy:
 
 
 def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress: Callable[[int], None]) -> None:
-    """Pays for labels until the budget is spent, going on from what the ledger holds.
+    """Pays for labels until the seed is over, going on from what the ledger holds.
 
     Stored batches are told as they were; the rest of one that a kill cut short is asked for again, with the same key
     and state, so that it's the same.
@@ -141,8 +153,9 @@ def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress:
     key = run.seed_key(seed, name)
     with Ledger.open(path, run.evaluator) as ledger:
         stored = ledger.trials()
-        state, told = strategy.init(key), 0
-        while told < settings.budget:
+        state, values = strategy.init(key), []
+        while not run.is_over(values):
+            told = len(values)
             wanted = settings.initial if not told else min(settings.batch_size, settings.budget - told)
             if told + wanted <= len(stored):
                 tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
@@ -153,10 +166,12 @@ def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress:
                 tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
             labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]
             state = strategy.tell(state, tokens, run.sign * labels)
-            told += len(tokens)
-            progress(told)
+            values += labels.tolist()
+            progress(len(values))
             if len(tokens) < wanted:
-                raise InputError(f"strategy {name!r} found nothing new after {told} labels: lower config.search.budget")
+                raise InputError(
+                    f"strategy {name!r} found nothing new after {len(values)} labels: lower config.search.budget"
+                )
 
 
 def _options(block: Config) -> dict[str, Any]:
@@ -172,7 +187,15 @@ def _is_finished(run: Search, name: str, seed: int) -> bool:
     if not path.exists():
         return False
     with Ledger.open(path, run.evaluator) as ledger:
-        return ledger.num_paid >= run.config.search.budget
+        return run.is_over([trial.labels[run.metric.name] for trial in ledger.trials()])
+
+
+def _metric(config: Config, field: str, evaluator: Evaluator) -> Metric | None:
+    """The metric that a field of `config.search` names, None where it is empty."""
+    name = config.search[field]
+    if name and name not in evaluator.metrics:
+        raise InputError(f"config.search.{field} names {name!r}: use one of {sorted(evaluator.metrics)}")
+    return evaluator.metrics[name] if name else None
 
 
 def _check_numbers(config: Config) -> None:

@@ -14,6 +14,8 @@ from nag_jax.analysis.statistics import mean_interval
 from nag_jax.analysis.trajectories import (
     at_incumbents,
     bootstrap_band,
+    holm,
+    hypervolumes,
     incumbents,
     labels_to_reach,
     paired_p_value,
@@ -27,18 +29,31 @@ if TYPE_CHECKING:
     from experiments.search import Search
 
 
+ALPHA = 0.05
+"""Below which a corrected p is called significant."""
+
+
 class Trajectories(NamedTuple):
-    """All trials of one strategy, in the metrics' own units, for S seeds of T labels.
+    """All trials of one strategy, in the metrics' own units, for S seeds of at most T labels.
 
     Attributes:
-        objective: `[S, T]`.
-        reported: `[S, T]`.
-        architectures: native strings, S lists of T.
+        objective: `[S, T]`, NaN where a trial failed or the seed was over before.
+        reported: `[S, T]`, likewise.
+        second: `[S, T]`, likewise, or None where there is no second metric.
+        architectures: native strings, S lists of the labels that were paid.
     """
 
     objective: np.ndarray
     reported: np.ndarray
+    second: np.ndarray | None
     architectures: list[list[str]]
+
+    @property
+    def failed(self) -> int:
+        """How many trials failed."""
+        return sum(
+            int(np.isnan(row[: len(paid)]).sum()) for row, paid in zip(self.objective, self.architectures, strict=True)
+        )
 
 
 def write(run: "Search") -> dict[str, Any]:
@@ -46,6 +61,7 @@ def write(run: "Search") -> dict[str, Any]:
     found = {name: read(run, name) for name in run.config.run}
     reached = {name: reached_values(run, trials) for name, trials in found.items()}
     optimum = best_of_table(run)
+    volumes = measure_hypervolumes(run, found)
     results = {
         "objective": describe_metric(run, run.metric.name, optimum.get("objective")),
         "reported": describe_metric(run, run.reported.name, optimum.get("reported")),
@@ -55,7 +71,8 @@ def write(run: "Search") -> dict[str, Any]:
         "initial": run.config.search.initial,
         "budget": run.config.search.budget,
         "strategies": {
-            name: describe_strategy(run, found[name], reached[name], optimum.get("objective")) for name in found
+            name: describe_strategy(run, found[name], reached[name], volumes.get(name), optimum.get("objective"))
+            for name in found
         },
         "significance": significance(run, reached),
         "seconds": run.phases.seconds,
@@ -65,7 +82,7 @@ def write(run: "Search") -> dict[str, Any]:
         "config": run.config.to_dict(),
     }
     run.workdir.write("trajectories.csv", lambda path: list_trials(run, found).to_csv(path, index=False))
-    draw(run, found, reached, optimum)
+    draw(run, found, reached, volumes, optimum)
     run.workdir.write_json("results.json", results)
     summarize(run, results)
     return results
@@ -73,14 +90,16 @@ def write(run: "Search") -> dict[str, Any]:
 
 def read(run: "Search", name: str) -> Trajectories:
     """The trials of a strategy's seeds, from their ledgers."""
-    objective, reported, architectures = [], [], []
-    for seed in range(run.config.seed, run.config.seed + run.config.seeds):
+    seeds, budget = range(run.config.seed, run.config.seed + run.config.seeds), run.config.search.budget
+    metrics = [run.metric, run.reported, *([run.second] if run.second else [])]
+    values, architectures = np.full((len(metrics), len(seeds), budget), np.nan), []
+    for row, seed in enumerate(seeds):
         with Ledger.open(run.ledger_path(name, seed), run.evaluator) as ledger:
-            trials = ledger.trials()[: run.config.search.budget]
-        objective.append([trial.labels[run.metric.name] for trial in trials])
-        reported.append([trial.labels[run.reported.name] for trial in trials])
+            trials = ledger.trials()[:budget]
+        for of_metric, metric in zip(values, metrics, strict=True):
+            of_metric[row, : len(trials)] = [trial.labels[metric.name] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
-    return Trajectories(np.array(objective), np.array(reported), architectures)
+    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures)
 
 
 def reached_values(run: "Search", trials: Trajectories) -> np.ndarray:
@@ -114,11 +133,37 @@ def report_at(run: "Search") -> list[int]:
     return [n for n in run.config.search.report_at if n <= run.config.search.budget] or [run.config.search.budget]
 
 
+def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[str, np.ndarray]:
+    """Hypervolume `[S, T]` of objective and second metric after 1 to T labels; nothing where there is no second.
+
+    It is a share: 0..1 of the rectangle between the worst and the best values that any strategy paid for.
+    """
+    if run.second is None:
+        return {}
+    signs = run.sign, 1.0 if run.second.direction == "max" else -1.0
+    points = {
+        name: np.stack([signs[0] * trials.objective, signs[1] * trials.second], axis=-1)
+        for name, trials in found.items()
+        if trials.second is not None
+    }
+    paid = np.concatenate([values.reshape(-1, 2) for values in points.values()])
+    paid = paid[np.isfinite(paid).all(axis=1)]
+    if not len(paid):
+        return {}
+    worst, best = paid.min(axis=0), paid.max(axis=0)
+    return {
+        name: hypervolumes((values - worst) / np.where(best > worst, best - worst, 1.0))
+        for name, values in points.items()
+    }
+
+
 def describe_strategy(
-    run: "Search", trials: Trajectories, reached: np.ndarray, optimum: float | None
+    run: "Search", trials: Trajectories, reached: np.ndarray, volumes: np.ndarray | None, optimum: float | None
 ) -> dict[str, Any]:
     """Mean and 95 % interval of the reported value at each number of labels, and the labels to the optimum."""
-    described: dict[str, Any] = {"failed": int(np.isnan(trials.objective).sum()), "reported_after": {}}
+    described: dict[str, Any] = {"failed": trials.failed, "reported_after": {}}
+    if volumes is not None:
+        described["hypervolume_after"] = {n: mean_interval(volumes[:, n - 1])._asdict() for n in report_at(run)}
     for n in report_at(run):
         values = reached[:, n - 1][np.isfinite(reached[:, n - 1])]
         if len(values):
@@ -135,19 +180,25 @@ def describe_strategy(
 
 
 def significance(run: "Search", reached: dict[str, np.ndarray]) -> dict[int, dict[str, Any]]:
-    """For each number of labels, the strategy with the best mean, and p of each other being as good.
+    """For each number of labels, how the first strategy of `config.run` does against the others, its baselines.
 
-    Wilcoxon's signed-rank test over the seeds, which share their initial designs; two-sided, not corrected for how many
-    strategies there are.
+    Wilcoxon's signed-rank test over the seeds, which share their initial designs; two-sided, and corrected by Holm's
+    method for how many baselines there are. Differences are means over the seeds, positive where the first is better.
     """
     sign = 1.0 if run.reported.direction == "max" else -1.0
+    first, *baselines = reached
     found = {}
-    for n in report_at(run):
+    for n in report_at(run) if baselines else []:
         at = {name: sign * values[:, n - 1] for name, values in reached.items()}
-        best = max(at, key=lambda name: np.nan_to_num(at[name], nan=-np.inf).mean())
+        differences = {name: float(np.nanmean(at[first] - at[name])) for name in baselines}
+        p = holm({name: paired_p_value(at[first], at[name]) for name in baselines})
         found[n] = {
-            "best": best,
-            "p": {name: paired_p_value(at[best], values) for name, values in at.items() if name != best},
+            "strategy": first,
+            "best_baseline": min(differences, key=lambda name: differences[name]),
+            "difference": differences,
+            "p": p,
+            "baselines_that_are_better": [name for name in baselines if differences[name] < 0 and p[name] < ALPHA],
+            "baselines_that_are_worse": [name for name in baselines if differences[name] > 0 and p[name] < ALPHA],
         }
     return found
 
@@ -159,21 +210,22 @@ def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
         chosen = incumbents(run.sign * trials.objective)
         best, reported = at_incumbents(trials.objective, chosen), at_incumbents(trials.reported, chosen)
         for i, architectures in enumerate(trials.architectures):
+            paid = len(architectures)
             columns = {
                 "strategy": name,
                 "seed": run.config.seed + i,
-                "labels": np.arange(1, len(architectures) + 1),
+                "labels": np.arange(1, paid + 1),
                 "arch": architectures,
-                run.metric.name: trials.objective[i],
-                "best_so_far": best[i],
-                f"{run.reported.name}_of_best": reported[i],
+                run.metric.name: trials.objective[i, :paid],
+                "best_so_far": best[i, :paid],
+                f"{run.reported.name}_of_best": reported[i, :paid],
             }
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(run: "Search", found: dict[str, Trajectories], reached: dict[str, np.ndarray], optimum) -> None:
-    """Draws what was reached after how many labels, and the regret of the objective where its optimum is known."""
+def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, optimum) -> None:
+    """Draws what was reached after how many labels, and regret and labels to the optimum where that is known."""
     folder, start = run.workdir.path / "figures", run.config.search.initial
     folder.mkdir(exist_ok=True)
     unit = f" in {run.reported.unit}" if run.reported.unit else ""
@@ -183,8 +235,17 @@ def draw(run: "Search", found: dict[str, Trajectories], reached: dict[str, np.nd
         folder / "anytime",
         label=f"{run.reported.name}{unit} of the best so far",
     )
+    if volumes:
+        bands = {name: bootstrap_band(values, seed=0) for name, values in volumes.items()}
+        label = f"hypervolume of {run.metric.name} and {run.second.name if run.second else ''}"
+        figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
     if not optimum:
         return
+    labels = {
+        name: labels_to_reach(run.sign * trials.objective, run.sign * optimum["objective"])
+        for name, trials in found.items()
+    }
+    figures.reached_shares(labels, run.config.search.budget, folder / "labels_to_optimum")
     regrets = {}
     for name, trials in found.items():
         best = at_incumbents(trials.objective, incumbents(run.sign * trials.objective))
@@ -210,6 +271,13 @@ def summarize(run: "Search", results: dict[str, Any]) -> None:
         table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
     console = Console()
     console.print(table)
+    for n, test in results["significance"].items():
+        best = test["best_baseline"]
+        console.print(
+            f"after {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
+            f"(p = {test['p'][best]:.2g})",
+            highlight=False,
+        )
     console.print(f"everything is in {run.workdir.path}", highlight=False, soft_wrap=True)
 
 

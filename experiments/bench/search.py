@@ -1,133 +1,189 @@
-"""Labels to the optimum of every strategy, on whole tables of NAS-Bench-201.
+"""Labels to the optimum and anytime quality of every strategy, on whole tables of two spaces.
 
     python -m experiments.bench.search --table=../shared/data/nb201_cifar.csv
 
-Writes experiments/results/search.md and search.json. Each task is a run of `configs/nb201_bo.py` in --workdir, so a
-stopped benchmark goes on, and one with more --seeds adds to what is there. All tasks share one score network. Without
---table only the tasks of the package analog-nasbench run.
+Writes experiments/results/search.md, search.json and search_ranks.png. A task is a run of `configs/nb201_bo.py` or
+`configs/nb_graph_bo.py` in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there.
+The tasks of a space share one score network. Seeds end at the table's best, after which no figure changes. Without
+--table the two tasks of NATS-Bench are left out.
 """
 
 import argparse
 import json
+import os
+import queue
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from absl import logging
 
-from configs import nb201_bo
+from configs import nb201_bo, nb_graph_bo
 from experiments import search
-from experiments.bench import machine
+from experiments.bench import machine, search_tables
 from experiments.config import Config
 from experiments.main import use_compilation_cache
 from experiments.score import split_space, train_score
+from nag_jax.evaluators.nas_bench_graph import DATASETS
 
-TABLE_TASKS = {
-    "cifar10": {"evaluator.metric": "cifar10_valid_acc", "search.report": "cifar10_test_acc"},
-    "cifar100": {"evaluator.metric": "cifar100_valid_acc", "search.report": "cifar100_test_acc"},
+STRATEGIES = (
+    "bo_nag",
+    "bo_exhaustive",
+    "bo_random",
+    "bo_mutation",
+    "bo_random_and_mutation",
+    "bananas",
+    "regularized_evolution",
+    "local_search",
+    "random_search",
+    "tpe",
+)
+"""The generator first: the others are its baselines."""
+
+
+class Task(NamedTuple):
+    """What is searched.
+
+    Attributes:
+        fields: of the config, beside the defaults.
+        is_graph: whether it is one of NAS-Bench-Graph, whose tasks are ranked together.
+        needs_table: whether the evaluator reads --table.
+    """
+
+    fields: dict[str, Any]
+    is_graph: bool = False
+    needs_table: bool = False
+
+
+def _of_table(dataset: str) -> Task:
+    fields = {"evaluator.name": "table", "evaluator.metric": f"{dataset}_valid_acc"}
+    return Task({**fields, "search.report": f"{dataset}_test_acc"}, needs_table=True)
+
+
+def _of_graph(dataset: str) -> Task:
+    few = {"search.budget": 80, "search.report_at": (20, 40, 80)} if dataset == "proteins" else {}
+    return Task({"evaluator.dataset": dataset, "search.report_at": (20, 50, 100, 200), **few}, is_graph=True)
+
+
+TASKS = {
+    "cifar10": _of_table("cifar10"),
+    "cifar100": _of_table("cifar100"),
+    "analog_drift": Task({"evaluator.metric": "analog_drift_2592000", "evaluator.average_twins": True}),
+    **{dataset: _of_graph(dataset) for dataset in DATASETS},
 }
-"""Searched on validation, reported on test."""
-PACKAGE_TASKS = {"analog_drift": {"evaluator.metric": "analog_drift_2592000"}}
-GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
-TARGET_RATIO = 1.15
 
 
 def main() -> None:
     """Runs the tasks and writes the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--budget", type=int, default=100)
-    parser.add_argument("--table", type=Path, help="CSV with columns arch, cifar10_valid_acc, cifar10_test_acc, ...")
-    parser.add_argument("--tasks", nargs="*", help="some of the tasks; default: all")
-    parser.add_argument("--strategies", nargs="*", help="some of the config's strategies; default: its own")
-    parser.add_argument("--workdir", type=Path, default=Path("runs/bench/search"))
-    parser.add_argument("--results", type=Path, default=Path(__file__).parents[1] / "results")
-    arguments = parser.parse_args()
+    arguments = parse()
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
-    tasks = {**(TABLE_TASKS if arguments.table else {}), **PACKAGE_TASKS}
-    chosen = arguments.tasks or list(tasks)
-    if unknown := sorted(set(chosen) - set(tasks)):
-        parser.error(f"unknown task {unknown[0]!r}: use some of {sorted(tasks)} (those of a table need --table)")
-    score = train_once(arguments, tasks[chosen[0]], chosen[0] in TABLE_TASKS)
-    found, stored = {}, {}
-    for task in chosen:
-        found[task] = search.run(
-            make_config(arguments, tasks[task], task in TABLE_TASKS, score), arguments.workdir / task
-        )
-        stored[task] = _compact(json.loads((arguments.workdir / task / "results.json").read_text()))
-    about = machine.describe("python -m experiments.bench.search")
-    arguments.results.mkdir(parents=True, exist_ok=True)
-    text = "\n".join([*machine.heading("Search with counted labels", about), *_tables(found), ""])
-    (arguments.results / "search.json").write_text(json.dumps({"about": about, "tasks": stored}, indent=1) + "\n")
-    (arguments.results / "search.md").write_text(text)
-    print(text)
+    scores = {is_graph: train_once(arguments, is_graph) for is_graph in {TASKS[t].is_graph for t in arguments.tasks}}
+    if arguments.jobs > 1:
+        run_apart(arguments)
+    found = {}
+    for name in arguments.tasks:
+        task = TASKS[name]
+        search.run(make_config(arguments, task, scores[task.is_graph]), arguments.workdir / name)
+        found[name] = json.loads((arguments.workdir / name / "results.json").read_text())
+    if arguments.results:
+        write(arguments, found)
 
 
-def train_once(arguments: argparse.Namespace, fields: dict[str, str], is_table: bool) -> str:
-    """The folder of the score network that all tasks share, trained unless it is there."""
-    config = make_config(arguments, fields, is_table, "")
-    config.run = (GENERATOR,)
-    run = search.prepare(config, arguments.workdir / "score_network")
+def parse() -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=50, help="of the tasks of NAS-Bench-201")
+    parser.add_argument("--graph_seeds", type=int, default=10, help="of the tasks of NAS-Bench-Graph")
+    parser.add_argument("--table", type=Path, help="CSV with columns arch, cifar10_valid_acc, cifar10_test_acc, ...")
+    parser.add_argument("--tasks", nargs="*", help=f"some of {', '.join(TASKS)}; default: all")
+    parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES), help="default: all")
+    parser.add_argument("--jobs", type=int, default=1, help="tasks at a time, each on a core of its own")
+    parser.add_argument("--core", type=int, help="the core to run on")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/bench/search"))
+    parser.add_argument("--results", type=Path, default=Path(__file__).parents[1] / "results")
+    parser.add_argument("--no_results", dest="results", action="store_const", const=None, help="write no tables")
+    arguments = parser.parse_args()
+    known = [name for name, task in TASKS.items() if arguments.table or not task.needs_table]
+    arguments.tasks = arguments.tasks or known
+    if unknown := sorted(set(arguments.tasks) - set(known)):
+        parser.error(f"unknown task {unknown[0]!r}: use some of {known} (those of NATS-Bench need --table)")
+    if unknown := sorted(set(arguments.strategies) - set(STRATEGIES)):
+        parser.error(f"unknown strategy {unknown[0]!r}: use some of {STRATEGIES}")
+    return arguments
+
+
+def train_once(arguments: argparse.Namespace, is_graph: bool) -> str:
+    """The folder of the score network that all tasks of a space share, trained unless it is there."""
+    task = next(TASKS[name] for name in arguments.tasks if TASKS[name].is_graph == is_graph)
+    config = make_config(arguments, task, "")
+    config.run = (STRATEGIES[0],)
+    run = search.prepare(config, arguments.workdir / f"score_network_{config.space.name}")
     train_score(run, split_space(run))
     return str(run.workdir.path / "score")
 
 
-def make_config(arguments: argparse.Namespace, fields: dict[str, str], is_table: bool, score: str) -> Config:
+def run_apart(arguments: argparse.Namespace) -> None:
+    """Runs every task in a process of its own, several at a time.
+
+    Each stays on one core: the work comes in pieces too small for two, and threads that wait for each other's cores
+    take many times as long.
+
+    Raises:
+        RuntimeError: one of them failed.
+    """
+    free: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for core in range(arguments.jobs):
+        free.put(core)
+
+    def run(task):
+        core = free.get()
+        again = [f"--{name}={getattr(arguments, name)}" for name in ("seeds", "graph_seeds", "workdir")]
+        table = [f"--table={arguments.table}"] if arguments.table else []
+        chosen = ["--tasks", task, "--strategies", *arguments.strategies, "--no_results", f"--core={core}"]
+        command = [sys.executable, "-m", "experiments.bench.search", *again, *table, *chosen]
+        code = subprocess.run(command, check=False).returncode
+        free.put(core)
+        return code
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        codes = dict(zip(arguments.tasks, pool.map(run, arguments.tasks), strict=True))
+    if failed := [task for task, code in codes.items() if code]:
+        raise RuntimeError(f"the tasks {failed} failed; what they paid for is kept, so run the same command again")
+
+
+def make_config(arguments: argparse.Namespace, task: Task, score: str) -> Config:
     """The config of one task."""
-    config: Config = nb201_bo.get_config()
-    config.update_from_flattened_dict(fields)
-    if is_table:
-        config.evaluator.name, config.evaluator.path = "table", str(arguments.table)
-    config.seeds, config.search.budget = arguments.seeds, arguments.budget
+    config: Config = (nb_graph_bo if task.is_graph else nb201_bo).get_config()
+    config.seeds = arguments.graph_seeds if task.is_graph else arguments.seeds
+    config.search.update({"budget": 200, "stop_at_best": True})
+    config.update_from_flattened_dict(task.fields)
+    if task.needs_table:
+        config.evaluator.path = str(arguments.table)
     config.score.checkpoint = score
-    if arguments.strategies:
-        config.run = tuple(arguments.strategies)
+    config.run = tuple(arguments.strategies)
     return config
 
 
-def _compact(results: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in results.items() if name not in ("config", "versions", "devices")}
-
-
-def _tables(found: dict[str, dict[str, Any]]) -> list[str]:
-    lines = []
-    for task, results in found.items():
-        lines += [*_task_table(task, results), ""]
-    return lines[:-1]
-
-
-def _task_table(task: str, results: dict[str, Any]) -> list[str]:
-    objective, reported = results["objective"], results["reported"]
-    at = sorted({n for strategy in results["strategies"].values() for n in strategy["reported_after"]})
-    rows = [
-        f"## {task}",
-        "",
-        f"`{objective['metric']}` of `{results['evaluator']}` is searched, `{reported['metric']}` reported; "
-        f"{results['seeds']} seeds, {results['initial']} random labels first, which count; mean ± 95 % interval.",
-        "",
-        f"| strategy | labels to the optimum, median (quartiles) | {' | '.join(f'after {n}' for n in at)} |",
-        "|---|---|" + "---|" * len(at),
-    ]
-    for name, strategy in results["strategies"].items():
-        cells = [_interval(strategy["reported_after"].get(n)) for n in at]
-        rows.append(f"| {name} | {_labels(strategy['labels_to_optimum'])} | " + " | ".join(cells) + " |")
-    medians = {name: s["labels_to_optimum"]["median"] for name, s in results["strategies"].items()}
-    if np.isfinite([medians.get(GENERATOR, np.inf), medians.get(EXHAUSTIVE, np.inf)]).all():
-        ratio = medians[GENERATOR] / medians[EXHAUSTIVE]
-        rows += ["", f"Generator over exhaustive maximiser, medians: {ratio:.2f} (target: at most {TARGET_RATIO})."]
-    return rows
-
-
-def _labels(labels: dict[str, Any]) -> str:
-    shown = [f"{n:g}" if np.isfinite(n) else "never" for n in (labels["median"], *labels["quartiles"])]
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
-
-
-def _interval(interval: dict[str, float] | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval['estimate']:.2f} ± {(interval['high'] - interval['low']) / 2:.2f}"
+def write(arguments: argparse.Namespace, found: dict[str, dict[str, Any]]) -> None:
+    """Writes the tables and the figure of ranks."""
+    about = machine.describe("python -m experiments.bench.search --table=nb201_cifar.csv")
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    stored = {name: search_tables.compact(results) for name, results in found.items()}
+    (arguments.results / "search.json").write_text(json.dumps({"about": about, "tasks": stored}, indent=1) + "\n")
+    lines = machine.heading("Search with counted labels", about)
+    for name, results in found.items():
+        lines += [*search_tables.task_table(name, results), ""]
+    graphs = {name: results for name, results in found.items() if TASKS[name].is_graph}
+    if len(graphs) > 1 and len(arguments.strategies) > 2:
+        lines += search_tables.rank_tables(graphs, arguments.results / "search_ranks")
+    text = "\n".join(lines).rstrip() + "\n"
+    (arguments.results / "search.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """What a search reached after how many labels. Values are higher is better, NaN where a trial failed."""
 
+from collections.abc import Mapping
+
+import moocore
 import numpy as np
 from scipy import stats
 
@@ -70,3 +73,28 @@ def paired_p_value(first, second) -> float:
     if not difference.any():
         return 1.0
     return float(stats.wilcoxon(difference).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """P corrected for how many tests there are, by Holm's step-down method (1979); NaNs are no tests and stay."""
+    order = sorted((name for name in p_values if np.isfinite(p_values[name])), key=lambda name: p_values[name])
+    corrected, largest = dict(p_values), 0.0
+    for rank, name in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[name]))
+        corrected[name] = largest
+    return corrected
+
+
+def hypervolumes(values) -> np.ndarray:
+    """Hypervolume above the origin of the first 1 to T trials: `[S, T]` of values `[S, T, M]`, higher is better.
+
+    A trial with a NaN adds nothing.
+    """
+    values = np.nan_to_num(np.asarray(values, np.float64), nan=-1.0)
+    counted = np.where((values < 0).any(axis=-1, keepdims=True), 0.0, values)
+    found = np.zeros(values.shape[:2])
+    for curve, trials in zip(found, counted, strict=True):
+        for n in range(len(trials)):
+            grew = n == 0 or trials[n].any()
+            curve[n] = moocore.hypervolume(-trials[: n + 1], ref=np.zeros(trials.shape[1])) if grew else curve[n - 1]
+    return found

@@ -34,7 +34,7 @@ POSITION_OF_EDGE = np.array([0, 1, 3, 2, 4, 5])
 """Where the edges in official order (01, 02, 12, 03, 13, 23) are in the file's (01, 02, 03, 12, 13, 23)."""
 
 
-def load(*, metric: str = "baseline", space: Space | None = None) -> TableEvaluator:
+def load(*, metric: str = "baseline", space: Space | None = None, average_twins: bool = False) -> TableEvaluator:
     """Reads the installed package's table: 15,625 cells, 13 accuracies, 8 spreads.
 
     Accuracies are CIFAR-10 test accuracies in %. Those after drift are means over repeated measurements, and
@@ -43,6 +43,7 @@ def load(*, metric: str = "baseline", space: Space | None = None) -> TableEvalua
     Args:
         metric: what to search by, one of `ACCURACIES`, `DRIFTS` or their spreads.
         space: NAS-Bench-201, which is the default.
+        average_twins: see `TableEvaluator`.
 
     Raises:
         InputError: the package is missing or damaged, or there is no such metric, or the space is another.
@@ -59,6 +60,7 @@ def load(*, metric: str = "baseline", space: Space | None = None) -> TableEvalua
         columns=columns,
         metrics={name: _metric(name) for name in columns},
         objective=metric,
+        average_twins=average_twins,
     )
 
 

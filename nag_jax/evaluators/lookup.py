@@ -39,6 +39,15 @@ class ArchitectureTable:
             self._rows_of_classes() if one_a_class else {row.tobytes(): i for i, row in enumerate(self.tokens)}
         )
 
+    def average_twins(self) -> None:
+        """Replaces every value by the mean over the rows of its canonical class, those that failed left out."""
+        _, twins = np.unique(self.space.canonical(self.tokens), return_inverse=True)
+        for name, values in self.columns.items():
+            known = np.isfinite(values)
+            counts = np.bincount(twins, known)
+            means = np.bincount(twins, np.where(known, values, 0.0)) / np.where(counts > 0, counts, np.nan)
+            self.columns[name] = means[twins]
+
     def rows(self, tokens) -> np.ndarray:
         """Rows int64 `[B]` of tokens `[B, N]`; -1 for an architecture that the table doesn't have."""
         tokens = np.ascontiguousarray(tokens, np.int32)

@@ -40,6 +40,7 @@ class TableEvaluator:
         objective: str,
         allow_failed: bool = False,
         one_a_class: bool = False,
+        average_twins: bool = False,
         place: Callable[[int], str] = "row {}".format,
     ):
         """Makes a table of arrays and checks it.
@@ -54,6 +55,8 @@ class TableEvaluator:
             objective: the metric to search by.
             allow_failed: whether a label may be NaN, which makes a failed trial.
             one_a_class: see `ArchitectureTable`.
+            average_twins: whether architectures that compute the same thing get the mean of their labels, which takes
+                out what differs by training noise alone.
             place: where in the source row i stands, for messages.
 
         Raises:
@@ -71,6 +74,8 @@ class TableEvaluator:
         _check_distinct(self._table, place)
         for metric in metrics:
             _check_labels(self._table, metric, allow_failed, place)
+        if average_twins:
+            self._table.average_twins()
         self.fingerprint = self._table.fingerprint()
 
     def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:

@@ -30,11 +30,12 @@ def load(
     units: Mapping[str, str] | None = None,
     splits: Mapping[str, Split] | None = None,
     allow_failed: bool = False,
+    average_twins: bool = False,
 ) -> TableEvaluator:
     """Reads a table with a column `arch` of native strings and a numeric column for each metric.
 
-    The metrics are `metric` and every other numeric column without gaps. The table may hold a part of the
-    space.
+    The metrics are `metric` and every other numeric column without gaps, or with them where failed trials are allowed.
+    The table may hold a part of the space.
 
     Args:
         path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
@@ -43,7 +44,8 @@ def load(
         directions: `"max"` or `"min"` by column; `"max"` by default.
         units: by column; empty by default.
         splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
-        allow_failed: whether the metric may have gaps, which count as failed trials.
+        allow_failed: whether metrics may have gaps, which count as failed trials.
+        average_twins: see `TableEvaluator`.
 
     Raises:
         InputError: the file is missing or unreadable, the column `arch` or `metric` is missing, `metric`
@@ -56,7 +58,9 @@ def load(
     if frame.empty:
         raise InputError(f"{path} has no rows: expected an architecture a row")
     numeric = _numeric_columns(frame, metric, path, place)
-    columns = {name: numeric[name] for name in numeric if name == metric or np.isfinite(numeric[name]).all()}
+    columns = {
+        name: values for name, values in numeric.items() if name == metric or allow_failed or np.isfinite(values).all()
+    }
     for option in (directions, units, splits):
         for column in option or ():
             check_name(column, columns, f"metric of {path}")
@@ -78,6 +82,7 @@ def load(
         metrics=metrics,
         objective=metric,
         allow_failed=allow_failed,
+        average_twins=average_twins,
         place=place,
     )
 

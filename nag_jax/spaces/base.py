@@ -8,7 +8,7 @@ import jraph
 import numpy as np
 
 from nag_jax.errors import InputError
-from nag_jax.spaces.paths import PathTerms, dag_path_terms
+from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 
 
 class Space(abc.ABC):
@@ -156,6 +156,10 @@ class Space(abc.ABC):
     def path_terms(self) -> PathTerms | None:
         """The paths from input to output as products of one-hot entries, or None where they are too many to list."""
         return dag_path_terms(self.adjacency, self.allowed, passing=self.passing, blocking=self.blocking)
+
+    def wiring(self, x) -> Wiring | None:
+        """How x `[B, N, V]` is wired, differentiably, where its tokens choose that; None where all share one DAG."""
+        return None
 
     def graph(self, tokens) -> jraph.GraphsTuple:
         """The B architectures as one jraph batch: nodes one-hot `[B*N, V]`, an edge wherever a node feeds another."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
+from nag_jax.spaces.paths import Wiring
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 """The package's operations, in its order: seven graph convolutions, a fully connected layer, the identity."""
@@ -35,6 +36,8 @@ _FIRST_TOKEN = np.array([0] + [len(MACROS)] * _NODES)
 """Token of the first class of each node: of `MACROS[0]`, then four times of `OPERATIONS[0]`."""
 _PLACES = len(OPERATIONS) ** np.arange(_NODES, -1, -1)
 _KEY_PLACES = 10 ** np.arange(_NODES, -1, -1)
+_READS = (LINKS[:, :, None] == np.arange(1, _NODES + 1)).astype(np.float32)
+"""Which operation reads which in each macro structure, `[9, 4, 4]`."""
 _INTERCHANGEABLE = {"0000": (0, 1, 2, 3), "0001": (1, 2), "0011": (2, 3), "0111": (1, 2, 3), "0122": (2, 3)}
 """Operations with the same input and no reader, which may swap places. In "0012" the two chains may swap."""
 
@@ -154,6 +157,18 @@ class NASBenchGraph(Space):
             row = int(np.argmin(known))
             raise InputError(f"row {row}: {keys[row]} is not a key of NAS-Bench-Graph; expected one of canonical()")
         return (keys[:, None] // _KEY_PLACES % 10 + _FIRST_TOKEN).astype(np.int32)
+
+    def wiring(self, x) -> Wiring:
+        """The links of the macro structure, each weighted by how much x `[B, 5, V]` has chosen it; see `Wiring`."""
+        weights = (jnp.asarray(x) + 1.0) / 2.0
+        macro, operations = weights[:, 0, : len(MACROS)], weights[:, 1:, len(MACROS) :]
+        return Wiring(
+            sources=macro @ (LINKS == 0).astype(np.float32),
+            links=jnp.einsum("bm,mij->bij", macro, _READS),
+            sinks=macro @ (1.0 - _READS.max(axis=1)),
+            classes=operations[..., :_SKIP],
+            passing=operations[..., _SKIP],
+        )
 
     def connected(self, tokens) -> np.ndarray:
         """Bool `[B]`: always True, since every operation reads something and passes something on."""

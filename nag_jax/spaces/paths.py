@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from jax import Array
 
 MAX_TERMS = 4096
 """Spaces with more terms have no path terms: a long chain has a word for every architecture."""
@@ -34,6 +35,26 @@ class PathTerms(NamedTuple):
     def num_words(self) -> int:
         """W."""
         return len(self.spellings)
+
+
+class Wiring(NamedTuple):
+    """What a relaxed architecture of M operations is wired like, for spaces whose tokens choose the wiring.
+
+    Every entry is a weight in 0..1, exactly 0 or 1 for architectures. Operations come in topological order.
+
+    Attributes:
+        sources: whether an operation reads the input, `[B, M]`.
+        links: whether operation i reads operation j, `[B, M, M]`.
+        sinks: whether an operation feeds the output, `[B, M]`.
+        classes: of the operation, those that pass their input on left out, `[B, M, K]`.
+        passing: whether it passes its input on, `[B, M]`.
+    """
+
+    sources: Array
+    links: Array
+    sinks: Array
+    classes: Array
+    passing: Array
 
 
 def dag_paths(adjacency: np.ndarray) -> list[tuple[int, ...]]:

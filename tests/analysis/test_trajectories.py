@@ -4,6 +4,8 @@ import pytest
 from nag_jax.analysis.trajectories import (
     at_incumbents,
     bootstrap_band,
+    holm,
+    hypervolumes,
     incumbents,
     labels_to_reach,
     paired_p_value,
@@ -60,3 +62,16 @@ def test_paired_p_values():
     assert paired_p_value(a + 1.0, a + 0.1 * rng.normal(size=30)) < 1e-4
     assert paired_p_value(a, a + 1e-3 * rng.normal(size=30)) > 0.01
     assert np.isnan(paired_p_value(a[:5], a[:5] + 1))
+
+
+def test_holm_corrects_step_down():
+    """0.01, 0.03, 0.04 of three tests: 0.03, 0.06 and 0.06, which may not fall below the one before."""
+    corrected = holm({"a": 0.04, "b": 0.01, "c": 0.03, "d": float("nan")})
+    assert {name: corrected[name] for name in "abc"} == pytest.approx({"b": 0.03, "c": 0.06, "a": 0.06})
+    assert np.isnan(corrected["d"])
+    assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+
+
+def test_hypervolumes_grow_by_what_was_not_dominated():
+    values = np.array([[[0.5, 0.5], [0.2, 0.2], [np.nan, 1.0], [1.0, 0.1], [0.1, 1.0]]])
+    np.testing.assert_allclose(hypervolumes(values)[0], [0.25, 0.25, 0.25, 0.30, 0.35])

@@ -145,3 +145,24 @@ def test_a_row_may_hold_for_a_class(build, space):
     both = {name: np.repeat(values, 2) for name, values in columns.items()}
     with pytest.raises(InputError, match=r"row 1: .* is already on row 0"):
         build(tokens=np.concatenate([row, same]), columns=both, one_a_class=True)
+
+
+def test_twins_may_share_the_mean_of_their_labels(space):
+    everything = space.all_tokens()
+    keys = space.canonical(everything)
+    twins = everything[keys == np.unique(keys)[np.unique(keys, return_counts=True)[1] == 2][0]]
+    tokens = np.concatenate([twins, everything[keys != space.canonical(twins)[0]][:1]])
+    table = TableEvaluator(
+        name="table",
+        space=space,
+        source="here",
+        tokens=tokens,
+        columns={"acc": np.array([4.0, 2.0, 1.0]), "fast": np.array([np.nan, 2.0, np.nan])},
+        metrics={"acc": Metric("acc"), "fast": Metric("fast")},
+        objective="acc",
+        allow_failed=True,
+        average_twins=True,
+    )
+    labels = table(tokens)
+    assert labels["acc"].tolist() == [3.0, 3.0, 1.0]
+    np.testing.assert_array_equal(labels["fast"], [2.0, 2.0, np.nan])

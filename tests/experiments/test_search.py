@@ -100,6 +100,44 @@ def test_results_say_what_was_reached(undisturbed):
     assert (undisturbed / "figures" / "regret.png").exists()
 
 
+def test_the_first_strategy_is_tested_against_the_others(undisturbed):
+    test = json.loads((undisturbed / "results.json").read_text())["significance"]["10"]
+    assert test["strategy"] == STRATEGIES[0]
+    assert set(test["difference"]) == set(test["p"]) == set(STRATEGIES[1:])
+    assert test["difference"][test["best_baseline"]] == min(test["difference"].values())
+    assert test["baselines_that_are_better"] == []  # two seeds can't show a difference
+
+
+def test_a_seed_may_end_at_the_best_of_the_table(config, undisturbed, tmp_path):
+    """The same labels up to there, and the same reports after."""
+    config.search.budget, config.search.stop_at_best = 280, True
+    config.run = ("local_search", "bo_exhaustive")
+    results = search.run(config, tmp_path / "run")
+    found, whole = ledgers(tmp_path / "run"), ledgers(undisturbed)
+    best = results["objective"]["best_of_table"]
+    for name, strategy in results["strategies"].items():
+        for seed, labels in enumerate(strategy["labels_to_optimum"]["by_seed"]):
+            paid = found[name, str(seed)]
+            assert len(paid) < 280
+            assert len(paid) - labels < config.search.batch_size
+            assert paid[:12] == whole[name, str(seed)][: len(paid)]
+        assert strategy["reported_after"][10]["estimate"] <= best + 1
+    assert {path.stem for path in (tmp_path / "run" / "figures").glob("*.svg")} == {
+        "anytime",
+        "regret",
+        "labels_to_optimum",
+    }
+
+
+def test_a_second_metric_makes_a_hypervolume(config, tmp_path):
+    config.search.second, config.run = "test_acc", ("local_search", "random_search")
+    results = search.run(config, tmp_path / "run")
+    for strategy in results["strategies"].values():
+        after = strategy["hypervolume_after"]
+        assert 0 < after[5]["estimate"] <= after[10]["estimate"] <= 1
+    assert (tmp_path / "run" / "figures" / "hypervolume.svg").exists()
+
+
 @pytest.mark.parametrize("paid", [0, 3, 5, 6, 9])
 def test_a_killed_search_goes_on_to_the_same_sequence(config, undisturbed, tmp_path, monkeypatch, paid):
     """The evaluator dies after so many labels, as a kill would, in the initial design and within batches."""
@@ -158,6 +196,7 @@ def test_more_seeds_and_strategies_add_to_what_is_there(config, tmp_path, monkey
     ("field", "value", "message"),
     [
         ("search.report", "speed", "config.search.report"),
+        ("search.second", "speed", "config.search.second"),
         ("search.budget", 1000, "architectures that differ"),
         ("search.initial", 20, "initial design counts"),
         ("search.batch_size", 0, "at least 1"),

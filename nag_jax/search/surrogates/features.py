@@ -7,6 +7,7 @@ import numpy as np
 from jax import Array
 
 from nag_jax.errors import InputError
+from nag_jax.search.surrogates.wiring import chooses_wiring, links, profile
 from nag_jax.spaces import Space
 from nag_jax.spaces.paths import PathTerms
 
@@ -58,7 +59,13 @@ def live_one_hot(space: Space) -> FeatureFn:
     return features
 
 
-REGISTRY = {"live_one_hot": live_one_hot, "one_hot": one_hot, "path_counts": path_counts}
+REGISTRY = {
+    "links": links,
+    "live_one_hot": live_one_hot,
+    "one_hot": one_hot,
+    "path_counts": path_counts,
+    "profile": profile,
+}
 
 
 def make(name: str, space: Space) -> FeatureFn:
@@ -74,6 +81,8 @@ def make(name: str, space: Space) -> FeatureFn:
 
 def default(space: Space) -> tuple[str, ...]:
     """The most telling features that the space has, from coarse to fine."""
+    if chooses_wiring(space):
+        return ("profile", "links")
     return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
 
 
