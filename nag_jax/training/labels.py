@@ -7,7 +7,7 @@ from nag_jax.errors import InputError
 
 NORMALIZATIONS = ("rank", "normal", "tail", "regret", "z")
 
-_REGRET_SOFTNESS = 0.1
+_REGRET_SOFTNESS = 0.03
 """Regret, in interquartile ranges, below which `"regret"` is about linear in the label."""
 
 
@@ -16,7 +16,7 @@ def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.n
 
     Args:
         values: finite labels `[M]`, in any unit.
-        method: `"z"` subtracts the mean and divides by the standard deviation; `"regret"` takes `-log(r / q + 0.1)`,
+        method: `"z"` subtracts the mean and divides by the standard deviation; `"regret"` takes `-log(r / q + 0.03)`,
             with r how much a label is worse than the best one and q the labels' interquartile range; the others replace
             a label by its rank u in (0, 1) and take u itself (`"rank"`), its normal quantile (`"normal"`), or
             `-log(1 - u + 0.02)` (`"tail"`). The last two and `"regret"` spend a model's resolution on the best few.

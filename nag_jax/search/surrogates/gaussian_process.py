@@ -85,7 +85,7 @@ def gaussian_process(
     space: Space,
     *,
     groups: Sequence[str] | None = None,
-    num_steps: int = 80,
+    num_steps: int = 40,
     learning_rate: float = 0.1,
     lengths: float = 3.0,
     noise: float = 0.02,
