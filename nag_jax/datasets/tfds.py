@@ -34,7 +34,7 @@ def open_tfds(name: str, *, split: str, data_dir: str | Path | None = None) -> L
 
     folder = None if data_dir is None else str(data_dir)
     try:
-        builder = tensorflow_datasets.builder(name, data_dir=folder)
+        builder: Any = tensorflow_datasets.builder(name, data_dir=folder)
     except DatasetNotFoundError as error:
         raise InputError(f"TFDS has no data set {name!r}: see tensorflow.org/datasets/catalog") from error
     except ValueError as error:  # an unknown config or version of a known data set

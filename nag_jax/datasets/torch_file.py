@@ -12,7 +12,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def read_torch_file(path: str | Path, *, ignored: Mapping[tuple[str, str], None]
             (pickled,) = (name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl")
             folder = pickled.removesuffix("data.pkl")
             order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in archive.namelist() else b"little"
-            read = _StorageReader(archive, folder, "little" if order.strip() == b"little" else "big")
+            read = _StorageReader(archive, folder, "<" if order.strip() == b"little" else ">")
             return _TorchUnpickler(io.BytesIO(archive.read(pickled)), read, ignored or {}).load()
     except Exception as error:  # a damaged pickle may raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -64,14 +64,14 @@ def read_torch_file(path: str | Path, *, ignored: Mapping[tuple[str, str], None]
 class _StorageReader:
     """Reads each storage of an archive once."""
 
-    def __init__(self, archive: zipfile.ZipFile, folder: str, order: Literal["little", "big"]):
+    def __init__(self, archive: zipfile.ZipFile, folder: str, order: str):
         self._archive, self._folder, self._order = archive, folder, order
         self._storages: dict[tuple[str, str], np.ndarray] = {}
 
     def __call__(self, key: str, dtype: str) -> np.ndarray:
         if (key, dtype) not in self._storages:
             content = self._archive.read(f"{self._folder}data/{key}")
-            self._storages[key, dtype] = np.frombuffer(content, np.dtype(dtype).newbyteorder(self._order))
+            self._storages[key, dtype] = np.frombuffer(content, f"{self._order}{dtype}")
         return self._storages[key, dtype]
 
 

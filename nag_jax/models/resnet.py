@@ -31,7 +31,8 @@ class ResNet18(nn.Module):
     def __call__(self, images):
         """Features `[B, 512]` of images `[B, H, W, 3]`, normalised by `CHANNEL_MEAN` and `CHANNEL_STD`."""
         h = nn.relu(_norm("bn1")(_conv(64, 7, 2, "conv1")(images)))
-        h = nn.max_pool(h, (3, 3), (2, 2), [(1, 1), (1, 1)])
+        around: Any = ((1, 1), (1, 1))  # flax's own annotation allows names only
+        h = nn.max_pool(h, (3, 3), (2, 2), around)
         for stage, width in enumerate(_WIDTHS, start=1):
             for i in range(_BLOCKS):
                 h = _block(h, width, stride=2 if stage > 1 and i == 0 else 1, prefix=f"layer{stage}_{i}")
@@ -66,10 +67,10 @@ def read_variables(path: str | Path) -> dict[str, Any]:
     Raises:
         InputError: the file can't be read, or a name or a shape isn't ResNet-18's.
     """
-    shapes = {torch_name: shape for torch_name, _, shape in _weights()}
+    shapes = {torch_name: shape for torch_name, _, shape in weight_table()}
     weights = check_weights(read_weights(path), shapes, path=path, network="a ResNet-18", ignored=_IGNORED)
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
-    for torch_name, (collection, module, leaf), _ in _weights():
+    for torch_name, (collection, module, leaf), _ in weight_table():
         value = weights[torch_name]
         if leaf == "kernel":
             value = value.transpose(2, 3, 1, 0)  # out, in, height, width -> height, width, in, out
@@ -77,7 +78,7 @@ def read_variables(path: str | Path) -> dict[str, Any]:
     return variables
 
 
-def _weights() -> list[tuple[str, tuple[str, str, str], tuple[int, ...]]]:
+def weight_table() -> list[tuple[str, tuple[str, str, str], tuple[int, ...]]]:
     """(torchvision's name, (collection, module, leaf) in Flax, torchvision's shape) of every weight."""
     out = []
     shapes = jax.eval_shape(ResNet18().init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
