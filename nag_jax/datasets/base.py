@@ -38,7 +38,7 @@ class Description:
                 f"data set {self.name!r}: features must have the shape [C, I, F] or [C, I, H, W, 3] and mask [C, I], "
                 f"found {list(features.shape)} and {list(mask.shape)}"
             )
-        if not mask.any(axis=1).all():
+        if not mask.size or not mask.any(axis=1).all():
             raise InputError(f"data set {self.name!r}: every class needs an item, and there must be a class")
         if self.classes and len(self.classes) != len(mask):
             raise InputError(f"data set {self.name!r}: found {len(self.classes)} names of {len(mask)} classes")

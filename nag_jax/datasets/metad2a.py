@@ -145,7 +145,7 @@ def convert(path: str | Path) -> dict[str, np.ndarray]:
         InputError: a file is missing or can't be read, or holds something else.
     """
     path = Path(path)
-    records = read_torch_file(path, ignored={("igraph", "Graph"): None, ("igraph._igraph", "GraphBase"): None})
+    records = read_torch_file(path, ignored=[("igraph", "Graph")])
     permutation = read_torch_file(path.with_name(_PERMUTATION))
     tasks = read_torch_file(path.with_name(_TASKS))
     if not isinstance(records, dict) or not {"acc", "task"} <= set(records) or not {"str", "x"} & set(records):

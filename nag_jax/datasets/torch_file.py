@@ -10,7 +10,7 @@ import io
 import math
 import pickle
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,12 @@ _STORAGES = {
 }
 
 
-def read_torch_file(path: str | Path, *, ignored: Mapping[tuple[str, str], None] | None = None) -> Any:
+def read_torch_file(path: str | Path, *, ignored: Iterable[tuple[str, str]] = ()) -> Any:
     """What `torch.save` wrote, with tensors as arrays.
 
     Args:
         path: of the file.
-        ignored: (module, name) of classes whose instances may be there and are replaced by None-like stand-ins.
+        ignored: (module, name) of classes whose instances may be there; empty stand-ins take their places.
 
     Raises:
         InputError: the file is missing, damaged or of PyTorch's format before 1.6, or holds anything but tensors, plain
@@ -52,7 +52,7 @@ def read_torch_file(path: str | Path, *, ignored: Mapping[tuple[str, str], None]
             folder = pickled.removesuffix("data.pkl")
             order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in archive.namelist() else b"little"
             read = _StorageReader(archive, folder, "<" if order.strip() == b"little" else ">")
-            return _TorchUnpickler(io.BytesIO(archive.read(pickled)), read, ignored or {}).load()
+            return _TorchUnpickler(io.BytesIO(archive.read(pickled)), read, ignored).load()
     except Exception as error:  # a damaged pickle may raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
@@ -76,11 +76,11 @@ class _StorageReader:
 
 
 class _TorchUnpickler(RestrictedUnpickler):
-    def __init__(self, file: io.BytesIO, read: Callable[[str, str], np.ndarray], ignored: Mapping):
+    def __init__(self, file: io.BytesIO, read: Callable[[str, str], np.ndarray], ignored: Iterable[tuple[str, str]]):
         names: dict[tuple[str, str], Any] = {("torch", name): _StorageType(dtype) for name, dtype in _STORAGES.items()}
         names["torch._utils", "_rebuild_tensor_v2"] = Function(_rebuild)
         names["collections", "OrderedDict"] = Function(_ordered)
-        names |= dict.fromkeys(ignored, Function(_Ignored))
+        names |= dict.fromkeys(ignored, _Ignored)
         super().__init__(file, names)
         self._read = read
 
@@ -108,8 +108,8 @@ class _Ignored:
 
     __slots__ = ()
 
-    def __init__(self, *_):
-        pass
+    def __new__(cls, *_, **__):
+        return object.__new__(cls)
 
     def __setstate__(self, state):
         pass

@@ -10,7 +10,6 @@ import numpy as np
 
 from nag_jax.models.weights import check_weights, read_weights
 
-NUM_FEATURES = 512
 CHANNEL_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 CHANNEL_STD = np.array([0.229, 0.224, 0.225], np.float32)
 """Of ImageNet's training images in [0, 1], red, green, blue: torchvision's networks expect images so normalised."""
@@ -102,8 +101,9 @@ _apply = jax.jit(ResNet18().apply)
 
 
 def image_features(variables: dict[str, Any], images: np.ndarray, *, batch_size: int = 100) -> np.ndarray:
-    """Features float32 `[M, 512]` of images uint8 `[M, H, W, 3]`, in padded batches so that it compiles once."""
+    """Features float32 `[M, 512]` of images uint8 `[M, H, W, 3]`, M > 0, in batches of one shape: it compiles once."""
     images = np.asarray(images)
+    batch_size = min(batch_size, len(images))
     out = []
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size].astype(np.float32) / 255.0
@@ -111,4 +111,4 @@ def image_features(variables: dict[str, Any], images: np.ndarray, *, batch_size:
         padded = np.zeros((batch_size, *images.shape[1:]), np.float32)
         padded[: len(normal)] = normal
         out.append(np.asarray(_apply(variables, padded))[: len(normal)])
-    return np.concatenate(out) if out else np.zeros((0, NUM_FEATURES), np.float32)
+    return np.concatenate(out)

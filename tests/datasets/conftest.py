@@ -2,8 +2,10 @@
 to prepare.
 """
 
+import importlib
 import io
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +13,6 @@ import pytest
 from PIL import Image
 
 from nag_jax.models import resnet
-
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -50,8 +51,9 @@ def digits_tfds(digits, tmp_path_factory):
     """(data_dir, name): 30 digits a class as array_record, written as TFDS lays them out."""
     writers = pytest.importorskip("array_record.python.array_record_module")
     import tensorflow_datasets as tfds
-    from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
+    protos: Any = importlib.import_module("tensorflow_datasets.proto.tf_example_pb2")
+    parts: Any = importlib.import_module("tensorflow_datasets.proto.tf_feature_pb2")
     root = tmp_path_factory.mktemp("tfds")
     folder = root / "my_digits" / "1.0.0"
     folder.mkdir(parents=True)
@@ -65,13 +67,11 @@ def digits_tfds(digits, tmp_path_factory):
         for image in images[:30]:
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "png")
-            example = tf_example_pb2.Example(
-                features=tf_feature_pb2.Features(
+            example = protos.Example(
+                features=parts.Features(
                     feature={
-                        "image": tf_feature_pb2.Feature(
-                            bytes_list=tf_feature_pb2.BytesList(value=[buffer.getvalue()])
-                        ),
-                        "label": tf_feature_pb2.Feature(int64_list=tf_feature_pb2.Int64List(value=[label])),
+                        "image": parts.Feature(bytes_list=parts.BytesList(value=[buffer.getvalue()])),
+                        "label": parts.Feature(int64_list=parts.Int64List(value=[label])),
                     }
                 )
             )

@@ -7,7 +7,7 @@ from nag_jax.models import resnet
 
 def shapes():
     """torchvision's names and shapes of a ResNet-18 without its classifier."""
-    out = {"conv1.weight": (64, 3, 7, 7)}
+    out: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
     norms = {"bn1": 64}
     before = 64
     for stage, width in enumerate((64, 128, 256, 512), start=1):
@@ -112,9 +112,7 @@ def test_it_is_a_resnet18_in_pytorch(tmp_path, images):
             self.bn2 = nn.BatchNorm2d(width)
             self.downsample = None
             if stride > 1:
-                self.downsample = nn.Sequential(
-                    nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width)
-                )
+                self.downsample = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
         def forward(self, x):
             shortcut = x if self.downsample is None else self.downsample(x)
