@@ -2,7 +2,6 @@
 to prepare.
 """
 
-import importlib
 import io
 import json
 from typing import Any
@@ -52,8 +51,10 @@ def digits_tfds(digits, tmp_path_factory):
     writers = pytest.importorskip("array_record.python.array_record_module")
     import tensorflow_datasets as tfds
 
-    protos: Any = importlib.import_module("tensorflow_datasets.proto.tf_example_pb2")
-    parts: Any = importlib.import_module("tensorflow_datasets.proto.tf_feature_pb2")
+    from tensorflow_datasets import proto
+
+    protos: Any = proto.tf_example_pb2
+    parts: Any = proto.tf_feature_pb2
     root = tmp_path_factory.mktemp("tfds")
     folder = root / "my_digits" / "1.0.0"
     folder.mkdir(parents=True)

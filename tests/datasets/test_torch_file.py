@@ -172,7 +172,7 @@ def test_named_classes_are_left_out(write, monkeypatch):
     module.__dict__["Graph"] = type("Graph", (), {"__module__": "graphs"})
     monkeypatch.setitem(sys.modules, "graphs", module)
     graph = module.__dict__["Graph"]()
-    graph.__dict__["name"] = "g"
+    vars(graph)["name"] = "g"
     path = write({"g": [graph, Call(type(graph))], "acc": [1.0]})
     found = read_torch_file(path, ignored=[("graphs", "Graph")])
     assert found["acc"] == [1.0]
