@@ -104,14 +104,14 @@ def stack(descriptions: Sequence[Description]) -> Batch:
     return Batch(features, mask)
 
 
-def class_rows(table: Description, tasks: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+def class_rows(table: Description, tasks: Sequence[Description | Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
     """Where the classes of each task stand in a table of classes, so that tasks that share classes share features.
 
     `table.features[rows]` and `table.mask[rows] & mask[:, :, None]` are what `stack` gives for the tasks one by one.
 
     Args:
         table: a description with all the classes.
-        tasks: the names of the classes of T tasks.
+        tasks: the classes of T tasks: their names, or a description with names.
 
     Returns:
         rows int32 `[T, C]` and mask bool `[T, C]`, False where a task has no more classes.
@@ -120,9 +120,10 @@ def class_rows(table: Description, tasks: Sequence[Sequence[str]]) -> tuple[np.n
         InputError: a task has no class, or one that the table hasn't.
     """
     place = {name: i for i, name in enumerate(table.classes)}
-    rows = np.zeros((len(tasks), max(map(len, tasks), default=0)), np.int32)
+    by_task = [task.classes if isinstance(task, Description) else task for task in tasks]
+    rows = np.zeros((len(tasks), max(map(len, by_task), default=0)), np.int32)
     mask = np.zeros(rows.shape, bool)
-    for i, names in enumerate(tasks):
+    for i, names in enumerate(by_task):
         unknown = [name for name in names if name not in place]
         if unknown or not names:
             found = f"the unknown class {unknown[0]!r}" if unknown else "no class"

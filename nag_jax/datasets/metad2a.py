@@ -17,7 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nag_jax.datasets import class_names
 from nag_jax.datasets import triples as triples_lib
+from nag_jax.datasets.base import Description
 from nag_jax.datasets.torch_file import read_torch_file
 from nag_jax.datasets.triples import Triples, select
 from nag_jax.errors import InputError
@@ -99,6 +101,19 @@ def used_classes(data: MetaD2A) -> list[str]:
     """WordNet ids of the classes that data sets with triples have, in the order of the list of classes."""
     used = {wnid for i in np.unique(data.triples.task) for wnid in data.triples.tasks[i]}
     return [wnid for wnid in data.class_names if wnid in used]
+
+
+def name_table(data: MetaD2A) -> Description:
+    """A table of the used classes by WordNet id, for `class_rows`, each described by its name.
+
+    Raises:
+        InputError: the text encoder's package is missing or damaged.
+    """
+    wnids = used_classes(data)
+    features = class_names.embed([data.class_names[wnid] for wnid in wnids])
+    return Description(
+        "MetaD2A's classes", features[:, None], np.ones((len(wnids), 1), bool), tuple(wnids), class_names.FACTS
+    )
 
 
 def _read_classes(path: Path) -> tuple[dict[str, str], dict[int, str]]:

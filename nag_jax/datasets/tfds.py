@@ -29,28 +29,40 @@ def open_tfds(name: str, *, split: str, data_dir: str | Path | None = None) -> L
     Raises:
         InputError: TFDS knows no such data set, it isn't prepared as array_record, or has no such split or features.
     """
-    import tensorflow_datasets
-    from tensorflow_datasets.core.registered import DatasetNotFoundError
-
     folder = None if data_dir is None else str(data_dir)
-    try:
-        builder: Any = tensorflow_datasets.builder(name, data_dir=folder)
-    except DatasetNotFoundError as error:
-        raise InputError(f"TFDS has no data set {name!r}: see tensorflow.org/datasets/catalog") from error
-    except ValueError as error:  # an unknown config or version of a known data set
-        raise InputError(f"TFDS can't open {name!r} ({' '.join(str(error).split())}): correct the name") from error
+    builder = _builder(name, folder)
     if not builder.is_prepared():
         raise _unprepared(name, folder, f"it isn't in {builder.data_dir}")
     if split not in builder.info.splits:
         raise InputError(f"TFDS data set {name!r} has no split {split!r}: use one of {sorted(builder.info.splits)}")
-    features: Any = builder.info.features
-    if not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
-        raise InputError(f"TFDS data set {name!r} has no features image and label of named classes: use another")
+    classes = _label_names(builder, name)
+    if "image" not in builder.info.features:
+        raise InputError(f"TFDS data set {name!r} has no feature image: use another")
     try:
         source = builder.as_data_source(split)
     except NotImplementedError as error:  # files of TFDS's older format need TensorFlow even to be read
         raise _unprepared(name, folder, "it is there in another format; remove it") from error
-    return Labelled(source, tuple(features["label"].names))
+    return Labelled(source, classes)
+
+
+def _builder(name: str, folder: str | None) -> Any:
+    import tensorflow_datasets
+    from tensorflow_datasets.core.registered import DatasetNotFoundError
+
+    try:
+        return tensorflow_datasets.builder(name, data_dir=folder)
+    except DatasetNotFoundError as error:
+        raise InputError(f"TFDS has no data set {name!r}: see tensorflow.org/datasets/catalog") from error
+    except ValueError as error:  # an unknown config or version of a known data set
+        raise InputError(f"TFDS can't open {name!r} ({' '.join(str(error).split())}): correct the name") from error
+
+
+def _label_names(builder: Any, name: str) -> tuple[str, ...]:
+    features = builder.info.features or {}
+    names = getattr(features["label"], "names", None) if "label" in features else None
+    if not names:
+        raise InputError(f"TFDS data set {name!r} has no feature label of named classes: use another")
+    return tuple(names)
 
 
 def _unprepared(name: str, folder: str | None, reason: str) -> InputError:

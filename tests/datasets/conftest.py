@@ -50,7 +50,6 @@ def digits_tfds(digits, tmp_path_factory):
     """(data_dir, name): 30 digits a class as array_record, written as TFDS lays them out."""
     writers = pytest.importorskip("array_record.python.array_record_module")
     import tensorflow_datasets as tfds
-
     from tensorflow_datasets import proto
 
     protos: Any = proto.tf_example_pb2

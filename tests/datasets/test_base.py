@@ -44,6 +44,7 @@ def test_tasks_that_share_classes_share_rows():
     batch = datasets.stack([datasets.select_classes(table(), task, name="task") for task in tasks])
     np.testing.assert_array_equal(table().mask[rows] & mask[..., None], batch.mask)
     np.testing.assert_array_equal(table().features[rows][batch.mask], batch.features[batch.mask])
+    assert datasets.class_rows(table(), [table()])[0].tolist() == [[0, 1, 2]]
     with pytest.raises(InputError, match="task 1 has the unknown class 'd': give it classes of 'letters'"):
         datasets.class_rows(table(), [("a",), ("a", "d")])
     with pytest.raises(InputError, match="task 0 has no class"):

@@ -69,6 +69,15 @@ def test_a_small_file(write, classes):
     assert metad2a.used_classes(found) == ["n01", "n02", "n03"]
 
 
+def test_classes_are_described_by_their_names(write, classes, monkeypatch):
+    numbers = {"zero": 0.0, "one": 1.0, "two": 2.0}
+    monkeypatch.setattr(metad2a.class_names, "embed", lambda names: np.array([[numbers[name]] for name in names]))
+    found = metad2a.load(path=write(), classes=classes)
+    table = metad2a.name_table(found)
+    rows, _ = datasets.class_rows(table, found.triples.tasks[:2])
+    assert table.features[rows][..., 0, 0].tolist() == [[0, 1], [2, 1]]
+
+
 def test_the_published_file(published):
     found = published.triples
     assert len(found.tokens) == 4630
