@@ -13,8 +13,8 @@ import numpy as np
 
 from nag_jax.errors import InputError
 from nag_jax.evaluators.base import Metric
-from nag_jax.evaluators.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
 from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench201 import NASBench201
 
@@ -70,7 +70,7 @@ def find_file() -> Path:
     Raises:
         InputError: the package isn't installed.
     """
-    return installed_file(PACKAGE, "analognasbench/data.anb", evaluator="analog_nasbench", install=_INSTALL)
+    return installed_file(PACKAGE, "analognasbench/data.anb", needed_by="evaluator analog_nasbench", install=_INSTALL)
 
 
 def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -17,8 +17,8 @@ import numpy as np
 from nag_jax.errors import InputError
 from nag_jax.evaluators.base import Metric
 from nag_jax.evaluators.names import check_name
-from nag_jax.evaluators.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
 from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 
@@ -82,7 +82,7 @@ def find_file(dataset: str) -> Path:
         InputError: the package isn't installed.
     """
     path = f"nas_bench_graph/light/{dataset}.bench"
-    return installed_file(PACKAGE, path, evaluator="nas_bench_graph", install=_INSTALL)
+    return installed_file(PACKAGE, path, needed_by="evaluator nas_bench_graph", install=_INSTALL)
 
 
 def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:

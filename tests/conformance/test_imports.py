@@ -6,18 +6,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ROOM = {"errors"}
+EVERY_ROOM = {"errors", "packaged"}
 MAY_IMPORT = {
     "errors": set(),
+    "packaged": set(),
     "spaces": set(),
     "diffusion": set(),
     "parallel": set(),
     "models": set(),
     "guidance": {"diffusion"},
     "evaluators": {"spaces"},
+    "datasets": {"spaces", "models"},
     "analysis": {"spaces"},
     "training": {"diffusion", "models", "parallel"},
-    "search": {"spaces", "diffusion", "parallel", "models", "guidance", "evaluators", "analysis", "training"},
+    "search": {
+        "spaces",
+        "diffusion",
+        "parallel",
+        "models",
+        "guidance",
+        "evaluators",
+        "datasets",
+        "analysis",
+        "training",
+    },
 }
 ONLY_IN = {
     "flax.linen": ["nag_jax/models/"],
@@ -29,6 +41,10 @@ ONLY_IN = {
     "ml_collections": ["experiments/", "configs/"],
     "absl": ["experiments/"],
     "tensorflow": [],
+    "tensorflow_datasets": ["nag_jax/datasets/tfds.py"],
+    "grain": ["nag_jax/datasets/images.py"],
+    "PIL": ["nag_jax/datasets/images.py"],
+    "safetensors": ["nag_jax/models/weights.py"],
 }
 WHOLE_TABLES = {"nag_jax.evaluators.reporting", "nag_jax.evaluators.lookup"}
 

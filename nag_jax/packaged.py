@@ -1,4 +1,4 @@
-"""Benchmarks that ship in an installed package as pickles: found without importing it, read without trusting them."""
+"""Data that ship in an installed package: found without importing it, and pickles read without trusting them."""
 
 import importlib.metadata
 import pickle
@@ -9,13 +9,13 @@ from typing import IO, Any
 from nag_jax.errors import InputError
 
 
-def installed_file(package: str, path: str, *, evaluator: str, install: str) -> Path:
+def installed_file(package: str, path: str, *, needed_by: str, install: str) -> Path:
     """A file of an installed package.
 
     Args:
         package: its name on PyPI.
         path: of the file, from where packages are installed.
-        evaluator: who needs it, for the message.
+        needed_by: who needs it, for the message.
         install: the command that installs it, for the message.
 
     Raises:
@@ -24,7 +24,7 @@ def installed_file(package: str, path: str, *, evaluator: str, install: str) -> 
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
-        raise InputError(f"evaluator {evaluator} needs the package {package}: run {install}") from error
+        raise InputError(f"{needed_by} needs the package {package}: run {install}") from error
     return Path(str(distribution.locate_file(path)))
 
 

@@ -1,0 +1,72 @@
+"""Converts what others published into files that runs read.
+
+    python -m experiments.convert metad2a meta_train_tasks_predictor.pt OUT.npz
+    python -m experiments.convert imagenet32 TRIPLES.npz CLASSES.txt OUT.npz --weights=resnet18.safetensors
+
+`metad2a` reads MetaD2A's PyTorch files without executing their pickles (the other two are found beside the first).
+`imagenet32` makes the images of their data sets from the TFDS data set imagenet_resized/32x32: features of 20 images of
+each class that a triple has. They are a source of their own, `features`, whose classes are WordNet ids.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.main import use_compilation_cache
+from nag_jax import datasets
+from nag_jax.datasets import base, metad2a
+from nag_jax.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Converts; exits with 2 and one line where the input is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    triples = commands.add_parser("metad2a", help="MetaD2A's triples")
+    triples.add_argument("path", type=Path, help="meta_train_tasks_predictor.pt")
+    triples.add_argument("out", type=Path, help="the npz file to write")
+    images = commands.add_parser("imagenet32", help="features of the images of MetaD2A's data sets")
+    images.add_argument("triples", type=Path, help="the npz file that metad2a wrote")
+    images.add_argument("classes", type=Path, help="a text file, `wnid id name` a line")
+    images.add_argument("out", type=Path, help="the npz file to write")
+    images.add_argument("--weights", type=Path, help="of a ResNet-18; without, the pixels themselves are written")
+    images.add_argument("--data_dir", type=Path, help="where TFDS data sets are")
+    images.add_argument("--images_per_class", type=int, default=20)
+    images.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    try:
+        if given.out.suffix != ".npz":
+            raise InputError(f"the file to write must end in .npz, found {str(given.out)!r}")
+        if not given.out.absolute().parent.is_dir():
+            raise InputError(f"there is no folder {given.out.absolute().parent} to write to: make it")
+        if given.command == "metad2a":
+            arrays: Any = metad2a.convert(given.path)  # a dict of arrays, none of which is allow_pickle
+            np.savez(given.out, **arrays)
+        else:
+            _write_images(given)
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    print(f"wrote {given.out}")
+
+
+def _write_images(given: argparse.Namespace) -> None:
+    use_compilation_cache()
+    classes = metad2a.used_classes(metad2a.load(path=given.triples, classes=given.classes))
+    description = datasets.make(
+        "images",
+        tfds=metad2a.TFDS_NAME,
+        data_dir=given.data_dir,
+        classes=classes,
+        images_per_class=given.images_per_class,
+        seed=given.seed,
+        weights=given.weights,
+    )
+    base.save(given.out, description)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Images: a data set described by some images of every class, or by features of them from a frozen network.
+
+They come from a folder of class folders, or from a TensorFlow data set (TFDS) that somebody prepared; both are read by
+grain. TensorFlow itself is needed only to prepare the latter, never here.
+"""
+
+import logging
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import grain
+import numpy as np
+from PIL import Image
+
+from nag_jax.datasets.base import Description, describe
+from nag_jax.datasets.tfds import Labelled, open_tfds
+from nag_jax.errors import InputError
+from nag_jax.models import resnet
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+_READ = grain.ReadOptions(num_threads=4, prefetch_buffer_size=64)
+_SHOWN = 3
+"""How many class names a warning lists."""
+
+
+def load(
+    *,
+    folder: str | Path | None = None,
+    tfds: str | None = None,
+    name: str | None = None,
+    split: str = "train",
+    data_dir: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    images_per_class: int = 20,
+    seed: int = 0,
+    image_size: int = 32,
+    weights: str | Path | None = None,
+) -> Description:
+    """Describes a data set by images of each class.
+
+    Args:
+        folder: of class folders, which hold `.jpg`, `.jpeg` or `.png` files; their names are the classes'.
+        tfds: in place of it, the name of a prepared TFDS data set, as `"cifar10"`.
+        name: of the data set; by default the folder's or TFDS's.
+        split: of the TFDS data set.
+        data_dir: where TFDS data sets are; by default TFDS's own place.
+        classes: which classes to use, in this order; by default all.
+        images_per_class: how many; a class that has fewer gives all it has, and a warning says so.
+        seed: of the choice.
+        image_size: to which images are scaled, in pixels; published 32.
+        weights: of a ResNet-18, a `.safetensors` or `.npz` file of torchvision's names, whose 512 features then stand
+            for an image. Without it the description holds the pixels, for an encoder that learns its own features.
+
+    Returns:
+        A description `[C, I, 512]`, or `[C, I, image_size, image_size, 3]` with pixels from -1 to 1. Its facts say how
+        many images were used and which classes had too few.
+
+    Raises:
+        InputError: neither or both of `folder` and `tfds` are given, what they name isn't there, or not such a data
+            set, or not prepared, an image can't be read, a class has none, or the weights don't fit.
+    """
+    if (folder is None) == (tfds is None):
+        raise InputError("images come from a folder or from a TFDS data set: name one of the two, folder or tfds")
+    if images_per_class < 1 or image_size < 1:
+        raise InputError(
+            f"images_per_class and image_size must be at least 1, found {images_per_class} and {image_size}"
+        )
+    variables = None if weights is None else resnet.read_variables(weights)
+    if folder is not None:
+        title = name or Path(folder).resolve().name
+        names, images = _from_folder(Path(folder), classes, images_per_class, seed, image_size)
+    else:
+        title = name or str(tfds)
+        names, images = collect(
+            open_tfds(str(tfds), split=split, data_dir=data_dir),
+            classes=classes,
+            images_per_class=images_per_class,
+            seed=seed,
+            image_size=image_size,
+        )
+    facts = _facts(title, names, images, images_per_class) | {"image_features": str(weights) if weights else "pixels"}
+    if variables is None:
+        items = [rows.astype(np.float32) / 127.5 - 1.0 for rows in images]
+    else:
+        features = resnet.image_features(variables, np.concatenate(images))
+        items = np.split(features, np.cumsum([len(rows) for rows in images])[:-1])
+    return describe(title, items, classes=names, facts=facts)
+
+
+def _facts(title: str, names: Sequence[str], images: Sequence[np.ndarray], images_per_class: int) -> dict[str, Any]:
+    """What was used; warns of the classes that had too few images."""
+    short = {name: len(rows) for name, rows in zip(names, images, strict=True) if len(rows) < images_per_class}
+    if short:
+        shown = ", ".join(f"{name} {count}" for name, count in list(short.items())[:_SHOWN])
+        logging.getLogger(__name__).warning(
+            "data set %s: %d of %d classes have fewer than %d images, all of which are used (%s%s)",
+            *(title, len(short), len(names), images_per_class, shown, ", ..." if len(short) > _SHOWN else ""),
+        )
+    return {"images": sum(map(len, images)), "images_per_class": images_per_class, "short_classes": short}
+
+
+def _from_folder(
+    folder: Path, classes: Sequence[str] | None, images_per_class: int, seed: int, image_size: int
+) -> tuple[list[str], list[np.ndarray]]:
+    """Names and images uint8 `[I_c, S, S, 3]` of the classes; only the chosen files are opened."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder of images {folder}: correct the path")
+    folders = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."}
+    if not folders:
+        raise InputError(f"{folder} has no class folders: put the images of each class into a folder of its own there")
+    names = _chosen_classes(folders, classes, str(folder))
+    paths = [_choose_files(folders[name], images_per_class, seed) for name in names]
+    flat: list[Path] = [path for of_class in paths for path in of_class]
+    read = grain.MapDataset.source(flat).map(lambda path: _read_image(path, image_size)).to_iter_dataset(_READ)
+    images = np.stack(list(read))
+    return names, np.split(images, np.cumsum([len(of_class) for of_class in paths])[:-1])
+
+
+def _chosen_classes(there: Sequence[str] | dict[str, Path], wanted: Sequence[str] | None, where: str) -> list[str]:
+    names = list(there) if wanted is None else list(wanted)
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise InputError(f"{where} has no class {unknown[0]!r}: it has {', '.join(there)}")
+    if not names:
+        raise InputError(f"expected the names of classes of {where}, found none")
+    return names
+
+
+def _choose_files(folder: Path, count: int, seed: int) -> list[Path]:
+    """Random files of a class folder; which ones doesn't depend on the other classes."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    if not files:
+        raise InputError(f"class folder {folder} has no {', '.join(SUFFIXES)} file: add some, or remove the folder")
+    order = np.random.default_rng([seed, zlib.crc32(folder.name.encode())]).permutation(len(files))
+    return [files[i] for i in order[:count]]
+
+
+def _read_image(path: Path, size: int) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return _scaled(image, size)
+    except Exception as error:  # a damaged image may raise nearly anything
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} can't be read as an image ({reason}): replace or remove it") from error
+
+
+def _scaled(image: Image.Image, size: int) -> np.ndarray:
+    """Pixels uint8 `[size, size, 3]`."""
+    image = image.convert("RGB")
+    return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def collect(
+    labelled: Labelled, *, classes: Sequence[str] | None, images_per_class: int, seed: int, image_size: int
+) -> tuple[list[str], list[np.ndarray]]:
+    """Random images of each class, read in a random order until every class has enough or there are no more.
+
+    Args:
+        labelled: the images.
+        classes: which classes, in this order; None for all.
+        images_per_class: how many.
+        seed: of the order.
+        image_size: to which they are scaled.
+
+    Returns:
+        The classes' names, and their images uint8 `[I_c, image_size, image_size, 3]`.
+
+    Raises:
+        InputError: there is no such class, or a class has no image.
+    """
+    names = _chosen_classes(labelled.classes, classes, "the data set")
+    place = {labelled.classes.index(name): i for i, name in enumerate(names)}
+    images: list[list[np.ndarray]] = [[] for _ in names]
+    missing = images_per_class * len(names)
+    order = grain.MapDataset.source(labelled.source).seed(seed).shuffle()
+    for element in order.to_iter_dataset(_READ):
+        i = place.get(int(element["label"]))
+        if i is None or len(images[i]) == images_per_class:
+            continue
+        pixels = np.asarray(element["image"])
+        images[i].append(_scaled(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), image_size))
+        missing -= 1
+        if not missing:
+            break
+    for name, rows in zip(names, images, strict=True):
+        if not rows:
+            raise InputError(f"the data set has no image of the class {name!r}: use another split, or leave it out")
+    return names, [np.stack(rows) for rows in images]

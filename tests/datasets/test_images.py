@@ -1,0 +1,132 @@
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from nag_jax import datasets
+from nag_jax.errors import InputError
+from nag_jax.models import resnet, set_encoder
+
+
+def test_a_folder_of_class_folders(digits_folder, digits, caplog):
+    found = datasets.make("images", folder=digits_folder, image_size=8)
+    assert found.name == digits_folder.name
+    assert found.classes == tuple(sorted(digits))
+    assert found.features.shape == (10, 20, 8, 8, 3)
+    assert found.features.dtype == np.float32
+    assert (found.features.min(), found.features.max()) == (-1.0, pytest.approx(1.0, abs=0.01))
+    short = found.classes.index("nine")
+    assert found.mask.sum(axis=1).tolist() == [7 if i == short else 20 for i in range(10)]
+    assert found.facts["short_classes"] == {"nine": 7}
+    assert found.facts["images"] == 187
+    assert "1 of 10 classes have fewer than 20 images, all of which are used (nine 7)" in caplog.text
+    for name, features, mask in zip(found.classes, found.features, found.mask, strict=True):
+        pixels = np.rint((features[mask] + 1.0) * 127.5)[..., 0]
+        assert len(np.unique(pixels, axis=0)) == mask.sum()
+        assert (pixels[:, None] == digits[name][:25][None]).all(axis=(2, 3)).any(axis=1).all()
+
+
+def test_the_seed_chooses_and_other_classes_do_not_count(digits_folder):
+    options = {"folder": digits_folder, "image_size": 8, "images_per_class": 3}
+    found = datasets.make("images", **options)
+    np.testing.assert_array_equal(found.features, datasets.make("images", **options).features)
+    other = datasets.make("images", seed=1, **options).features
+    assert (np.abs(other - found.features).max(axis=(1, 2, 3, 4)) > 0.1).sum() > 5
+    few = datasets.make("images", classes=["two", "one"], **options)
+    assert few.classes == ("two", "one")
+    for name, features in zip(few.classes, few.features, strict=True):
+        np.testing.assert_array_equal(features, found.features[found.classes.index(name)])
+
+
+def test_images_of_any_mode_and_size_are_scaled(tmp_path):
+    (tmp_path / "a").mkdir()
+    for i, mode in enumerate(("RGB", "L", "RGBA", "P", "1", "CMYK")):
+        Image.new(mode, (20 + i, 10)).save(tmp_path / "a" / f"{i}.{'jpg' if mode == 'CMYK' else 'PNG'}")
+    assert datasets.make("images", folder=tmp_path, image_size=6).features[0].shape == (6, 6, 6, 3)
+
+
+def test_an_encoder_learns_from_the_pixels_whatever_their_order(digits_folder):
+    found = datasets.make("images", folder=digits_folder, image_size=8)
+    encoder = set_encoder.make("set_transformer", found.item_shape, width=8, num_blocks=1)
+    params = encoder.init(jax.random.key(0))
+    apply = jax.jit(encoder.apply)
+    embedding = apply(params, found.features, found.mask)
+    rng = np.random.default_rng(0)
+    classes, items = rng.permutation(10), rng.permutation(20)
+    moved = apply(params, found.features[classes][:, items], found.mask[classes][:, items])
+    np.testing.assert_allclose(moved, embedding, rtol=1e-4, atol=1e-5)
+    gradient = jax.jit(jax.grad(lambda params: (encoder.apply(params, found.features, found.mask) ** 2).sum()))(params)
+    assert np.abs(gradient["params"]["images"]["conv_0"]["kernel"]).max() > 0
+
+
+def test_features_of_a_frozen_network(digits_folder, resnet_weights):
+    path = resnet_weights
+    found = datasets.make("images", folder=digits_folder, weights=path, images_per_class=3, image_size=8)
+    assert found.features.shape == (10, 3, 512)
+    assert found.facts["image_features"] == str(path)
+    pixels = datasets.make("images", folder=digits_folder, images_per_class=3, image_size=8).features
+    images = np.rint((pixels[4] + 1.0) * 127.5).astype(np.uint8)
+    expected = resnet.image_features(resnet.read_variables(path), images)
+    np.testing.assert_allclose(found.features[4], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_cifar10_sample(shared):
+    found = datasets.make("images", folder=shared / "data" / "cifar10_sample")
+    assert found.features.shape == (10, 20, 32, 32, 3)
+    assert found.mask.all()
+    assert found.classes[:2] == ("airplane", "automobile")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "name one of the two, folder or tfds"),
+        ({"folder": "x", "tfds": "cifar10"}, "name one of the two"),
+        ({"folder": "no/such/folder"}, "there is no folder of images no/such/folder"),
+        ({"folder": "x", "images_per_class": 0}, "must be at least 1, found 0 and 32"),
+        ({"folder": "x", "weights": "resnet18.pth"}, r"must be a \.safetensors or \.npz file, found 'resnet18\.pth'"),
+        ({"folder": "x", "weights": "no.npz"}, r"there is no file of weights no\.npz"),
+        ({"folder": "x", "image": 3}, r"'images' has no option \['image'\]"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(InputError, match=message):
+        datasets.make("images", **options)
+
+
+def test_a_folder_without_class_folders(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(InputError, match=f"{tmp_path} has no class folders: put the images of each class into"):
+        datasets.make("images", folder=tmp_path)
+
+
+def test_a_class_without_images(digits_folder, tmp_path):
+    shutil.copytree(digits_folder / "one", tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    with pytest.raises(InputError, match=r"two has no \.jpg, \.jpeg, \.png file"):
+        datasets.make("images", folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n then nothing"])
+def test_an_unreadable_image_is_named(digits_folder, tmp_path, content):
+    shutil.copytree(digits_folder / "one", tmp_path / "one")
+    (tmp_path / "one" / "003.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"003\.png can't be read as an image .*: replace or remove it") as error:
+        datasets.make("images", folder=tmp_path, images_per_class=100)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cut_image_is_named(digits_folder, tmp_path):
+    shutil.copytree(digits_folder / "one", tmp_path / "one")
+    whole = (tmp_path / "one" / "003.png").read_bytes()
+    (tmp_path / "one" / "003.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"003\.png can't be read"):
+        datasets.make("images", folder=tmp_path, images_per_class=100)
+
+
+def test_an_unknown_class(digits_folder):
+    with pytest.raises(InputError, match="has no class 'ten': it has eight, five"):
+        datasets.make("images", folder=digits_folder, classes=["one", "ten"])
