@@ -119,8 +119,7 @@ def parse() -> argparse.Namespace:
 
 def train_once(arguments: argparse.Namespace, is_graph: bool) -> str:
     """The folder of the score network that all tasks of a space share, trained unless it is there."""
-    task = next(TASKS[name] for name in arguments.tasks if TASKS[name].is_graph == is_graph)
-    config = make_config(arguments, task, "")
+    config: Config = (nb_graph_bo if is_graph else nb201_bo).get_config()
     config.run = (STRATEGIES[0],)
     run = search.prepare(config, arguments.workdir / f"score_network_{config.space.name}")
     train_score(run, split_space(run))

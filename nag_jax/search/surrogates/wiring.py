@@ -49,10 +49,16 @@ def links(space: Space) -> Callable[[Array], Array]:
         reads = _reached(lambda v: jnp.einsum("bij,bjk->bik", through, v), wiring.links)
         first = _reached(lambda v: jnp.einsum("bij,bj->bi", through, v), wiring.sources)
         last = _reached(lambda v: jnp.einsum("bi,bij->bj", v * wiring.passing, wiring.links), wiring.sinks)
-        pairs = jnp.einsum("bij,bia,bjc->bac", reads, wiring.classes, wiring.classes)
+        # Summed term by term, for batched products of matrices this small are slow on CPU.
+        operations = range(wiring.passing.shape[1])
+        pairs = sum(
+            reads[:, i, j, None, None] * wiring.classes[:, i, :, None] * wiring.classes[:, j, None, :]
+            for i in operations
+            for j in operations[:i]
+        )
         ends = [jnp.einsum("bi,bia->ba", end, wiring.classes) for end in (first, last)]
         direct = (first * wiring.passing * wiring.sinks).sum(axis=1, keepdims=True)
-        return jnp.concatenate([pairs.reshape(x.shape[0], -1), *ends, direct], axis=1)
+        return jnp.concatenate([jnp.reshape(pairs, (x.shape[0], -1)), *ends, direct], axis=1)
 
     return features
 
