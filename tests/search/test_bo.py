@@ -36,7 +36,7 @@ def test_the_generator_finds_what_listing_the_space_finds(domain, generator, bel
     assert len(found) > 30
     reached = score(jax.random.key(1), believed, found, 64)
     assert reached.max() >= listed[2]
-    assert np.mean(reached >= listed[len(listed) // 20]) > 0.2  # 0.05 without guidance
+    assert np.mean(reached >= listed[len(listed) // 20]) > 0.15  # 0.05 without guidance
 
 
 def test_normal_score_is_increasing_and_makes_values_normal():
