@@ -20,7 +20,7 @@ def belief(domain, objective):
     tokens = domain.random(jax.random.key(0), 40, np.zeros(0, np.int64))
     history = History.empty(domain.space).add(domain.space, tokens, objective(tokens))
     model = surrogates.make("gaussian_process", domain.space)
-    data = surrogates.make_data(domain.space, history, labels="regret", least=64)
+    data = surrogates.make_data(domain.space, history, labels="normal", least=64)
     posterior = jax.jit(model.fit)(jax.random.key(0), data)
     return history, make_acquire(model, "log_ei", {}), Belief(posterior, data.values.max())
 
@@ -36,7 +36,7 @@ def test_the_generator_finds_what_listing_the_space_finds(domain, generator, bel
     assert len(found) > 30
     reached = score(jax.random.key(1), believed, found, 64)
     assert reached.max() >= listed[2]
-    assert np.mean(reached >= listed[len(listed) // 20]) > 0.15  # 0.05 without guidance
+    assert np.mean(reached >= listed[len(listed) // 20]) > 0.2  # 0.05 without guidance
 
 
 def test_normal_score_is_increasing_and_makes_values_normal():
