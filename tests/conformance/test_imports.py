@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ROOM = {"errors", "packaged"}
+EVERY_ROOM = {"errors", "options", "packaged"}
 MAY_IMPORT = {
     "errors": set(),
+    "options": set(),
     "packaged": set(),
     "spaces": set(),
     "diffusion": set(),
