@@ -43,7 +43,7 @@ class Truth:
 
     def __init__(self, run: "Run"):
         self.metric = run.metric
-        self.sign = 1.0 if run.metric.direction == "max" else -1.0
+        self.sign = run.metric.sign
         self._view: ReportingView = reporting_view(run.evaluator)
         self._covers = run.evaluator.covers
         values = self._view.all(self.metric.name)
