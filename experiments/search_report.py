@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.report import git_commit, versions
-from nag_jax.analysis import figures
+from nag_jax.analysis import search_figures
 from nag_jax.analysis.statistics import mean_interval
 from nag_jax.analysis.trajectories import (
     at_incumbents,
@@ -237,7 +237,7 @@ def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels
     folder, start = run.workdir.path / "figures", run.config.search.initial
     folder.mkdir(exist_ok=True)
     unit = f" in {run.reported.unit}" if run.reported.unit else ""
-    figures.anytime_curves(
+    search_figures.anytime_curves(
         {name: bootstrap_band(values, seed=0) for name, values in reached.items()},
         start,
         folder / "anytime",
@@ -246,16 +246,18 @@ def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels
     if run.second and volumes:
         bands = {name: bootstrap_band(values, seed=0) for name, values in volumes.items()}
         label = f"hypervolume of {run.metric.name} and {run.second.name}"
-        figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
+        search_figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
     if not optimum:
         return
-    figures.reached_shares(labels, run.config.search.budget, folder / "labels_to_optimum")
+    search_figures.reached_shares(labels, run.config.search.budget, folder / "labels_to_optimum")
     regrets = {}
     for name, trials in found.items():
         best = at_incumbents(trials.objective, incumbents(run.metric.sign * trials.objective))
         regrets[name] = bootstrap_band(np.abs(optimum["objective"] - best), seed=0)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
-    figures.anytime_curves(regrets, start, folder / "regret", label=f"regret of {run.metric.name}{unit}", log=True)
+    search_figures.anytime_curves(
+        regrets, start, folder / "regret", label=f"regret of {run.metric.name}{unit}", log=True
+    )
 
 
 def summarize(run: "Search", results: dict[str, Any]) -> None:

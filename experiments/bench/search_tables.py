@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.search_report import write_interval
-from nag_jax.analysis import figures
+from nag_jax.analysis import search_figures
 from nag_jax.analysis.ranks import rank_strategies
 
 GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
@@ -64,7 +64,7 @@ def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
         "",
         f"![Critical differences]({path.name}.png)",
     ]
-    figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
+    search_figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
     return lines
 
 
