@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import optax
+from jax import Array
 
 from experiments.config import Config
 from nag_jax import evaluators, guidance, models, spaces
@@ -15,8 +17,10 @@ from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.value import exceedance, mean_value
-from nag_jax.models import Predictor
+from nag_jax.models import Predictor, set_encoder
+from nag_jax.models.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.models.score_network import GraphTransformer
+from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import Space
 from nag_jax.training.labels import NORMALIZATIONS
 from nag_jax.training.predictor import View, clean_view, denoised_view, noised_view
@@ -80,16 +84,31 @@ def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
     }
 
 
-def make_predictor(config: Config, space: Space) -> Predictor:
-    """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published."""
+def make_predictor(config: Config, space: Space, context: Array | None = None) -> Predictor:
+    """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published.
+
+    The context is an example of the embedding of a data set, where there is one.
+    """
     return models.make(
         config.predictor.name,
         adjacency=space.adjacency,
         num_classes=space.num_classes,
         members=config.predictor.members,
         condition=make_sde(config).sigma,
+        context=context,
         **_named(config.predictor, config.predictor.name, models.REGISTRY),
     )
+
+
+def make_meta(config: Config, space: Space, item_shape: tuple[int, ...]) -> MetaGaussianProcess | MetaPredictor:
+    """The meta-predictor of `config.meta`, for data sets with items of that shape."""
+    if config.meta.name == "gaussian_process":
+        return MetaGaussianProcess(space, **config.meta.gaussian_process.to_dict())
+    encoder = set_encoder.make(
+        config.meta.encoder, item_shape, **_named(config.meta, config.meta.encoder, set_encoder.ENCODERS)
+    )
+    predictor = make_predictor(config, space, context=jnp.zeros(config.meta[config.meta.encoder].width))
+    return meta_predictor(encoder, predictor)
 
 
 def make_kernels(config: Config) -> list[Kernel]:

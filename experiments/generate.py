@@ -1,6 +1,10 @@
-"""The mode `generate`: learn the space, pay for a few labels, generate guided architectures, pay for the best."""
+"""The mode `generate`: learn the space, pay for a few labels, generate guided architectures, pay for the best.
+
+Or learn the objective from other data sets instead of paying; see `experiments.transfer`.
+"""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, report
+from experiments import build, report, transfer
 from experiments.config import Config
 from experiments.progress import Phases
 from experiments.ranges import check_numbers
 from experiments.score import Setting, check_score, split_space, train_score
+from experiments.transfer import Transfer
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import sample_keys
@@ -34,9 +39,15 @@ SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
 
 @dataclasses.dataclass
 class Run(Setting):
-    """What the phases share, checked by `prepare`."""
+    """What the phases share, checked by `prepare`.
+
+    Attributes:
+        predictor: of the objective.
+        transfer: what it is learned from where that isn't paid labels.
+    """
 
     predictor: Predictor
+    transfer: Transfer | None
 
 
 @dataclasses.dataclass
@@ -74,13 +85,17 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     with Ledger.open(path / "trials.db", run.evaluator) as ledger:
         training_tokens = split_space(run)
         score_params = train_score(run, training_tokens)
-        labelled, labels = pay_for_training(run, ledger)
-        predictor_params = train_predictor(run, score_params, labelled, labels)
+        if run.transfer is None:
+            labelled, labels = pay_for_training(run, ledger)
+            predictor_params = train_predictor(run, score_params, labelled, labels)
+        else:
+            labelled = run.transfer.landmarks
+            predictor_params = transfer.learn(run, run.transfer, score_params, ledger)
 
         def predicted(tokens):
             return predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
 
-        guidance = aim(run, score_params, predictor_params, training_tokens)
+        guidance = aim(run, run.predictor, score_params, predictor_params, training_tokens)
         pools, sweep = generate_pools(run, score_params, guidance)
         final, final_labels = pay_for_best(run, ledger, pools["guided"], predicted, labelled)
         outcome = Outcome(training_tokens, score_params, pools, sweep, final, final_labels, predicted)
@@ -94,6 +109,9 @@ def prepare(config: Config, path: Path) -> Run:
     workdir.check(config.to_dict())
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
+    source = transfer.prepare(config, space, evaluator)
+    if source is None and config.labels.training < 2:
+        raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
     wanted = config.labels.training + config.labels.final
     if wanted > evaluator.num_distinct:
         raise InputError(
@@ -107,7 +125,8 @@ def prepare(config: Config, path: Path) -> Run:
         evaluator=evaluator,
         metric=evaluator.metrics[config.evaluator.metric],
         model=build.make_score_model(config, space),
-        predictor=build.make_predictor(config, space),
+        predictor=build.make_predictor(config, space) if source is None else source.predictor,
+        transfer=source,
         mesh=parallel.make_mesh(),
         phases=Phases(),
     )
@@ -115,7 +134,7 @@ def prepare(config: Config, path: Path) -> Run:
     build.check_sampler(config, run.model, run.mesh.size)
     check_score(run)
     optimizer = build.optimizer(config.predictor.training)
-    if _predictor_checkpoints(run).latest_step() is not None:
+    if source is None and _predictor_checkpoints(run).latest_step() is not None:
         restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
     if (path / "trials.db").exists():
         Ledger.open(path / "trials.db", evaluator).close()
@@ -160,13 +179,16 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
         )
 
 
-def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
+def aim(
+    run: Setting, predictor: Predictor, score_params: Any, predictor_params: Any, tokens: np.ndarray
+) -> dict[str, Any]:
     """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
 
     Target and spread are measured with the predictor on unlabelled architectures, so they cost no label.
 
     Args:
         run: the run.
+        predictor: of the objective.
         score_params: of the score network.
         predictor_params: of the predictor.
         tokens: unlabelled architectures of the space, `[M, N]`.
@@ -177,7 +199,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
     def measure(score_params, predictor_params, keys, x0):
         return estimate_spread(
             keys,
-            lambda x, t: run.predictor.apply(predictor_params, x, t),
+            lambda x, t: predictor.apply(predictor_params, x, t),
             run.model.score_fn(score_params),
             x0,
             run.model.sde,
@@ -185,7 +207,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         )
 
     with run.phases("aim"):
-        predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
+        predictions = predict(predictor, predictor_params, run.space.encode(tokens))[0]
         x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
         keys = sample_keys(run.key("spread"), len(x0))
         spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
@@ -233,18 +255,33 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
         fewer that differ.
     """
     with run.phases("labels of the best", "label") as progress:
-        tokens, valid = map(np.asarray, run.space.decode(x))
-        tokens = tokens[valid]
-        tokens = tokens[run.evaluator.covers(tokens)]
-        order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled)) if len(tokens) else []
-        if not len(order):
-            raise InputError(
-                "no generated architecture is valid, known to the evaluator and still without a label: raise "
-                "config.num_samples, lower config.labels.training, or train the score network longer"
-            )
-        final = tokens[order[: run.config.labels.final]]
+        final = ranked(run, x, predicted, labelled)[: run.config.labels.final]
         labels = ledger.label(final, FINAL, progress)[run.metric.name]
     return final, labels
+
+
+def ranked(run: Setting, x: np.ndarray, predicted: Callable, labelled: np.ndarray) -> np.ndarray:
+    """The generated architectures x `[n, N, V]` that can be labelled, each once, best by the predictor first.
+
+    Args:
+        run: the run.
+        x: a pool.
+        predicted: tokens -> predictions `[B]`, higher is better.
+        labelled: tokens `[M, N]` to leave out.
+
+    Raises:
+        InputError: there is none.
+    """
+    tokens, valid = map(np.asarray, run.space.decode(x))
+    tokens = tokens[valid]
+    tokens = tokens[run.evaluator.covers(tokens)]
+    order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled)) if len(tokens) else []
+    if not len(order):
+        raise InputError(
+            "no generated architecture is valid, known to the evaluator and still without a label: raise "
+            "config.num_samples, lower config.labels.training, or train the score network longer"
+        )
+    return tokens[order]
 
 
 def _predictor_checkpoints(run: Run) -> Checkpoints:

@@ -17,7 +17,7 @@ _RATE: _Range = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
 
 RANGES: dict[str, _Range] = {
     "num_samples": _COUNT,
-    "labels.training": ("at least 2", lambda value: value >= 2),
+    "labels.training": _NOT_NEGATIVE,
     "labels.final": _COUNT,
     "num_steps": _COUNT,
     "batch_size": _COUNT,

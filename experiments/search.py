@@ -4,15 +4,17 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import build, search_report
+from experiments import build, search_report, transfer
 from experiments.config import Config
+from experiments.generate import aim, ranked
 from experiments.progress import Phases
 from experiments.score import Setting, check_score, split_space, train_score
+from experiments.transfer import Transfer
 from experiments.workdir import Workdir
 from nag_jax import parallel, search
 from nag_jax.errors import InputError
@@ -20,12 +22,26 @@ from nag_jax.evaluators import Evaluator, Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.search import Strategy
 from nag_jax.search.bo_nag import Diffusion
-from nag_jax.search.generate import random_distinct
+from nag_jax.search.generate import Generator, random_distinct
+from nag_jax.search.surrogates.gaussian_process import PriorFn
+from nag_jax.training.predictor import predict
 
 INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
+
+
+class Prior(NamedTuple):
+    """What transfer knows before the first label.
+
+    Attributes:
+        value: of relaxed architectures, in standard deviations over the space; see `surrogates.gaussian_process`.
+        design: (seed, n) -> tokens `[n, N]`: the generated architectures that it ranks highest.
+    """
+
+    value: PriorFn
+    design: Callable[[int, int], np.ndarray]
 
 
 @dataclasses.dataclass
@@ -36,11 +52,13 @@ class Search(Setting):
         reported: the metric that reports are in.
         second: the metric that makes a hypervolume with the objective, or None.
         goal: the objective at which a seed is over, or None where it goes on to the budget.
+        transfer: what strategies with a prior learn it from, or None.
     """
 
     reported: Metric
     second: Metric | None
     goal: float | None
+    transfer: Transfer | None
 
     def ledger_path(self, strategy: str, seed: int) -> Path:
         """Where the labels of a strategy's seed are."""
@@ -68,6 +86,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     run = prepare(config, path)
     params = train_score(run, split_space(run)) if _needs_score(config) else None
+    prior = learn_prior(run, run.transfer, params) if run.transfer else None
     work = [(name, seed) for name in config.run for seed in range(config.seed, config.seed + config.seeds)]
     with run.phases("search", "label") as progress:
         strategy, made = None, None
@@ -77,8 +96,11 @@ def run(config: Config, path: Path) -> dict[str, Any]:
             if _is_finished(run, name, seed):
                 continue
             if strategy is None or made != name:
-                strategy, made = make_strategy(run, name, params), name
-            search_seed(run, name, strategy, seed, lambda paid, done=done, total=total: progress(done + paid, total))
+                strategy, made = make_strategy(run, name, params, prior), name
+            design = prior.design if prior and config.strategies[name].get("prior") else None
+            search_seed(
+                run, name, strategy, seed, design, lambda paid, done=done, total=total: progress(done + paid, total)
+            )
         progress(len(work) * config.search.budget, len(work) * config.search.budget)
     return search_report.write(run)
 
@@ -109,6 +131,7 @@ def prepare(config: Config, path: Path) -> Search:
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(config.evaluator.metric) if config.search.stop_at_best else None,
+        transfer=transfer.prepare(config, space, evaluator) if _needs_prior(config) else None,
     )
     for name in config.run:
         check_strategy(config, name)
@@ -125,10 +148,38 @@ def check_strategy(config: Config, name: str) -> None:
         raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
 
 
-def make_strategy(run: Search, name: str, params: Any) -> Strategy:
-    """The strategy of `config.strategies` under that name; one that generates gets the score network."""
+def learn_prior(run: Search, source: Transfer, params: Any) -> Prior:
+    """What transfer knows before the first label."""
+    predictor = source.predictor
+    learned = transfer.learn(run, source, params, None)
+    guidance = aim(run, predictor, params, learned, split_space(run))
+    sampler = run.config.sampler
+    generator = Generator(
+        run.model,
+        build.make_kernels(run.config),
+        guide=build.make_guide(run.config, predictor, run.model.sde),
+        num_steps=sampler.num_steps,
+        final=sampler.final,
+        mesh=run.mesh,
+    )
+
+    def design(seed, n):
+        x = generator(run.seed_key(seed, "transfer"), run.config.num_samples, params, guidance)
+        none = np.zeros((0, run.space.num_nodes), np.int32)
+        return ranked(run, x, lambda tokens: predict(predictor, learned, run.space.encode(tokens))[0], none)[:n]
+
+    return Prior(transfer.standardized(run, predictor, learned), design)
+
+
+def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = None) -> Strategy:
+    """The strategy of `config.strategies` under that name; one that generates gets the score network.
+
+    One whose field `prior` is set gets the prior as the mean of its surrogate.
+    """
     block = run.config.strategies[name]
     options = _options(block)
+    if options.pop("prior", False) and prior is not None:
+        options["surrogate_options"] = {**options.get("surrogate_options", {}), "prior": prior.value}
     if search.needs_generator(block.name):
         kernels = build.make_kernels(run.config)
         options["generator"] = Diffusion(
@@ -137,11 +188,18 @@ def make_strategy(run: Search, name: str, params: Any) -> Strategy:
     return search.make(block.name, run.space, covers=run.evaluator.covers, **options)
 
 
-def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress: Callable[[int], None]) -> None:
+def search_seed(
+    run: Search,
+    name: str,
+    strategy: Strategy,
+    seed: int,
+    design: Callable[[int, int], np.ndarray] | None,
+    progress: Callable[[int], None],
+) -> None:
     """Pays for labels until the seed is over, going on from what the ledger holds.
 
     Stored batches are told as they were; the rest of one that a kill cut short is asked for again, with the same key
-    and state, so that it's the same.
+    and state, so that it's the same. The initial design is that of (seed, size) -> tokens, or random.
     """
     settings = run.config.search
     path = run.ledger_path(name, seed)
@@ -155,9 +213,11 @@ def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress:
             wanted = settings.initial if not told else min(settings.batch_size, settings.budget - told)
             if told + wanted <= len(stored):
                 tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
+            elif not told and design is not None:
+                tokens = design(seed, wanted)
             elif not told:
-                design = run.seed_key(seed, "initial design")
-                tokens = random_distinct(run.space, design, wanted, covers=run.evaluator.covers)
+                initial_key = run.seed_key(seed, "initial design")
+                tokens = random_distinct(run.space, initial_key, wanted, covers=run.evaluator.covers)
             else:
                 tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
             labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]
@@ -175,7 +235,11 @@ def _options(block: Config) -> dict[str, Any]:
 
 
 def _needs_score(config: Config) -> bool:
-    return any(search.needs_generator(config.strategies[name].name) for name in config.run)
+    return _needs_prior(config) or any(search.needs_generator(config.strategies[name].name) for name in config.run)
+
+
+def _needs_prior(config: Config) -> bool:
+    return any(config.strategies[name].get("prior", False) for name in config.run if name in config.strategies)
 
 
 def _is_finished(run: Search, name: str, seed: int) -> bool:

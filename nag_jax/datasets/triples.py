@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.datasets.base import Description
+from nag_jax.datasets.base import Description, class_rows, stack
 from nag_jax.errors import InputError
 from nag_jax.spaces import Space
 
@@ -26,6 +27,52 @@ class Triples(NamedTuple):
     values: np.ndarray
     ids: tuple[str, ...]
     tasks: tuple[Description | tuple[str, ...], ...]
+
+
+class TaskTable(NamedTuple):
+    """What T data sets look like, as rows of one table of classes.
+
+    Attributes:
+        features: float32 `[A, I, F]`, of the table's classes.
+        items: bool `[A, I]`, which items there are.
+        rows: int32 `[T, C]`, the classes of each data set.
+        mask: bool `[T, C]`, which of them there are.
+    """
+
+    features: np.ndarray
+    items: np.ndarray
+    rows: np.ndarray
+    mask: np.ndarray
+
+    def of(self, task):
+        """Features `[C, I, F]` and mask `[C, I]` of a data set, whose index may be traced."""
+        rows = jnp.asarray(self.rows)[task]
+        present = jnp.asarray(self.mask)[task]
+        return jnp.asarray(self.features)[rows], jnp.asarray(self.items)[rows] & present[:, None]
+
+
+def task_table(triples: Triples, classes: Description | None = None) -> TaskTable:
+    """The table of the triples' data sets.
+
+    Args:
+        triples: whose data sets have descriptions, or are names of classes.
+        classes: the table that names are rows of.
+
+    Raises:
+        InputError: a data set has names where there is no table, or a class that the table hasn't; or descriptions have
+            items of different shapes.
+    """
+    if classes is not None:
+        rows, mask = class_rows(classes, list(triples.tasks))
+        return TaskTable(classes.features, classes.mask, rows, mask)
+    for name, task in zip(triples.ids, triples.tasks, strict=True):
+        if not isinstance(task, Description):
+            raise InputError(f"data set {name!r} is known by the names of its classes: describe them by a table")
+    batch = stack([task for task in triples.tasks if isinstance(task, Description)])
+    tasks, most = batch.mask.shape[:2]
+    rows = np.arange(tasks * most, dtype=np.int32).reshape(tasks, most)
+    flat = batch.features.reshape(tasks * most, *batch.features.shape[2:])
+    return TaskTable(flat, batch.mask.reshape(tasks * most, -1), rows, np.asarray(batch.mask.any(axis=2)))
 
 
 def check(triples: Triples, space: Space) -> None:

@@ -30,7 +30,8 @@ class Predictor(NamedTuple):
     Attributes:
         init: key -> params.
         apply: (params, x `[B, N, V]`, t `[B]`, context) -> `[B, K]`, one column a member of an ensemble. The context
-            is None, or what is known of the data set, `[C]`. Keyword `dropout_key` turns dropout on.
+            is None, or what is known of the data set, `[C]`, or of each architecture's data set, `[B, C]`. Keyword
+            `dropout_key` turns dropout on.
     """
 
     init: Callable
@@ -179,11 +180,12 @@ def make_predictor(network: nn.Module, shape: tuple[int, int], *, condition=lamb
         return network.init(key, jnp.zeros(shape), jnp.ones(()), context)
 
     def apply(params, x, t, context=None, *, dropout_key=None):
-        def one(x, level, i):
+        def one(x, level, context, i):
             rngs = None if dropout_key is None else {"dropout": jax.random.fold_in(dropout_key, i)}
             return network.apply(params, x, level, context, deterministic=dropout_key is None, rngs=rngs)
 
-        return jax.vmap(one)(x, condition(t), jnp.arange(x.shape[0]))
+        each = 0 if context is not None and context.ndim == 2 else None
+        return jax.vmap(one, in_axes=(0, 0, each, 0))(x, condition(t), context, jnp.arange(x.shape[0]))
 
     return Predictor(init, apply)
 

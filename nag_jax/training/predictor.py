@@ -11,6 +11,7 @@ from nag_jax.diffusion.noise import expand, fold_in, sample_keys, uniform
 from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
 from nag_jax.diffusion.sde import SDE
 from nag_jax.models import Predictor
+from nag_jax.models.meta_predictor import MetaPredictor
 from nag_jax.training.state import LossFn
 
 View = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -52,6 +53,21 @@ def regression_loss(predictor: Predictor, view: View, *, batch_size: int) -> Los
         rows = jax.random.randint(batch_key, (batch_size,), 0, x0.shape[0])
         x, t = view(sample_keys(view_key, batch_size), x0[rows])
         values = predictor.apply(params, x, t, dropout_key=dropout_key)
+        return jnp.mean((values - labels[rows][:, None]) ** 2)
+
+    return loss
+
+
+def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossFn:
+    """The same on triples: data = (x `[R, N, V]`, labels `[R]`, task `[R]`, table), a `datasets.triples.TaskTable`."""
+
+    def loss(params, key, data):
+        x0, labels, task, table = data
+        batch_key, view_key, dropout_key = jax.random.split(key, 3)
+        rows = jax.random.randint(batch_key, (batch_size,), 0, x0.shape[0])
+        x, t = view(sample_keys(view_key, batch_size), x0[rows])
+        contexts = jax.vmap(lambda i: predictor.embed(params, *table.of(i)))(task[rows])
+        values = predictor.apply(params, x, t, contexts, dropout_key=dropout_key)
         return jnp.mean((values - labels[rows][:, None]) ** 2)
 
     return loss

@@ -44,7 +44,7 @@ def live_one_hot(space: Space) -> FeatureFn:
         InputError: the space has too many paths to list.
     """
     terms = _terms(space)
-    places = sorted({entry for entries in terms.entries for entry in entries})
+    places = _places(terms)
     nodes = sorted({node for node, _ in places})
     passes = np.zeros((len(terms.entries), len(places)), np.float32)
     for term, entries in enumerate(terms.entries):
@@ -59,11 +59,36 @@ def live_one_hot(space: Space) -> FeatureFn:
     return features
 
 
+def live_counts(space: Space) -> FeatureFn:
+    """How many nodes of each class an unblocked path passes.
+
+    Raises:
+        InputError: the space has too many paths to list.
+    """
+    classes = [place[1] for place in _places(_terms(space))]
+    of_class = (np.array(classes)[:, None] == np.unique(classes)).astype(np.float32)
+    live = live_one_hot(space)
+    return lambda x: live(x)[:, : len(classes)] @ of_class
+
+
+def path_profile(space: Space) -> FeatureFn:
+    """The logarithms of how many paths, plus 1, pass each class or have each length; see `path_counts`.
+
+    Raises:
+        InputError: the space has too many paths to list.
+    """
+    terms = _terms(space)
+    counts = _sums(space, terms, np.concatenate([_classes(terms), _lengths(terms)], axis=1)[terms.words])
+    return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
+
+
 REGISTRY = {
     "links": links,
+    "live_counts": live_counts,
     "live_one_hot": live_one_hot,
     "one_hot": one_hot,
     "path_counts": path_counts,
+    "path_profile": path_profile,
     "profile": profile,
 }
 
@@ -86,11 +111,25 @@ def default(space: Space) -> tuple[str, ...]:
     return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
 
 
+def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """For a predictor of many data sets: features whose effect is about linear, and all, from coarse to fine."""
+    if chooses_wiring(space):
+        return ("profile",), ("profile", "links", "one_hot")
+    if space.path_terms() is None:
+        return ("one_hot",), ("one_hot",)
+    return ("live_counts", "path_profile"), ("path_profile", "one_hot")
+
+
 def _terms(space: Space) -> PathTerms:
     terms = space.path_terms()
     if terms is None:
         raise InputError(f"{space.name} has too many paths to count: use the features 'one_hot' alone")
     return terms
+
+
+def _places(terms: PathTerms) -> list[tuple[int, int]]:
+    """The nodes and classes that paths pass, in order."""
+    return sorted({entry for entries in terms.entries for entry in entries})
 
 
 def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:

