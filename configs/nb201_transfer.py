@@ -76,9 +76,9 @@ def add_transfer(config: Any, search: Any) -> Any:
         }
     )
     config.search = search.search
-    config.search.initial = 2  # generated and ranked highest, for strategies with a prior
     strategies = search.strategies.to_dict()
-    with_prior = {"prior": True}  # the meta-predictor is the mean of the surrogate
+    # The meta-predictor is the mean of the surrogate, and ranks the generated architectures that are labelled first.
+    with_prior = {"prior": True, "initial": 2}
     config.strategies = ConfigDict(
         {
             "bo_nag": strategies["bo_nag"] | with_prior,

@@ -205,12 +205,13 @@ def search_seed(
     path = run.ledger_path(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     key = run.seed_key(seed, name)
+    initial = run.config.strategies[name].get("initial", settings.initial)
     with Ledger.open(path, run.evaluator) as ledger:
         stored = ledger.trials()
         state, values = strategy.init(key), []
         while not run.is_over(values):
             told = len(values)
-            wanted = settings.initial if not told else min(settings.batch_size, settings.budget - told)
+            wanted = initial if not told else min(settings.batch_size, settings.budget - told)
             if told + wanted <= len(stored):
                 tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
             elif not told and design is not None:
@@ -231,7 +232,7 @@ def search_seed(
 
 
 def _options(block: Config) -> dict[str, Any]:
-    return {option: value for option, value in block.to_dict().items() if option != "name"}
+    return {option: value for option, value in block.to_dict().items() if option not in ("name", "initial")}
 
 
 def _needs_score(config: Config) -> bool:

@@ -1,7 +1,8 @@
 """Features of relaxed architectures, for surrogates: polynomials in the one-hot entries, so differentiable in x."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -11,6 +12,7 @@ from nag_jax.search.surrogates.wiring import chooses_wiring, links, profile
 from nag_jax.spaces import Space
 from nag_jax.spaces.paths import PathTerms
 
+_SAMPLE = 1024
 FeatureFn = Callable[[Array], Array]
 """x `[B, N, V]` -> features `[B, F]`."""
 
@@ -102,6 +104,18 @@ def make(name: str, space: Space) -> FeatureFn:
     if name not in REGISTRY:
         raise InputError(f"unknown features {name!r}: use some of {sorted(REGISTRY)}")
     return REGISTRY[name](space)
+
+
+def standardized(names: Sequence[str], space: Space) -> FeatureFn:
+    """Those features side by side, each of mean 0 and together of square 1 over random architectures of the space."""
+    functions = [make(name, space) for name in names]
+
+    def raw(x):
+        return jnp.concatenate([function(x) for function in functions], axis=1)
+
+    sample = raw(space.encode(space.random(jax.random.key(0), _SAMPLE)))
+    mean, scale = sample.mean(axis=0), (sample.std(axis=0) + 1e-3) * np.sqrt(sample.shape[1])
+    return lambda x: (raw(x) - mean) / scale
 
 
 def default(space: Space) -> tuple[str, ...]:

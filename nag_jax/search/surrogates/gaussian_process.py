@@ -44,7 +44,8 @@ class Posterior(NamedTuple):
 
     Attributes:
         hyperparameters: at the maximum of the posterior density.
-        features: of the labelled architectures, `[C, F_g]` for each group, and their trend, `[C, 2]` or `[C, 0]`.
+        features: of the labelled architectures, `[C, F_g]` for each group, and their trend,
+            `[C, 2 + L]`, or `[C, 0]` without a prior.
         weights: `(K + noise)^-1 values`, `[C]`.
         whitening: inverse Cholesky factor of K + noise, `[C, C]`.
     """
@@ -110,10 +111,12 @@ def gaussian_process(
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
         noise: the prior median of the labels' noise variance; labels have variance 1.
-        prior: what is believed before any label, in standard deviations over the space: labels are `a + b prior(x)`
-            plus the process, with a normal around 0 and b around 1, so that a prior that misleads is unlearned.
+        prior: what is believed before any label, in standard deviations over the space: labels are
+            `a + b prior(x) + <c, coarse features of x>` plus the process, with b normal around 1 and a and c around 0,
+            so that a prior that misleads is unlearned.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
+    trend = _no_trend if prior is None else _trend(space, prior)
     centre = Hyperparameters(
         variances=jnp.full(len(functions), -jnp.log(len(functions) / 2.0)),
         lengths=jnp.full(len(functions), 2.0 * jnp.log(lengths)),
@@ -122,12 +125,10 @@ def gaussian_process(
     optimizer = optax.adam(learning_rate)
 
     def embed(x):
-        ones = jnp.ones((x.shape[0], 1))
-        trend = ones[:, :0] if prior is None else jnp.concatenate([_OFFSET_STD * ones, prior(x)[:, None]], axis=1)
-        return *(function(x) for function in functions), trend
+        return *(function(x) for function in functions), trend(x)
 
     def expected(embedded):
-        return embedded[-1][:, 1:].sum(axis=1)
+        return embedded[-1][:, :1].sum(axis=1)
 
     def fit(key, data):
         embedded = embed(data.x)
@@ -156,6 +157,16 @@ def gaussian_process(
         return jnp.sqrt(jnp.exp(posterior.hyperparameters.noise) + _JITTER)
 
     return Surrogate(fit, predict, noise_of)
+
+
+def _trend(space: Space, prior: PriorFn) -> features.FeatureFn:
+    """What labels are a linear function of, first of the prior, with weights of variance 1."""
+    coarse = features.standardized(features.for_transfer(space)[0], space)
+    return lambda x: jnp.concatenate([prior(x)[:, None], jnp.full((x.shape[0], 1), _OFFSET_STD), coarse(x)], axis=1)
+
+
+def _no_trend(x: Array) -> Array:
+    return jnp.zeros((x.shape[0], 0))
 
 
 def _kernel(hyperparameters: Hyperparameters) -> NestedExpSquared:

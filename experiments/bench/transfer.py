@@ -1,0 +1,343 @@
+"""Transfer: how well a meta-predictor ranks, what it generates for a data set never seen, and where a search starts.
+
+    python -m experiments.bench.transfer --triples=../shared/data/metad2a_nb201_meta_train.npz \
+        --classes=../shared/data/imagenet32_classes.txt --table=../shared/data/nb201_cifar.csv
+
+Writes experiments/results/transfer.md and transfer.json. The parts, chosen by --parts: `ranking`, Spearman correlation on
+the published evaluation triples; `cifar` and `cifar_search`, generation and search for CIFAR-10 and CIFAR-100, of which
+no label was used; `graph` and `graph_search`, each data set of NAS-Bench-Graph from the other eight. Every run is kept
+in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+from scipy.stats import rankdata, spearmanr
+
+from configs import nb201_transfer, nb_graph_transfer
+from experiments import build, generate, search, transfer
+from experiments.bench import machine
+from experiments.bench.search import train_once
+from experiments.config import Config
+from experiments.main import use_compilation_cache
+from nag_jax import spaces
+from nag_jax.analysis.statistics import mean_interval
+from nag_jax.datasets import metad2a, statistics
+from nag_jax.evaluators import Ledger, make, nas_bench_graph
+from nag_jax.evaluators.reporting import ReportingView, reporting_view
+
+PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")
+CIFAR = ("cifar10", "cifar100")
+_CIFAR100 = tuple(
+    """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish
+    forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
+    mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate poppy
+    porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel
+    streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+    willow_tree wolf woman worm""".split()
+)
+_RANKED = 300
+"""Labels that are paid in the predictor's order, to find where the optimum stands."""
+_GRAPH_LABELS = (10, 20, 40)
+
+
+def main() -> None:
+    """Runs the parts and writes the tables."""
+    arguments = parse()
+    logging.set_verbosity(logging.WARNING)
+    use_compilation_cache()
+    found = {part: globals()[f"run_{part}"](arguments) for part in arguments.parts}
+    about = machine.describe("python -m experiments.bench.transfer --triples=... --classes=... --table=nb201_cifar.csv")
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    (arguments.results / "transfer.json").write_text(json.dumps({"about": about, "parts": found}, indent=1) + "\n")
+    lines = machine.heading("Transfer to data sets never seen", about)
+    for part, results in found.items():
+        lines += [*globals()[f"tabulate_{part}"](results), ""]
+    text = "\n".join(lines).rstrip() + "\n"
+    (arguments.results / "transfer.md").write_text(text)
+    print(text)
+
+
+def parse() -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--triples", help="npz file of MetaD2A's triples")
+    parser.add_argument("--classes", help="text file of their classes, `wnid id name` a line")
+    parser.add_argument("--table", help="CSV with columns arch, cifar10_valid_acc, cifar10_test_acc, ...")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--datasets", nargs="*", default=list(nas_bench_graph.DATASETS), help="of NAS-Bench-Graph")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/bench/transfer"))
+    parser.add_argument("--results", type=Path, default=Path(__file__).parents[1] / "results")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.parts) - set(PARTS)):
+        parser.error(f"unknown part {unknown[0]!r}: use some of {PARTS}")
+    needs = {"ranking": ("triples", "classes")} | dict.fromkeys(PARTS[1:3], ("triples", "classes", "table"))
+    for part in arguments.parts:
+        for flag in needs.get(part, ()):
+            if getattr(arguments, flag) is None:
+                parser.error(f"part {part!r} needs --{flag}; --parts={' '.join(PARTS[3:])} needs no file")
+    return arguments
+
+
+def run_ranking(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Spearman correlation on the published evaluation triples, by what the predictor knows of the data set."""
+    space = spaces.make("nasbench201")
+    config = _cifar_config(arguments, "cifar10")
+    config.triples.metad2a.published_split = True
+    source = transfer.prepare(config, space, build.make_evaluator(config, space))
+    assert source is not None
+    evaluation = metad2a.published_split(metad2a.load(path=arguments.triples, classes=arguments.classes))[1]
+    found: dict[str, list[float]] = {"its own embedding": [], "zeros": [], "another data set's embedding": []}
+    for seed in range(arguments.seeds):
+        triples = source.triples
+        params = source.meta.fit(jax.random.key(seed), triples.tokens, triples.task, triples.values, source.table)
+        contexts = jax.lax.map(lambda i, p=params: source.meta.embed(p, *source.table.of(i)), evaluation.task)
+        others = contexts[np.random.default_rng(seed).permutation(len(contexts))]
+        for name, context in zip(found, (contexts, jnp.zeros_like(contexts), others), strict=True):
+            values = _predict_each(source.meta, params, space.encode(evaluation.tokens), context)
+            found[name].append(float(spearmanr(values, evaluation.values).statistic))
+    return found
+
+
+def _predict_each(meta, params, x, contexts) -> np.ndarray:
+    one = jax.jit(lambda x, context: meta.apply(params, x[None], jnp.zeros(1), context).mean())
+    return np.array([float(one(*pair)) for pair in zip(x, contexts, strict=True)])
+
+
+def tabulate_ranking(found: dict[str, list[float]]) -> list[str]:
+    """The table of `run_ranking`."""
+    return [
+        "## MetaD2A's evaluation triples",
+        "",
+        "Spearman correlation (target: .76 with its own embedding; a Gaussian process on means of class names and path "
+        "counts: .741).",
+        "",
+        "| the data set is known by | Spearman |",
+        "|---|---|",
+        *(f"| {name} | {_interval(values, 3)} |" for name, values in found.items()),
+    ]
+
+
+def run_cifar(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Generates and ranks without a label, and pays in that order."""
+    return {name: [_generated(arguments, name, seed) for seed in range(arguments.seeds)] for name in CIFAR}
+
+
+def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[str, float]:
+    config = _cifar_config(arguments, dataset)
+    config.seed = seed
+    config.labels.final = _RANKED
+    config.guidance.sweep = (1.0,)
+    view = _finish(arguments, config, f"cifar/{dataset}/{seed}")
+    test = view.values(_final_tokens(arguments, config, f"cifar/{dataset}/{seed}"), f"{dataset}_test_acc")
+    hits = np.flatnonzero(test >= view.best(f"{dataset}_test_acc"))
+    return {
+        "labels_to_optimum": int(hits[0]) + 1 if len(hits) else float("inf"),
+        "best_of_first": float(test[0]),
+        "best_of_10": float(test[:10].max()),
+        "mean_of_10": float(test[:10].mean()),
+    }
+
+
+def tabulate_cifar(found: dict[str, Any]) -> list[str]:
+    """The table of `run_cifar`."""
+    lines = [
+        "## CIFAR-10 and CIFAR-100 without one label of theirs: generated, ranked, labelled in that order",
+        "",
+        f"Test accuracy, %. Labels to the test optimum among the first {_RANKED} (targets: 10 and 20); best of the first "
+        "ten (targets: 94.2 and 72.8).",
+        "",
+        "| data set | median labels to the optimum | best of the first | best of ten | mean of ten |",
+        "|---|---|---|---|---|",
+    ]
+    for name, seeds in found.items():
+        cells = [_interval([s[k] for s in seeds], 2) for k in ("best_of_first", "best_of_10", "mean_of_10")]
+        lines.append(f"| {name} | {_median([s['labels_to_optimum'] for s in seeds], _RANKED)} | {' | '.join(cells)} |")
+    return lines
+
+
+def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Searches from what transfer knows, and from scratch."""
+    found = {}
+    for name in CIFAR:
+        config = _cifar_config(arguments, name)
+        config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, 100, True
+        config.search.report = f"{name}_test_acc"
+        results = search.run(config, arguments.workdir / "cifar_search" / name)
+        found[name] = {strategy: _labels_to_best(results, strategy) for strategy in config.run}
+    return found
+
+
+def tabulate_cifar_search(found: dict[str, Any]) -> list[str]:
+    """The table of `run_cifar_search`."""
+    lines = [
+        "## Search that starts where transfer ends",
+        "",
+        "Median labels to the optimum of the validation accuracy (targets with the prior: 10 and 20).",
+        "",
+        "| data set | bo_nag with the prior | bo_nag from 10 random |",
+        "|---|---|---|",
+    ]
+    for name, strategies in found.items():
+        lines.append(f"| {name} | " + " | ".join(_median(labels, 100) for labels in strategies.values()) + " |")
+    return lines
+
+
+def run_graph(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Test regret of the best by validation of ten, on each data set in turn."""
+    tables = {
+        name: reporting_view(make("nas_bench_graph", space=spaces.make("nasbench_graph"), dataset=name))
+        for name in nas_bench_graph.DATASETS
+    }
+    found = {}
+    for name in arguments.datasets:
+        regrets = {"generated": [_graph_regret(arguments, tables[name], name, seed) for seed in range(arguments.seeds)]}
+        found[name] = regrets | _baselines(tables, name, arguments.seeds)
+    return found
+
+
+def _graph_regret(arguments: argparse.Namespace, view: ReportingView, dataset: str, seed: int) -> float:
+    config: Config = nb_graph_transfer.get_config()
+    config.seed, config.evaluator.dataset, config.guidance.sweep = seed, dataset, (1.0,)
+    _finish(arguments, config, f"graph/{dataset}/{seed}")
+    return _regret(view, _final_tokens(arguments, config, f"graph/{dataset}/{seed}"))
+
+
+def _baselines(tables: dict[str, ReportingView], dataset: str, seeds: int) -> dict[str, list[float]]:
+    """Ten random architectures, the ten best by mean rank on the other data sets, and the ten best of the nearest."""
+    view = tables[dataset]
+    tokens = view.architectures()
+    others = [name for name in tables if name not in (dataset, "proteins")]
+    ranks = np.mean([rankdata(tables[name].values(tokens, "validation")) for name in others], axis=0)
+    features = {name: statistics.load(name=name).features[0, 0] for name in tables}
+    nearest = min(others, key=lambda name: float(((features[name] - features[dataset]) ** 2).sum()))
+    of_nearest = tables[nearest].values(tokens, "validation")
+    draws = [np.random.default_rng(seed).choice(len(tokens), 10, replace=False) for seed in range(10 * seeds)]
+    return {
+        "random": [_regret(view, tokens[rows]) for rows in draws],
+        "mean rank elsewhere": [_regret(view, tokens[np.argsort(-ranks, kind="stable")[:10]])],
+        "nearest data set's": [_regret(view, tokens[np.argsort(-of_nearest, kind="stable")[:10]])],
+    }
+
+
+def _regret(view: ReportingView, tokens: np.ndarray) -> float:
+    """Test regret of the best of tokens `[n, N]` by validation."""
+    best = tokens[[int(np.argmax(view.values(tokens, "validation")))]]
+    return view.best("test") - float(view.values(best, "test")[0])
+
+
+def tabulate_graph(found: dict[str, Any]) -> list[str]:
+    """The table of `run_graph`."""
+    names = list(next(iter(found.values())))
+    lines = [
+        "## NAS-Bench-Graph, each data set from the other eight",
+        "",
+        "Test regret of the best by validation of ten, in points (target: generated better than all three on 7 of 9).",
+        "",
+        f"| data set | {' | '.join(names)} | generated is best |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    wins = 0
+    for dataset, regrets in found.items():
+        means = {name: float(np.mean(values)) for name, values in regrets.items()}
+        won = means["generated"] < min(value for name, value in means.items() if name != "generated")
+        wins += won
+        cells = [_interval(regrets["generated"], 2), *(f"{means[name]:.2f}" for name in names[1:])]
+        lines.append(f"| {dataset} | {' | '.join(cells)} | {'yes' if won else 'no'} |")
+    overall = [f"{np.mean([np.mean(regrets[name]) for regrets in found.values()]):.2f}" for name in names]
+    return [*lines, f"| mean | {' | '.join(overall)} | {wins} of {len(found)} |"]
+
+
+def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Searches from what transfer knows, and from scratch: the best validation figure so far."""
+    found = {}
+    for name in arguments.datasets:
+        config: Config = nb_graph_transfer.get_config()
+        config.evaluator.dataset = name
+        config.seeds, config.search.budget, config.search.report_at = arguments.seeds, max(_GRAPH_LABELS), _GRAPH_LABELS
+        config.score.checkpoint = train_once(arguments, True)
+        results = search.run(config, arguments.workdir / "graph_search" / name)
+        found[name] = {strategy: {str(n): _at(results, strategy, n) for n in _GRAPH_LABELS} for strategy in config.run}
+    return found
+
+
+def tabulate_graph_search(found: dict[str, Any]) -> list[str]:
+    """The table of `run_graph_search`."""
+    lines = [
+        "## NAS-Bench-Graph, search that starts where transfer ends",
+        "",
+        "Test figure of the best by validation, mean over seeds: with the prior, and from 10 random "
+        "(target: better on 8 of 9).",
+        "",
+        "| data set | " + " | ".join(f"{n} labels" for n in _GRAPH_LABELS) + " |",
+        "|---|" + "---|" * len(_GRAPH_LABELS),
+    ]
+    wins = dict.fromkeys(map(str, _GRAPH_LABELS), 0)
+    for dataset, strategies in found.items():
+        ours, scratch = (strategies[name] for name in ("bo_nag", "bo_nag_scratch"))
+        cells = []
+        for n in wins:
+            wins[n] += np.mean(ours[n]) > np.mean(scratch[n])
+            cells.append(f"{np.mean(ours[n]):.2f} to {np.mean(scratch[n]):.2f}")
+        lines.append(f"| {dataset} | {' | '.join(cells)} |")
+    return [*lines, "| better | " + " | ".join(f"{won} of {len(found)}" for won in wins.values()) + " |"]
+
+
+def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Config:
+    config: Config = nb201_transfer.get_config()
+    config.triples.metad2a.update({"path": arguments.triples, "classes": arguments.classes})
+    names = nb201_transfer.CIFAR10 if dataset == "cifar10" else _CIFAR100
+    config.dataset.class_names.update({"classes": names, "name": dataset})
+    config.evaluator.name, config.evaluator.metric = "table", f"{dataset}_valid_acc"
+    config.evaluator.path = arguments.table or ""
+    config.score.checkpoint = train_once(arguments, False)
+    return config
+
+
+def _finish(arguments: argparse.Namespace, config: Config, name: str) -> ReportingView:
+    """Runs a generation unless it is finished, and opens the table that it reads."""
+    config.score.checkpoint = train_once(arguments, config.space.name == "nasbench_graph")
+    path = arguments.workdir / name
+    if not (path / "results.json").exists():
+        generate.run(config, path)
+    return reporting_view(build.make_evaluator(config, build.make_space(config)))
+
+
+def _final_tokens(arguments: argparse.Namespace, config: Config, name: str) -> np.ndarray:
+    """What a run paid for at the end, in the predictor's order."""
+    space = build.make_space(config)
+    with Ledger.open(arguments.workdir / name / "trials.db", build.make_evaluator(config, space)) as ledger:
+        trials = [trial for trial in ledger.trials() if trial.purpose == generate.FINAL]
+    return space.from_native([trial.architecture for trial in trials])
+
+
+def _labels_to_best(results: dict[str, Any], strategy: str) -> list[float]:
+    return [float("inf") if n is None else n for n in results["strategies"][strategy]["labels_to_optimum"]["by_seed"]]
+
+
+def _at(results: dict[str, Any], strategy: str, n: int) -> float:
+    return results["strategies"][strategy]["reported_after"][n]["estimate"]
+
+
+def _median(values: list[float], most: int) -> str:
+    median = float(np.median(values))
+    return f"{median:g}" if np.isfinite(median) else f"over {most}"
+
+
+def _interval(samples: list[float], digits: int) -> str:
+    if len(samples) < 2:
+        return f"{samples[0]:.{digits}f}"
+    interval = mean_interval(samples)
+    return f"{interval.estimate:.{digits}f} ± {interval.half_width:.{digits}f}"
+
+
+if __name__ == "__main__":
+    main()
