@@ -94,7 +94,8 @@ def run_ranking(arguments: argparse.Namespace) -> dict[str, Any]:
     config = _cifar_config(arguments, "cifar10")
     config.triples.metad2a.published_split = True
     source = transfer.prepare(config, space, build.make_evaluator(config, space))
-    assert source is not None and isinstance(source.meta, MetaGaussianProcess)
+    assert source is not None
+    assert isinstance(source.meta, MetaGaussianProcess)
     evaluation = metad2a.published_split(metad2a.load(path=arguments.triples, classes=arguments.classes))[1]
     found: dict[str, list[float]] = {"its own embedding": [], "zeros": [], "another data set's embedding": []}
     for seed in range(arguments.seeds):
@@ -104,7 +105,7 @@ def run_ranking(arguments: argparse.Namespace) -> dict[str, Any]:
         others = contexts[np.random.default_rng(seed).permutation(len(contexts))]
         for name, context in zip(found, (contexts, jnp.zeros_like(contexts), others), strict=True):
             values = _predict_each(source.meta, params, space.encode(evaluation.tokens), context)
-            found[name].append(float(spearmanr(values, evaluation.values)[0]))
+            found[name].append(float(np.asarray(spearmanr(values, evaluation.values))[0]))
     return found
 
 
