@@ -1,5 +1,6 @@
 """The command line: `python -m experiments.main --config=configs/nb201.py`."""
 
+import importlib
 import itertools
 import os
 import re
@@ -11,13 +12,15 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import generate, search
 from nag_jax.errors import InputError
 
-MODES = {"generate": generate.run, "search": search.run}
+MODES = ("generate", "search", "stream")
+"""Modules of `experiments` with a function `run`."""
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/ and the config's name.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; by default runs/ and the config's name, with -stream for a stream."
+)
 
 
 def use_compilation_cache() -> None:
@@ -35,10 +38,11 @@ def main(argv: list[str]) -> None:
             raise InputError(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
         config = _CONFIG.value
         if config.mode not in MODES:
-            raise InputError(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
+            raise InputError(f"unknown mode {config.mode!r}: use one of {MODES}")
         logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
         use_compilation_cache()
-        MODES[config.mode](config, Path(_WORKDIR.value or Path("runs") / config.name))
+        name = f"{config.name}-stream" if config.mode == "stream" else config.name
+        importlib.import_module(f"experiments.{config.mode}").run(config, Path(_WORKDIR.value or Path("runs") / name))
     except InputError as error:
         _fail(str(error))
 

@@ -19,6 +19,7 @@ RANGES: dict[str, _Range] = {
     "num_samples": _COUNT,
     "labels.training": ("at least 2", lambda value: value >= 2),
     "labels.final": _COUNT,
+    "chunk_size": _COUNT,
     "num_steps": _COUNT,
     "batch_size": _COUNT,
     "chunk_steps": _COUNT,
