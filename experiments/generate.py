@@ -9,6 +9,7 @@ import numpy as np
 from experiments import report
 from experiments.config import Config
 from experiments.learn import Learned, Run, learn, make_generator, prepare
+from nag_jax import parallel
 from nag_jax.errors import InputError
 from nag_jax.search.generate import rank
 
@@ -47,7 +48,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     learned = learn(run)
     pools, sweep = generate_pools(run, learned)
     final, final_labels = pay_for_best(run, pools["guided"], learned)
-    return report.write(run, Outcome(learned, pools, sweep, final, final_labels))
+    return parallel.on_first(lambda: report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
 
 
 def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, np.ndarray], dict[float, np.ndarray]]:

@@ -45,9 +45,13 @@ class Run(Setting):
         return self.workdir.path / "trials.db"
 
     def pay(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
-        """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger."""
-        with Ledger.open(self.ledger_path, self.evaluator) as ledger:
-            return ledger.label(tokens, purpose, progress)[self.metric.name]
+        """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger by the first process."""
+
+        def label():
+            with Ledger.open(self.ledger_path, self.evaluator) as ledger:
+                return ledger.label(tokens, purpose, progress)[self.metric.name]
+
+        return parallel.on_first(label)
 
 
 @dataclasses.dataclass
@@ -88,7 +92,7 @@ def prepare(config: Config, path: Path) -> Run:
     """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
     check_numbers(config)
     workdir = Workdir(path)
-    workdir.check(config.to_dict())
+    parallel.on_first(lambda: workdir.check(config.to_dict()))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
     wanted = config.labels.training + config.labels.final
@@ -106,7 +110,7 @@ def prepare(config: Config, path: Path) -> Run:
         model=build.make_score_model(config, space),
         predictor=build.make_predictor(config, space),
         mesh=parallel.make_mesh(),
-        phases=Phases(),
+        phases=Phases(quiet=not parallel.is_first()),
     )
     build.check_guidance(config)
     build.check_sampler(config, run.model, run.predictor, run.mesh.size)
@@ -114,10 +118,14 @@ def prepare(config: Config, path: Path) -> Run:
     optimizer = build.optimizer(config.predictor.training)
     if _predictor_checkpoints(run).latest_step() is not None:
         restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
-    if run.ledger_path.exists():
-        Ledger.open(run.ledger_path, evaluator).close()
-    workdir.claim(config.to_dict())
+    parallel.on_first(lambda: _claim(run))
     return run
+
+
+def _claim(run: Run) -> None:
+    if run.ledger_path.exists():
+        Ledger.open(run.ledger_path, run.evaluator).close()
+    run.workdir.claim(run.config.to_dict())
 
 
 def make_generator(run: Run, *, guided: bool) -> Generator:

@@ -13,6 +13,7 @@ from experiments.config import Config
 from experiments.progress import Phases
 from experiments.workdir import Workdir
 from nag_jax import parallel
+from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
@@ -40,6 +41,11 @@ class Setting:
 
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained, or that of config or workdir can't be restored."""
+    if run.config.score.training.batch_size % run.mesh.size:
+        raise InputError(
+            f"config.score.training.batch_size, {run.config.score.training.batch_size}, must be a multiple of the "
+            f"{run.mesh.size} devices that share it: change it"
+        )
     build.optimizer(run.config.score.training)
     if run.config.score.checkpoint:
         _restore_score(run, Path(run.config.score.checkpoint))
@@ -83,4 +89,4 @@ def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
 
 def _restore_score(run: Setting, folder: Path | None = None) -> Any:
     optimizer = build.optimizer(run.config.score.training)
-    return restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema
+    return jax.device_get(restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema)

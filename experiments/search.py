@@ -68,6 +68,12 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     run = prepare(config, path)
     params = train_score(run, split_space(run)) if _needs_score(config) else None
+    return parallel.on_first(lambda: search_all(run, params))
+
+
+def search_all(run: Search, params: Any) -> dict[str, Any]:
+    """Runs all strategies on all seeds, given the score network's parameters, and reports."""
+    config = run.config
     work = [(name, seed) for name in config.run for seed in range(config.seed, config.seed + config.seeds)]
     with run.phases("search", "label") as progress:
         strategy, made = None, None
@@ -88,7 +94,7 @@ def prepare(config: Config, path: Path) -> Search:
     _check_numbers(config)
     identity = {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
     workdir = Workdir(path)
-    workdir.check(identity)
+    parallel.on_first(lambda: workdir.check(identity))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
     reported = _metric(config, "report", evaluator) or evaluator.metrics[config.evaluator.metric]
@@ -105,7 +111,7 @@ def prepare(config: Config, path: Path) -> Search:
         metric=evaluator.metrics[config.evaluator.metric],
         model=build.make_score_model(config, space),
         mesh=parallel.make_mesh(),
-        phases=Phases(),
+        phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(config.evaluator.metric) if config.search.stop_at_best else None,
@@ -115,7 +121,7 @@ def prepare(config: Config, path: Path) -> Search:
         make_strategy(run, name, None)
     if _needs_score(config):
         check_score(run)
-    workdir.claim(identity)
+    parallel.on_first(lambda: workdir.claim(identity))
     return run
 
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from experiments import facts
 from experiments.config import Config
 from experiments.learn import Learned, Run, learn, make_generator, prepare
+from nag_jax import parallel
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 
@@ -54,9 +55,12 @@ def run(config: Config, path: Path) -> dict[str, Any]:
             "and for more with another config.seed"
         )
     run = prepare(config, path)
-    missing = [chunk for chunk in range(_num_chunks(run)) if not _is_written(run, chunk)]
-    learned = learn(run)
-    rate = write_samples(run, learned, missing)
+    missing = parallel.on_first(lambda: [chunk for chunk in range(_num_chunks(run)) if not _is_written(run, chunk)])
+    rate = write_samples(run, learn(run), missing)
+    return parallel.on_first(lambda: _report(run, rate))
+
+
+def _report(run: Run, rate: float | None) -> dict[str, Any]:
     with run.phases("counts", "file") as progress:
         counts = count(run, progress)
     with Ledger.open(run.ledger_path, run.evaluator) as ledger:
@@ -78,7 +82,9 @@ def write_samples(run: Run, learned: Learned, missing: list[int]) -> float | Non
     start = time.perf_counter()
     with run.phases("samples", "sample") as progress:
         for i, chunk in enumerate(missing):
-            _write(run, chunk, batches.rows(_span(run, chunk)))
+            rows = batches.rows(_span(run, chunk))
+            if parallel.is_first():
+                _write(run, chunk, rows)
             progress(sum(sizes[: i + 1]), sum(sizes))
     return round(sum(sizes) / (time.perf_counter() - start), 1)
 
@@ -112,7 +118,7 @@ class Batches:
     def _read(self, batch: int) -> Rows:
         near = range(batch, min(batch + 2, self._count))
         self._begun = {i: self._begun[i] if i in self._begun else self._launch(i) for i in near}
-        return jax.device_get(self._begun[batch])
+        return parallel.fetch(self._begun[batch])
 
 
 def make_batches(run: Run, learned: Learned) -> Batches:
@@ -120,6 +126,7 @@ def make_batches(run: Run, learned: Learned) -> Batches:
     generator = make_generator(run, guided=True)
     size = run.config.stream.batch_size * run.mesh.size
     key = run.key("stream")
+    params, guidance = jax.device_put((learned.score_params, learned.guidance), parallel.replicated(run.mesh))
 
     @jax.jit
     def read(predictor_params, x):
@@ -128,8 +135,8 @@ def make_batches(run: Run, learned: Learned) -> Batches:
         return tokens, valid, values.mean(axis=-1)
 
     def launch(batch):
-        x = generator.launch(key, size, learned.score_params, learned.guidance, start=batch * size)
-        return read(learned.guidance["params"], x)
+        x = generator.launch(key, size, params, guidance, start=batch * size)
+        return read(guidance["params"], x)
 
     return Batches(launch, size, math.ceil(run.config.num_samples / size))
 

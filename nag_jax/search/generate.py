@@ -96,7 +96,7 @@ class Generator:
                 f"samples are coupled, so they can't be padded: make num_samples, {n}, a multiple of the "
                 f"{self._mesh.size} devices, or use the uncoupled form (Langevin with norm='sample')"
             )
-        return np.asarray(self.launch(key, padded, params, guidance, progress=progress))[:n]
+        return parallel.fetch(self.launch(key, padded, params, guidance, progress=progress))[:n]
 
     def launch(
         self,
