@@ -15,6 +15,8 @@ from nag_jax.guidance.base import ScoreTransform
 from nag_jax.spaces import Space
 from nag_jax.training.score import ScoreModel
 
+COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+"""Operations by which devices exchange data, as XLA calls them."""
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all."""
 MOST_DRAWS = 10**6
@@ -130,6 +132,19 @@ class Generator:
                 jax.block_until_ready(carry)
                 progress(done + steps, self._num_steps)
         return self._finish(params, guidance, carry)
+
+    def compiled_text(self, n: int, params: Any, guidance: Any = None) -> str:
+        """The compiled programs of `launch` for n samples, in XLA's own words; to look for collectives in."""
+        keys = self._keys(jax.random.key(0), np.int32(0), n)
+        params, guidance = jax.device_put((params, guidance), parallel.replicated(self._mesh))
+        carry = self._init(params, guidance, keys)
+        programs = (
+            self._keys.lower(jax.random.key(0), np.int32(0), n),
+            self._init.lower(params, guidance, keys),
+            self._advance.lower(params, guidance, carry, min(self._segment_steps, self._num_steps)),
+            self._finish.lower(params, guidance, carry),
+        )
+        return "\n".join(program.compile().as_text() for program in programs)
 
 
 def random_distinct(
