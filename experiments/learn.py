@@ -1,6 +1,7 @@
 """What every guided mode does before it generates: learn the space, pay for a few labels, learn a predictor, aim."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from nag_jax.evaluators import Ledger
 from nag_jax.guidance.value import estimate_spread
 from nag_jax.models import Predictor
 from nag_jax.search.generate import Generator, random_distinct
-from nag_jax.training.checkpoint import Checkpoints
+from nag_jax.training.checkpoint import Checkpoints, checksum
 from nag_jax.training.fit import fit, restore
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import predict, regression_loss
@@ -33,11 +34,15 @@ SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
 """Grid and sample size with which `aim` measures the spread of estimates."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Run(Setting):
-    """What the phases share, checked by `prepare`."""
+    """What the phases share, checked by `prepare`.
+
+    `predictor_params` are those of a predictor that is trained already.
+    """
 
     predictor: Predictor
+    predictor_params: Any = None
 
     @property
     def ledger_path(self) -> Path:
@@ -116,8 +121,10 @@ def prepare(config: Config, path: Path) -> Run:
     build.check_sampler(config, run.model, run.predictor, run.mesh.size)
     check_score(run)
     optimizer = build.optimizer(config.predictor.training)
-    if _predictor_checkpoints(run).latest_step() is not None:
-        restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
+    if (step := _predictor_checkpoints(run).latest_step()) is not None:
+        state = restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
+        if step == config.predictor.training.num_steps:
+            run.predictor_params = jax.device_get(state.ema)
     parallel.on_first(lambda: _claim(run))
     return run
 
@@ -161,6 +168,8 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
     view = build.make_view(config, run.model, score_params)
     with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
+        if run.predictor_params is not None:
+            return run.predictor_params
         return fit(
             run.predictor.init,
             regression_loss(run.predictor, view, batch_size=training.batch_size),
@@ -180,7 +189,8 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
 def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
     """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
 
-    Target and spread are measured with the predictor on unlabelled architectures, so they cost no label.
+    Target and spread are measured with the predictor on unlabelled architectures, so they cost no label. `aim.json`
+    keeps them for the networks that they were measured with.
 
     Args:
         run: the run.
@@ -188,8 +198,34 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         predictor_params: of the predictor.
         tokens: unlabelled architectures of the space, `[M, N]`.
     """
-    guidance = run.config.guidance
-    times = jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
+    networks = checksum((score_params, predictor_params))
+    with run.phases("aim"):
+        found = parallel.on_first(lambda: _stored_aim(run, networks))
+        if found is None:
+            target, spread = _measure_aim(run, score_params, predictor_params, tokens)
+            found = {"networks": networks, "target": target, "spread": spread}
+            parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
+    return {
+        "params": predictor_params,
+        "scale": np.float32(run.config.guidance.scale),
+        "target": np.float32(found["target"]),
+        "times": _spread_times(run),
+        "spread": np.asarray(found["spread"], np.float32),
+    }
+
+
+def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
+    """What `aim.json` holds, or None where it was measured with other networks or can't be read."""
+    try:
+        found = json.loads((run.workdir.path / "aim.json").read_text())
+        return found if found["networks"] == networks else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _measure_aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> tuple[float, list[float]]:
+    """Target and spread of `aim`."""
+    guidance, times = run.config.guidance, _spread_times(run)
 
     def measure(score_params, predictor_params, keys, x0):
         return estimate_spread(
@@ -201,18 +237,16 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
             times,
         )
 
-    with run.phases("aim"):
-        predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
-        x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
-        keys = sample_keys(run.key("spread"), len(x0))
-        spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
-    return {
-        "params": predictor_params,
-        "scale": np.float32(guidance.scale),
-        "target": np.float32(np.quantile(predictions, 1.0 - guidance.top_share)),
-        "times": times,
-        "spread": np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32),
-    }
+    predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
+    x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
+    keys = sample_keys(run.key("spread"), len(x0))
+    spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
+    target = np.float32(np.quantile(predictions, 1.0 - guidance.top_share))
+    return float(target), np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32).tolist()
+
+
+def _spread_times(run: Run) -> jax.Array:
+    return jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
 
 
 def _predictor_checkpoints(run: Run) -> Checkpoints:

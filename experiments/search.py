@@ -28,7 +28,7 @@ OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Search(Setting):
     """What all seeds share.
 

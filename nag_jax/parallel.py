@@ -41,11 +41,19 @@ def start(coordinator: str | None = None, num_processes: int | None = None, proc
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=HEARTBEAT_SECONDS,
         )
+        _connect()
     except (ValueError, RuntimeError) as error:
         raise InputError(
             f"the processes of the run can't be joined ({str(error).splitlines()[0]}): start all of them, each with "
             "--distributed --coordinator=HOST:PORT --num_processes=N --process_id=I"
         ) from error
+
+
+def _connect() -> None:
+    """Has all devices exchange something: Gloo waits only half a minute for the first time, and compiling may last."""
+    multihost_utils.sync_global_devices("nag_jax")
+    mesh = make_mesh()
+    fetch(jax.jit(lambda: jax.numpy.zeros(mesh.size), out_shardings=batched(mesh))())
 
 
 def is_first() -> bool:
