@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
             raise InputError(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
         config = _CONFIG.value
         if config.mode not in MODES:
-            raise InputError(f"unknown mode {config.mode!r}: use one of {MODES}")
+            raise InputError(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
         logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
         use_compilation_cache()
         if _DISTRIBUTED.value:
