@@ -2,6 +2,7 @@
 
 Run:      python -m experiments.main --config=configs/nb201.py
 Smoke:    python -m experiments.main --config=configs/nb201.py:smoke     (the same path at tiny sizes)
+Stream:   python -m experiments.main --config=configs/nb201.py --config.mode=stream --config.num_samples=10_000_000
 Paper:    python -m experiments.main --config=configs/nb201.py:paper     (the published method and constants)
 
 On two cores it takes about 30 s the first time, 10 s repeated, and pays for 210 labels. About 510 of 1,000 guided
@@ -34,7 +35,7 @@ def get_config(variant: str = "") -> ConfigDict:
 def _default() -> Any:
     config: Any = ConfigDict()  # whose fields' types only their values know
     config.name = "nb201"  # of the workdir, under runs/
-    config.mode = "generate"
+    config.mode = "generate"  # or "stream": as many guided samples as you like, into Parquet files
     config.seed = 0
 
     config.space = ConfigDict({"name": "nasbench201"})
@@ -163,6 +164,12 @@ def _default() -> Any:
             "langevin": {"snr": 0.16, "num_steps": 1, "norm": "sample"},  # or norm "batch"
         }
     )
+    config.stream = ConfigDict(
+        {
+            "chunk_size": 50_000,  # samples a file; the samples don't depend on it
+            "batch_size": 1000,  # samples that a device generates at once
+        }
+    )
     return config
 
 
@@ -170,6 +177,7 @@ def _smoke(config: Any) -> None:
     """The same path at tiny sizes: it shows that everything works, and nothing about quality."""
     config.labels.update({"training": 40, "final": 4})
     config.num_samples = 64
+    config.stream.update({"chunk_size": 40, "batch_size": 16})
     config.sampler.num_steps = 8
     config.score.network.update({"width": 16, "num_blocks": 1, "mlp_width": 32})
     config.score.training.update({"num_steps": 40, "batch_size": 64, "chunk_steps": 20, "checkpoint_every": 20})

@@ -153,8 +153,8 @@ def check_guidance(config: Config) -> None:
         )
 
 
-def check_sampler(config: Config, model: ScoreModel, num_devices: int) -> None:
-    """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut over the devices."""
+def check_sampler(config: Config, model: ScoreModel, predictor: Predictor, num_devices: int) -> None:
+    """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut as the mode does."""
     parts = make_kernels(config)
     make_sampler(
         lambda x, t: x,
@@ -164,7 +164,15 @@ def check_sampler(config: Config, model: ScoreModel, num_devices: int) -> None:
         num_steps=config.sampler.num_steps,
         final=config.sampler.final,
     )
-    if is_coupled(parts) and config.num_samples % num_devices:
+    blank = {"params": None, "scale": 1.0, "target": 0.0, "times": None, "spread": None}
+    if not is_coupled(parts, make_guide(config, predictor, model.sde)(lambda x, t: x, blank)):
+        return
+    if config.mode == "stream":
+        raise InputError(
+            "the sampler couples the samples of a batch, so they can't be streamed in chunks: set "
+            "config.sampler.langevin.norm=sample, or config.mode=generate"
+        )
+    if config.num_samples % num_devices:
         raise InputError(
             f"the sampler couples the samples of a batch, so config.num_samples, {config.num_samples}, must be a "
             f"multiple of the {num_devices} devices: change it, or set config.sampler.langevin.norm=sample"
@@ -172,7 +180,7 @@ def check_sampler(config: Config, model: ScoreModel, num_devices: int) -> None:
 
 
 def make_guide(config: Config, predictor: Predictor, process: SDE) -> Callable[..., ScoreTransform]:
-    """The guidance of `config.guidance`: (unguided score, what `experiments.generate.aim` returns) -> transform."""
+    """The guidance of `config.guidance`: (unguided score, what `experiments.learn.aim` returns) -> transform."""
 
     def guide(score_fn, aim):
         def estimates(x, t):

@@ -1,9 +1,11 @@
 """The command line: `python -m experiments.main --config=configs/nb201.py`."""
 
+import importlib
 import itertools
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,13 +13,20 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import generate, search
+from nag_jax import parallel
 from nag_jax.errors import InputError
 
-MODES = {"generate": generate.run, "search": search.run}
+MODES = ("generate", "search", "stream")
+"""Modules of `experiments` with a function `run`."""
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; by default runs/ and the config's name.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; by default runs/ and the config's name, with -stream for a stream."
+)
+_DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Joins the processes of a run over several machines.")
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where JAX can't find it out itself.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are, likewise.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0, likewise.")
 
 
 def use_compilation_cache() -> None:
@@ -38,9 +47,16 @@ def main(argv: list[str]) -> None:
             raise InputError(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
         logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
         use_compilation_cache()
-        MODES[config.mode](config, Path(_WORKDIR.value or Path("runs") / config.name))
+        if _DISTRIBUTED.value:
+            parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        name = f"{config.name}-stream" if config.mode == "stream" else config.name
+        importlib.import_module(f"experiments.{config.mode}").run(config, Path(_WORKDIR.value or Path("runs") / name))
     except InputError as error:
         _fail(str(error))
+    except Exception:
+        if not _DISTRIBUTED.value:
+            raise
+        _fail_for_all()
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -65,6 +81,18 @@ def parse_flags(argv: list[str]) -> list[str]:
 def _fail(message: str) -> NoReturn:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+def _fail_for_all() -> NoReturn:
+    """Ends this process at once: an orderly exit would wait for the others, which wait for this one."""
+    traceback.print_exc()
+    print(
+        "error: a process of this run has ended, this one or one that it was waiting for: start all of them again with "
+        "the same --workdir, on as many machines as you like, and the run goes on where it was",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(1)
 
 
 if __name__ == "__main__":

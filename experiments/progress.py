@@ -8,16 +8,21 @@ from tqdm import tqdm
 
 
 class Phases:
-    """The named phases of a run: announces each, shows its bar, and keeps its seconds in `seconds`."""
+    """The named phases of a run: announces each, shows its bar, and keeps its seconds in `seconds`.
 
-    def __init__(self):
+    Args:
+        quiet: shows nothing, as in all processes of a run but one.
+    """
+
+    def __init__(self, *, quiet: bool = False):
+        self._quiet = quiet
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str, unit: str = "step") -> Iterator[Callable[..., None]]:
         """Times a phase; yields the callback (done, total, loss) that moves its bar."""
         start = time.perf_counter()
-        with tqdm(desc=f"{name:<24}", unit=unit, dynamic_ncols=True, leave=True) as bar:
+        with tqdm(desc=f"{name:<24}", unit=unit, dynamic_ncols=True, disable=self._quiet) as bar:
 
             def update(done: int, total: int, loss: float | None = None) -> None:
                 if bar.total != total:

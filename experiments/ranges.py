@@ -19,6 +19,7 @@ RANGES: dict[str, _Range] = {
     "num_samples": _COUNT,
     "labels.training": _NOT_NEGATIVE,
     "labels.final": _COUNT,
+    "chunk_size": _COUNT,
     "num_steps": _COUNT,
     "batch_size": _COUNT,
     "chunk_steps": _COUNT,

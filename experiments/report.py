@@ -1,9 +1,5 @@
 """What a run leaves behind: results.json, architectures.csv, figures and a table on the terminal."""
 
-import importlib.metadata
-import platform
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from experiments import facts
 from nag_jax.analysis import figures, metrics
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
@@ -21,20 +18,9 @@ from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
-    from experiments.generate import Outcome, Run
+    from experiments.generate import Outcome
+    from experiments.learn import Run
 
-PACKAGES = (
-    "nag-jax",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "jraph",
-    "orbax-checkpoint",
-    "numpy",
-    "analog-nasbench",
-    "nas-bench-graph",
-)
 _LOSS_SAMPLES = 4096
 
 
@@ -61,15 +47,20 @@ class Truth:
         return self._view.best(self.metric.name)
 
 
-def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
+def write(run: "Run", outcome: "Outcome") -> dict[str, Any]:
     """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
+    with Ledger.open(run.ledger_path, run.evaluator) as ledger:
+        return _write(run, ledger, outcome)
+
+
+def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     truth = Truth(run)
     with run.phases("report"):
-        predictions = outcome.predict(truth.tokens)
+        predictions = outcome.learned.predict(truth.tokens)
         pools = {"random": np.asarray(run.space.encode(run.space.random(run.key("random"), run.config.num_samples)))}
         pools |= outcome.pools
         held_out = run.config.score.train_fraction < 1
-        training = outcome.training_tokens if held_out else None
+        training = outcome.learned.training_tokens if held_out else None
         described = {name: describe_pool(run, truth, x, predictions, training) for name, x in pools.items()}
         sweep = [
             {"scale": scale, **describe_pool(run, truth, x, predictions, training)}
@@ -90,25 +81,12 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
             "space": run.space.name,
             "best_of_table": truth.best,
         },
-        "labels": {
-            "paid": ledger.num_paid,
-            "failed": ledger.num_failed,
-            "by_purpose": ledger.paid_by_purpose(),
-        },
         "best": best,
         "pools": described,
         "expected_distinct_share": metrics.expected_distinct(run.space.size, run.config.num_samples),
         "sweep": sweep,
-        "score_network": score_loss(run, outcome.score_params, outcome.training_tokens),
-        "seconds": run.phases.seconds,
-        "devices": {
-            "count": jax.device_count(),
-            "kind": jax.devices()[0].device_kind,
-            "platform": jax.default_backend(),
-        },
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "config": run.config.to_dict(),
+        "score_network": score_loss(run, outcome.learned.score_params, outcome.learned.training_tokens),
+        **facts.of_run(run, ledger),
     }
     run.workdir.write_json("results.json", results)
     summarize(run, results)
@@ -156,7 +134,7 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
                 "pool": name,
                 "arch": run.space.to_native(unique),
                 "times_generated": counts,
-                "predicted": outcome.predict(unique) if len(unique) else [],
+                "predicted": outcome.learned.predict(unique) if len(unique) else [],
                 f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
             }
         )
@@ -237,32 +215,6 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of Python and of the packages that matter for the figures."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def git_commit() -> str | None:
-    """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
-    folder = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def score_loss(run: "Run", params: Any, training_tokens: np.ndarray) -> dict[str, float]:

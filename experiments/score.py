@@ -13,6 +13,7 @@ from experiments.config import Config
 from experiments.progress import Phases
 from experiments.workdir import Workdir
 from nag_jax import parallel
+from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
@@ -20,9 +21,12 @@ from nag_jax.training.fit import fit, restore
 from nag_jax.training.score import ScoreModel, batch_loss
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Setting:
-    """What the phases of any mode share."""
+    """What the phases of any mode share.
+
+    `score_params` are those of a score network that is trained already, as `check_score` found them.
+    """
 
     config: Config
     workdir: Workdir
@@ -32,6 +36,7 @@ class Setting:
     model: ScoreModel
     mesh: jax.sharding.Mesh
     phases: Phases
+    score_params: Any = None
 
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
@@ -39,12 +44,19 @@ class Setting:
 
 
 def check_score(run: Setting) -> None:
-    """Raises InputError where the score network can't be trained, or that of config or workdir can't be restored."""
+    """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
+    if run.config.score.training.batch_size % run.mesh.size:
+        raise InputError(
+            f"config.score.training.batch_size, {run.config.score.training.batch_size}, must be a multiple of the "
+            f"{run.mesh.size} devices that share it: change it"
+        )
     build.optimizer(run.config.score.training)
+    step = _checkpoints(run).latest_step()
+    params = None if step is None else _restore_score(run)
     if run.config.score.checkpoint:
-        _restore_score(run, Path(run.config.score.checkpoint))
-    if _checkpoints(run).latest_step() is not None:
-        _restore_score(run)
+        run.score_params = _restore_score(run, Path(run.config.score.checkpoint))
+    elif step == run.config.score.training.num_steps:
+        run.score_params = params
 
 
 def split_space(run: Setting) -> np.ndarray:
@@ -58,8 +70,8 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     """Trains the score network, or restores it; returns its parameters."""
     training = run.config.score.training
     with run.phases("score network") as progress:
-        if run.config.score.checkpoint:
-            return _restore_score(run, Path(run.config.score.checkpoint))
+        if run.score_params is not None:
+            return run.score_params
         with _checkpoints(run) as checkpoints:
             return fit(
                 run.model.init,
@@ -83,4 +95,4 @@ def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
 
 def _restore_score(run: Setting, folder: Path | None = None) -> Any:
     optimizer = build.optimizer(run.config.score.training)
-    return restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema
+    return jax.device_get(restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema)

@@ -11,10 +11,10 @@ import numpy as np
 
 from experiments import build, search_report, transfer
 from experiments.config import Config
-from experiments.generate import aim, ranked
+from experiments.generate import ranked
+from experiments.learn import Run, learn, make_generator
 from experiments.progress import Phases
 from experiments.score import Setting, check_score, split_space, train_score
-from experiments.transfer import Transfer
 from experiments.workdir import Workdir
 from nag_jax import parallel, search
 from nag_jax.errors import InputError
@@ -22,9 +22,8 @@ from nag_jax.evaluators import Evaluator, Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.search import Strategy
 from nag_jax.search.bo_nag import Diffusion
-from nag_jax.search.generate import Generator, random_distinct
+from nag_jax.search.generate import random_distinct
 from nag_jax.search.surrogates.gaussian_process import PriorFn
-from nag_jax.training.predictor import predict
 
 INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
@@ -37,14 +36,14 @@ class Prior(NamedTuple):
 
     Attributes:
         value: of relaxed architectures, in standard deviations over the space; see `surrogates.gaussian_process`.
-        design: (seed, n) -> tokens `[n, N]`: the generated architectures that it ranks highest.
+        designs: by seed, the generated architectures in the order that it ranks them, tokens `[m, N]`.
     """
 
     value: PriorFn
-    design: Callable[[int, int], np.ndarray]
+    designs: dict[int, np.ndarray]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Search(Setting):
     """What all seeds share.
 
@@ -52,13 +51,13 @@ class Search(Setting):
         reported: the metric that reports are in.
         second: the metric that makes a hypervolume with the objective, or None.
         goal: the objective at which a seed is over, or None where it goes on to the budget.
-        transfer: what strategies with a prior learn it from, or None.
+        source: the run that strategies with a prior learn it in, or None.
     """
 
     reported: Metric
     second: Metric | None
     goal: float | None
-    transfer: Transfer | None
+    source: Run | None
 
     def ledger_path(self, strategy: str, seed: int) -> Path:
         """Where the labels of a strategy's seed are."""
@@ -86,7 +85,13 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     run = prepare(config, path)
     params = train_score(run, split_space(run)) if _needs_score(config) else None
-    prior = learn_prior(run, run.transfer, params) if run.transfer else None
+    prior = learn_prior(run, run.source) if run.source else None
+    return parallel.on_first(lambda: search_all(run, params, prior))
+
+
+def search_all(run: Search, params: Any, prior: Prior | None) -> dict[str, Any]:
+    """Runs all strategies on all seeds, given the score network's parameters and what transfer knows, and reports."""
+    config = run.config
     work = [(name, seed) for name in config.run for seed in range(config.seed, config.seed + config.seeds)]
     with run.phases("search", "label") as progress:
         strategy, made = None, None
@@ -97,7 +102,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
                 continue
             if strategy is None or made != name:
                 strategy, made = make_strategy(run, name, params, prior), name
-            design = prior.design if prior and config.strategies[name].get("prior") else None
+            design = prior.designs[seed] if prior and config.strategies[name].get("prior") else None
             search_seed(
                 run, name, strategy, seed, design, lambda paid, done=done, total=total: progress(done + paid, total)
             )
@@ -110,7 +115,7 @@ def prepare(config: Config, path: Path) -> Search:
     _check_numbers(config)
     identity = {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
     workdir = Workdir(path)
-    workdir.check(identity)
+    parallel.on_first(lambda: workdir.check(identity))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
     reported = _metric(config, "report", evaluator) or evaluator.metrics[config.evaluator.metric]
@@ -127,18 +132,27 @@ def prepare(config: Config, path: Path) -> Search:
         metric=evaluator.metrics[config.evaluator.metric],
         model=build.make_score_model(config, space),
         mesh=parallel.make_mesh(),
-        phases=Phases(),
+        phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(config.evaluator.metric) if config.search.stop_at_best else None,
-        transfer=transfer.prepare(config, space, evaluator) if _needs_prior(config) else None,
+        source=None,
     )
+    if _needs_prior(config):
+        known = transfer.prepare(config, space, evaluator)
+        if known is None or len(known.landmarks):
+            raise InputError(
+                "strategies with a prior need config.triples, and a config.dataset.source other than landmarks, which "
+                "would be paid for outside of a search's budget"
+            )
+        shared = {field.name: getattr(run, field.name) for field in dataclasses.fields(Setting)}
+        run.source = Run(predictor=known.predictor, transfer=known, **shared)
     for name in config.run:
         check_strategy(config, name)
         make_strategy(run, name, None)
     if _needs_score(config):
         check_score(run)
-    workdir.claim(identity)
+    parallel.on_first(lambda: workdir.claim(identity))
     return run
 
 
@@ -148,27 +162,18 @@ def check_strategy(config: Config, name: str) -> None:
         raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
 
 
-def learn_prior(run: Search, source: Transfer, params: Any) -> Prior:
+def learn_prior(run: Search, source: Run) -> Prior:
     """What transfer knows before the first label."""
-    predictor = source.predictor
-    learned = transfer.learn(run, source, params, None)
-    guidance = aim(run, predictor, params, learned, split_space(run))
-    sampler = run.config.sampler
-    generator = Generator(
-        run.model,
-        build.make_kernels(run.config),
-        guide=build.make_guide(run.config, predictor, run.model.sde),
-        num_steps=sampler.num_steps,
-        final=sampler.final,
-        mesh=run.mesh,
-    )
-
-    def design(seed, n):
-        x = generator(run.seed_key(seed, "transfer"), run.config.num_samples, params, guidance)
-        none = np.zeros((0, run.space.num_nodes), np.int32)
-        return ranked(run, x, lambda tokens: predict(predictor, learned, run.space.encode(tokens))[0], none)[:n]
-
-    return Prior(transfer.standardized(run, predictor, learned), design)
+    learned = learn(source)
+    generator = make_generator(source, guided=True)
+    designs = {}
+    with run.phases("generated designs", "seed") as progress:
+        for done, seed in enumerate(range(run.config.seed, run.config.seed + run.config.seeds)):
+            key = run.seed_key(seed, "transfer")
+            x = generator(key, run.config.num_samples, learned.score_params, learned.guidance)
+            designs[seed] = ranked(source, x, learned)
+            progress(done + 1, run.config.seeds)
+    return Prior(transfer.standardized(run, source.predictor, learned.guidance["params"]), designs)
 
 
 def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = None) -> Strategy:
@@ -193,13 +198,13 @@ def search_seed(
     name: str,
     strategy: Strategy,
     seed: int,
-    design: Callable[[int, int], np.ndarray] | None,
+    design: np.ndarray | None,
     progress: Callable[[int], None],
 ) -> None:
     """Pays for labels until the seed is over, going on from what the ledger holds.
 
     Stored batches are told as they were; the rest of one that a kill cut short is asked for again, with the same key
-    and state, so that it's the same. The initial design is that of (seed, size) -> tokens, or random.
+    and state, so that it's the same. The initial design is random, or the first of the given tokens.
     """
     settings = run.config.search
     path = run.ledger_path(name, seed)
@@ -215,7 +220,7 @@ def search_seed(
             if told + wanted <= len(stored):
                 tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
             elif not told and design is not None:
-                tokens = design(seed, wanted)
+                tokens = design[:wanted]
             elif not told:
                 initial_key = run.seed_key(seed, "initial design")
                 tokens = random_distinct(run.space, initial_key, wanted, covers=run.evaluator.covers)

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments.report import git_commit, versions
+from experiments.facts import git_commit, versions
 from nag_jax.analysis import search_figures
 from nag_jax.analysis.statistics import mean_interval
 from nag_jax.analysis.trajectories import (

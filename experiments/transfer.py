@@ -1,6 +1,7 @@
 """What transfer adds to a mode: a predictor learned from triples of other data sets, for one that it never saw."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from nag_jax.datasets import landmarks, metad2a, triples
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import TaskTable, Triples
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger, nas_bench_graph
+from nag_jax.evaluators import nas_bench_graph
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.models import Predictor
 from nag_jax.models.meta_predictor import MetaPredictor
@@ -30,6 +31,8 @@ LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""
 SOURCES = ("metad2a", "nas_bench_graph")
 PREDICTORS = ("gaussian_process", "network")
+PayFn = Callable[[np.ndarray, str, Callable[[int, int], None]], np.ndarray]
+"""(tokens `[B, N]`, purpose, progress) -> labels `[B]` in the objective."""
 _STANDARD_SAMPLES = 1024
 
 
@@ -102,14 +105,14 @@ def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
     return Transfer(found._replace(values=values), table, target, where, meta)
 
 
-def learn(run: Setting, transfer: Transfer, score_params: Any, ledger: Ledger | None) -> dict[str, Any]:
+def learn(run: Setting, transfer: Transfer, score_params: Any, pay: PayFn) -> dict[str, Any]:
     """Fits the meta-predictor, or restores it, and embeds the new data set, once.
 
     Args:
         run: the run.
         transfer: from `prepare`.
         score_params: of the score network, for a network that is shown denoised estimates.
-        ledger: that pays for landmarks.
+        pay: for landmarks.
 
     Returns:
         Parameters of `transfer.predictor`.
@@ -117,10 +120,8 @@ def learn(run: Setting, transfer: Transfer, score_params: Any, ledger: Ledger | 
     found, config = transfer.triples, run.config
     target = transfer.target
     if target is None:
-        if ledger is None:
-            raise InputError("a search can't pay for landmarks before it starts: use another config.dataset.source")
         with run.phases("landmarks", "label") as progress:
-            labels = ledger.label(transfer.landmarks, LANDMARKS, progress)[run.metric.name]
+            labels = pay(transfer.landmarks, LANDMARKS, progress)
         target = landmarks.load(labels=labels, name=config.evaluator.dataset)
     with run.phases("meta-predictor") as progress:
         if isinstance(transfer.meta, MetaGaussianProcess):

@@ -21,6 +21,7 @@ QUICK_COMPILES = (
     "diffusion",
     "distributed/test_training.py",
     "experiments/test_search.py",
+    "experiments/test_stream.py",
     "guidance",
     "models",
     "numerics",

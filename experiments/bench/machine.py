@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from experiments.report import git_commit, versions
+from experiments.facts import git_commit, versions
 
 
 def describe(command: str) -> dict[str, Any]:

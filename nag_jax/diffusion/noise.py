@@ -3,7 +3,7 @@
 import jax
 
 
-def sample_keys(key, n: int, *, start: int = 0) -> jax.Array:
+def sample_keys(key, n: int, *, start=0) -> jax.Array:
     """The keys `[n]` of samples `start` to `start + n - 1`; the i-th depends on `key` and i alone."""
     return jax.vmap(jax.random.fold_in, (None, 0))(key, start + jax.numpy.arange(n))
 

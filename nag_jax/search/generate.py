@@ -15,6 +15,8 @@ from nag_jax.guidance.base import ScoreTransform
 from nag_jax.spaces import Space
 from nag_jax.training.score import ScoreModel
 
+COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+"""Operations by which devices exchange data, as XLA calls them."""
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all."""
 MOST_DRAWS = 10**6
@@ -69,6 +71,11 @@ class Generator:
             )
 
         self._transform = transform
+        self._keys = jax.jit(
+            lambda key, start, n: sample_keys(key, n, start=start),
+            static_argnums=2,
+            out_shardings=parallel.batched(mesh),
+        )
         self._init = jax.jit(lambda params, guidance, keys: sampler(params, guidance).init(keys))
         self._advance = jax.jit(
             lambda params, guidance, carry, n: sampler(params, guidance).advance(carry, n),
@@ -91,7 +98,31 @@ class Generator:
                 f"samples are coupled, so they can't be padded: make num_samples, {n}, a multiple of the "
                 f"{self._mesh.size} devices, or use the uncoupled form (Langevin with norm='sample')"
             )
-        keys = jax.device_put(sample_keys(key, padded), parallel.batched(self._mesh))
+        return parallel.fetch(self.launch(key, padded, params, guidance, progress=progress))[:n]
+
+    def launch(
+        self,
+        key: jax.Array,
+        n: int,
+        params: Any,
+        guidance: Any = None,
+        *,
+        start: int = 0,
+        progress: Progress | None = None,
+    ) -> jax.Array:
+        """Samples `start` to `start + n - 1` of the stream of `key`, x `[n, N, V]` cut over the devices.
+
+        Returns before they are made, unless progress is reported. Another start compiles nothing anew.
+
+        Args:
+            key: of the stream.
+            n: a multiple of the number of devices.
+            params: of the score network.
+            guidance: what the guide takes.
+            start: the first sample's number; the last must be less than 2^31.
+            progress: called after each piece.
+        """
+        keys = self._keys(key, np.int32(start), n)
         params, guidance = jax.device_put((params, guidance), parallel.replicated(self._mesh))
         carry = self._init(params, guidance, keys)
         for done in range(0, self._num_steps, self._segment_steps):
@@ -100,7 +131,20 @@ class Generator:
             if progress is not None:
                 jax.block_until_ready(carry)
                 progress(done + steps, self._num_steps)
-        return np.asarray(self._finish(params, guidance, carry))[:n]
+        return self._finish(params, guidance, carry)
+
+    def compiled_text(self, n: int, params: Any, guidance: Any = None) -> str:
+        """The compiled programs of `launch` for n samples, in XLA's own words; to look for collectives in."""
+        keys = self._keys(jax.random.key(0), np.int32(0), n)
+        params, guidance = jax.device_put((params, guidance), parallel.replicated(self._mesh))
+        carry = self._init(params, guidance, keys)
+        programs = (
+            self._keys.lower(jax.random.key(0), np.int32(0), n),
+            self._init.lower(params, guidance, keys),
+            self._advance.lower(params, guidance, carry, min(self._segment_steps, self._num_steps)),
+            self._finish.lower(params, guidance, carry),
+        )
+        return "\n".join(program.compile().as_text() for program in programs)
 
 
 def random_distinct(

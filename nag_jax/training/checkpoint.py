@@ -44,7 +44,7 @@ class Checkpoints:
         if self._manager is None:
             options = ocp.CheckpointManagerOptions(max_to_keep=self._max_to_keep, create=True)
             self._manager = ocp.CheckpointManager(self.directory, options=options)
-        record = {"facts": self._description, "shapes": _shapes(state), "checksum": _checksum(state)}
+        record = {"facts": self._description, "shapes": _shapes(state), "checksum": checksum(state)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(record))
         self._manager.save(step, args=items)
 
@@ -62,14 +62,14 @@ class Checkpoints:
         if step is None:
             raise InputError(f"no checkpoint in {self.directory}: name a folder that holds one, as RUN/score")
         path = self.directory / str(step)
-        checksum = self._check_record(path, _shapes(target))
+        stored = self._check_record(path, _shapes(target))
         options = ocp.CheckpointManagerOptions(read_only=True)
         try:
             _read_through(path / "state")
             with ocp.CheckpointManager(self.directory, options=options) as manager:
                 items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
                 state = manager.restore(step, args=items)["state"]
-            if _checksum(state) != checksum:
+            if checksum(state) != stored:
                 raise ValueError("its content has changed since it was saved")
             return state
         except Exception as error:  # Orbax and TensorStore raise whatever their storage layer does
@@ -90,7 +90,7 @@ class Checkpoints:
             with ocp.CheckpointManager(self.directory, options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
                 items = ocp.args.Composite(description=ocp.args.JsonRestore())
                 record = manager.restore(int(path.name), args=items)["description"]
-            facts, found_shapes, checksum = dict(record["facts"]), dict(record["shapes"]), int(record["checksum"])
+            facts, found_shapes, stored = dict(record["facts"]), dict(record["shapes"]), int(record["checksum"])
         except Exception as error:  # as in `restore`
             raise InputError(
                 f"checkpoint {path} can't be read ({_first_line(error)}): "
@@ -102,7 +102,7 @@ class Checkpoints:
                 f"checkpoint {path} is of another model ({'; '.join(differences)}): "
                 "use a config that agrees, or another checkpoint"
             )
-        return checksum
+        return stored
 
 
 def abstract_like(state: Any, sharding: jax.sharding.Sharding) -> Any:
@@ -121,12 +121,12 @@ def _shapes(state: Any) -> dict[str, list[int]]:
     return {jax.tree_util.keystr(path): list(leaf.shape) for path, leaf in leaves}
 
 
-def _checksum(state: Any) -> int:
+def checksum(state: Any) -> int:
     """CRC-32 of all leaves. The storage has none of array contents, and restores changed ones without a word."""
-    checksum = 0
+    crc = 0
     for leaf in jax.tree.leaves(state):
-        checksum = zlib.crc32(np.asarray(leaf).tobytes(), checksum)
-    return checksum
+        crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
+    return crc
 
 
 def _read_through(path: Path) -> None:

@@ -32,7 +32,7 @@ def fit(
     checkpoint_every: int = 500,
     progress: Progress | None = None,
 ) -> Any:
-    """Fits parameters and returns their moving average.
+    """Fits parameters and returns their moving average, as NumPy arrays.
 
     A step depends on the key, its number and the data alone, so a fit that was stopped at any moment goes on from its
     newest checkpoint and ends with the same parameters.
@@ -83,7 +83,7 @@ def fit(
             progress(done, num_steps, float(losses.mean()))
     if checkpoints is not None:
         checkpoints.close()
-    return state.ema
+    return jax.device_get(state.ema)
 
 
 def make_chunk(

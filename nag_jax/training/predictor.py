@@ -1,5 +1,6 @@
 """What is fitted once a task: a predictor, on the few architectures that were paid for."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -75,7 +76,7 @@ def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossF
 
 def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over members, each `[B]`, for clean architectures x `[B, N, V]`."""
-    apply = jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0])))
+    apply = _compiled(predictor)
     size = min(batch_size, len(x))
     pieces = []
     for start in range(0, len(x), size):
@@ -84,3 +85,9 @@ def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple
         pieces.append(np.asarray(apply(params, padded))[: len(piece)])
     values = np.concatenate(pieces)
     return values.mean(axis=1), values.std(axis=1)
+
+
+@functools.cache
+def _compiled(predictor: Predictor) -> Callable:
+    """(params, clean x) -> values of the members, traced once a predictor and size."""
+    return jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0])))

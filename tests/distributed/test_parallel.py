@@ -4,6 +4,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from nag_jax import parallel
+from nag_jax.errors import InputError
 
 
 @pytest.mark.parametrize(("asked", "size"), [(None, 8), (1, 1), (3, 3), (8, 8)])
@@ -48,6 +49,33 @@ def test_a_batch_that_does_not_fit_is_what_padding_is_for():
 )
 def test_padded_size(n, devices, size):
     assert parallel.padded_size(n, parallel.make_mesh(devices)) == size
+
+
+def test_whole_arrays_are_fetched_from_all_devices():
+    mesh = parallel.make_mesh(4)
+    x = np.arange(24.0).reshape(8, 3)
+    tree = {"cut": jax.device_put(x, parallel.batched(mesh)), "whole": jax.device_put(x, parallel.replicated(mesh))}
+    found = parallel.fetch(tree)
+    assert {type(leaf) for leaf in found.values()} == {np.ndarray}
+    np.testing.assert_array_equal(found["cut"], x)
+    np.testing.assert_array_equal(found["whole"], x)
+
+
+def test_a_single_process_is_the_first_and_does_what_the_first_does():
+    assert parallel.is_first()
+    assert parallel.on_first(lambda: 3.5) == 3.5
+    with pytest.raises(InputError, match="not this"):
+        parallel.on_first(refuse)
+
+
+def refuse():
+    raise InputError("not this")
+
+
+def test_joining_after_devices_were_used_is_refused():
+    jax.devices()
+    with pytest.raises(InputError, match=r"can't be joined .* --coordinator=HOST:PORT"):
+        parallel.start("127.0.0.1:1", 2, 0)
 
 
 def test_scans_may_carry_what_is_sharded():

@@ -44,7 +44,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
     assert len(build.make_kernels(config)) == len(config.sampler.kernels)
     assert callable(build.make_view(config.predictor, model, score_params))
     build.check_guidance(config)
-    build.check_sampler(config, model, 1)
+    build.check_sampler(config, model, build.make_predictor(config, space), 1)
     for training in (config.score.training, config.predictor.training):
         assert jax.tree.leaves(jax.eval_shape(build.optimizer(training).init, predictor_params))
 
@@ -84,7 +84,7 @@ def test_the_fields_of_the_named_process_count(load):
 def test_every_kernel_can_be_named(name, space, load):
     config = load()
     config.sampler.kernels = (name,)
-    build.check_sampler(config, build.make_score_model(config, space), 1)
+    build.check_sampler(config, build.make_score_model(config, space), build.make_predictor(config, space), 1)
 
 
 @pytest.mark.parametrize("name", models.REGISTRY)
@@ -144,11 +144,11 @@ def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
 def test_coupled_samples_fill_the_devices(space, load):
     config = load("paper")
     model = build.make_score_model(config, space)
-    build.check_sampler(config, model, 8)
+    build.check_sampler(config, model, build.make_predictor(config, space), 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
-        build.check_sampler(config, model, 3)
+        build.check_sampler(config, model, build.make_predictor(config, space), 3)
     config.sampler.langevin.norm = "sample"
-    build.check_sampler(config, model, 3)
+    build.check_sampler(config, model, build.make_predictor(config, space), 3)
 
 
 def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from experiments.generate import prepare
+from experiments.learn import prepare
 from nag_jax import spaces
 from nag_jax.errors import InputError
 

@@ -16,7 +16,19 @@ MISTAKES = {
     "a number for a block": (["--config.score.network=3"], ("--config.score.network=3", "not a dict")),
     "a flag that isn't there": (["--wrokdir=runs"], ("'wrokdir'", "workdir")),
     "something that's no flag": (["seed=1"], ("'seed=1'", "--config.seed=1")),
-    "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['generate', 'search']")),
+    "processes without a cluster": (
+        ["--distributed"],
+        ("can't be joined", "--coordinator=HOST:PORT --num_processes=N --process_id=I"),
+    ),
+    "a stream of coupled samples": (
+        [
+            "--config.mode=stream",
+            "--config.sampler.kernels=('langevin','ancestral')",
+            "--config.sampler.langevin.norm=batch",
+        ],
+        ("can't be streamed in chunks", "config.sampler.langevin.norm=sample"),
+    ),
+    "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['generate', 'search', 'stream']")),
     "a space": (["--config.space.name=nb201"], ("space 'nb201'", "use one of ['nasbench201'")),
     "an evaluator": (["--config.evaluator.name=tabel"], ("evaluator 'tabel'", "did you mean 'table'?")),
     "a metric": (["--config.evaluator.metric=basline"], ("metric", "'basline'", "did you mean 'baseline'?")),

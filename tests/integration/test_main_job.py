@@ -66,6 +66,7 @@ def test_everything_is_written_and_nothing_partial_left(undisturbed):
         "lock",
         "config.json",
         "trials.db",
+        "aim.json",
         "score",
         "predictor",
         "architectures.csv",

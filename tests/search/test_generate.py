@@ -2,9 +2,11 @@ import jax
 import numpy as np
 import pytest
 
+from nag_jax.diffusion.sde import VESDE
 from nag_jax.errors import InputError
+from nag_jax.guidance import make as make_transform
 from nag_jax.guidance.base import ScoreTransform
-from nag_jax.search.generate import distinct_rows, random_distinct, rank
+from nag_jax.search.generate import COLLECTIVES, distinct_rows, random_distinct, rank
 
 KEY = jax.random.key(1)
 N = 13
@@ -103,6 +105,42 @@ def test_other_guidance_of_the_same_shape_traces_and_compiles_nothing(make_gener
         jax.monitoring.unregister_event_duration_listener(listen)
     np.testing.assert_allclose(whole, alone[:4], atol=1e-3)
     assert np.abs(half - whole).max() > 0.1
+
+
+def tilted(score_fn, guidance):
+    """Guidance of the default kind, by the share of convolutions."""
+    return make_transform(
+        "class_tilt", value_fn=lambda x, t: x[:, :, 5].sum(axis=1), scale=guidance["share"], sde=VESDE()
+    )
+
+
+def test_devices_exchange_nothing_in_an_uncoupled_sampler(make_generator, params):
+    """Parameters are on all devices and samples stay where they begin."""
+    text = make_generator(devices=8, guide=tilted).compiled_text(16, params, {"share": np.float32(1.0)})
+    assert "num_partitions=8" in text
+    assert {name: text.count(f" {name}") for name in COLLECTIVES} == dict.fromkeys(COLLECTIVES, 0)
+
+
+def test_collectives_of_a_coupled_sampler_are_seen(make_generator, params):
+    text = make_generator(("langevin", "euler_maruyama"), norm="batch", devices=8).compiled_text(16, params)
+    assert text.count(" all-reduce") > 0
+
+
+@pytest.mark.parametrize("start", [5, 8])
+def test_a_later_start_goes_on_in_the_stream_and_traces_nothing(start, make_generator, params, alone, cells):
+    traces = []
+
+    def guide(score_fn, guidance):
+        traces.append(guidance)
+        return tilted(score_fn, guidance)
+
+    generator = make_generator(guide=guide)
+    nothing = {"share": np.float32(0.0)}
+    np.testing.assert_allclose(generator.launch(KEY, 5, params, nothing), alone[:5], atol=1e-3)
+    counts = len(traces)
+    later = generator.launch(KEY, 5, params, nothing, start=start)
+    assert len(traces) == counts
+    np.testing.assert_allclose(later, alone[start : start + 5], atol=1e-3)
 
 
 # Random architectures

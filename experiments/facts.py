@@ -1,0 +1,73 @@
+"""What every `results.json` says of its run: labels, seconds, devices, versions, commit, config."""
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from nag_jax.evaluators import Ledger
+
+if TYPE_CHECKING:
+    from experiments.learn import Run
+
+PACKAGES = (
+    "nag-jax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "jraph",
+    "orbax-checkpoint",
+    "numpy",
+    "analog-nasbench",
+    "nas-bench-graph",
+)
+
+
+def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
+    """The facts of a run that pays for labels."""
+    return {
+        "labels": {
+            "paid": ledger.num_paid,
+            "failed": ledger.num_failed,
+            "by_purpose": ledger.paid_by_purpose(),
+        },
+        "seconds": run.phases.seconds,
+        "devices": {
+            "count": jax.device_count(),
+            "kind": jax.devices()[0].device_kind,
+            "platform": jax.default_backend(),
+        },
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config": run.config.to_dict(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that matter for the figures."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

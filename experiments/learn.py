@@ -1,0 +1,270 @@
+"""What every guided mode does before it generates: learn the space, learn a predictor, aim.
+
+The predictor learns from a few labels that are paid for, or from other data sets; see `experiments.transfer`.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import build, transfer
+from experiments.config import Config
+from experiments.progress import Phases
+from experiments.ranges import check_numbers
+from experiments.score import Setting, check_score, split_space, train_score
+from experiments.transfer import Transfer
+from experiments.workdir import Workdir
+from nag_jax import parallel
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger
+from nag_jax.guidance.value import estimate_spread
+from nag_jax.models import Predictor
+from nag_jax.search.generate import Generator, random_distinct
+from nag_jax.training.checkpoint import Checkpoints, checksum
+from nag_jax.training.fit import fit, restore
+from nag_jax.training.labels import normalize
+from nag_jax.training.predictor import predict, regression_loss
+
+TRAINING = "training"
+"""Purpose in the ledger of the labels that the predictor learns from."""
+SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
+"""Grid and sample size with which `aim` measures the spread of estimates."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run(Setting):
+    """What the phases share, checked by `prepare`.
+
+    Attributes:
+        predictor: of the objective.
+        predictor_params: those of a predictor that is trained already.
+        transfer: what the predictor learns from, where that isn't paid labels.
+    """
+
+    predictor: Predictor
+    predictor_params: Any = None
+    transfer: Transfer | None = None
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the labels are."""
+        return self.workdir.path / "trials.db"
+
+    def pay(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
+        """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger by the first process."""
+
+        def label():
+            with Ledger.open(self.ledger_path, self.evaluator) as ledger:
+                return ledger.label(tokens, purpose, progress)[self.metric.name]
+
+        return parallel.on_first(label)
+
+
+@dataclasses.dataclass
+class Learned:
+    """What generation starts from.
+
+    Attributes:
+        training_tokens: what the score network learned from, `[M, N]`.
+        score_params: parameters of the score network.
+        labelled: architectures that the predictor learned from, `[L, N]`.
+        predict: tokens `[B, N]` -> the predictor's mean `[B]`, higher is better.
+        guidance: what guides, see `aim`; its `params` are the predictor's.
+    """
+
+    training_tokens: np.ndarray
+    score_params: Any
+    labelled: np.ndarray
+    predict: Callable[[np.ndarray], np.ndarray]
+    guidance: dict[str, Any]
+
+
+def learn(run: Run) -> Learned:
+    """Runs the phases up to generation, or restores what they left."""
+    training_tokens = split_space(run)
+    score_params = train_score(run, training_tokens)
+    if run.transfer is None:
+        labelled, labels = pay_for_training(run)
+        predictor_params = train_predictor(run, score_params, labelled, labels)
+    else:
+        labelled = run.transfer.landmarks
+        predictor_params = transfer.learn(run, run.transfer, score_params, run.pay)
+    return Learned(
+        training_tokens=training_tokens,
+        score_params=score_params,
+        labelled=labelled,
+        predict=lambda tokens: predict(run.predictor, predictor_params, run.space.encode(tokens))[0],
+        guidance=aim(run, score_params, predictor_params, training_tokens),
+    )
+
+
+def prepare(config: Config, path: Path) -> Run:
+    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    check_numbers(config)
+    workdir = Workdir(path)
+    parallel.on_first(lambda: workdir.check(config.to_dict()))
+    space = build.make_space(config)
+    evaluator = build.make_evaluator(config, space)
+    source = transfer.prepare(config, space, evaluator)
+    if source is None and config.labels.training < 2:
+        raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
+    wanted = config.labels.training + config.labels.final
+    if wanted > evaluator.num_distinct:
+        raise InputError(
+            f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
+            "architectures that differ: ask for fewer"
+        )
+    run = Run(
+        config=config,
+        workdir=workdir,
+        space=space,
+        evaluator=evaluator,
+        metric=evaluator.metrics[config.evaluator.metric],
+        model=build.make_score_model(config, space),
+        predictor=build.make_predictor(config, space) if source is None else source.predictor,
+        transfer=source,
+        mesh=parallel.make_mesh(),
+        phases=Phases(quiet=not parallel.is_first()),
+    )
+    build.check_guidance(config)
+    build.check_sampler(config, run.model, run.predictor, run.mesh.size)
+    check_score(run)
+    optimizer = build.optimizer(config.predictor.training)
+    if source is None and (step := _predictor_checkpoints(run).latest_step()) is not None:
+        state = restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
+        if step == config.predictor.training.num_steps:
+            run.predictor_params = jax.device_get(state.ema)
+    parallel.on_first(lambda: _claim(run))
+    return run
+
+
+def _claim(run: Run) -> None:
+    if run.ledger_path.exists():
+        Ledger.open(run.ledger_path, run.evaluator).close()
+    run.workdir.claim(run.config.to_dict())
+
+
+def make_generator(run: Run, *, guided: bool) -> Generator:
+    """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`."""
+    return Generator(
+        run.model,
+        build.make_kernels(run.config),
+        guide=build.make_guide(run.config, run.predictor, run.model.sde) if guided else None,
+        num_steps=run.config.sampler.num_steps,
+        final=run.config.sampler.final,
+        mesh=run.mesh,
+    )
+
+
+def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Pays for random architectures that differ; returns those whose trial didn't fail, tokens `[M, N]` and labels."""
+    with run.phases("labels for training", "label") as progress:
+        tokens = random_distinct(run.space, run.key("labels"), run.config.labels.training, covers=run.evaluator.covers)
+        labels = run.pay(tokens, TRAINING, progress)
+    good = np.isfinite(labels)
+    if good.sum() < 2:
+        raise InputError(
+            f"{good.sum()} of {len(good)} training labels are finite, too few to learn from: see the failed trials in "
+            f"{run.ledger_path}, or ask for more with config.labels.training"
+        )
+    return tokens[good], labels[good]
+
+
+def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.ndarray) -> Any:
+    """Trains the predictor on the paid labels, or restores it; returns its parameters."""
+    config = run.config.predictor
+    training = config.training
+    targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
+    view = build.make_view(config, run.model, score_params)
+    with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
+        if run.predictor_params is not None:
+            return run.predictor_params
+        return fit(
+            run.predictor.init,
+            regression_loss(run.predictor, view, batch_size=training.batch_size),
+            run.key("predictor"),
+            (run.space.encode(tokens), targets),
+            optimizer=build.optimizer(training),
+            num_steps=training.num_steps,
+            mesh=run.mesh,
+            ema_decay=training.ema_decay,
+            chunk_steps=training.chunk_steps,
+            checkpoints=checkpoints,
+            checkpoint_every=training.checkpoint_every,
+            progress=progress,
+        )
+
+
+def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
+    """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
+
+    Target and spread are measured with the predictor on unlabelled architectures, so they cost no label. `aim.json`
+    keeps them for the networks that they were measured with.
+
+    Args:
+        run: the run.
+        score_params: of the score network.
+        predictor_params: of the predictor.
+        tokens: unlabelled architectures of the space, `[M, N]`.
+    """
+    networks = checksum((score_params, predictor_params))
+    with run.phases("aim"):
+        found = parallel.on_first(lambda: _stored_aim(run, networks))
+        if found is None:
+            target, spread = _measure_aim(run, score_params, predictor_params, tokens)
+            found = {"networks": networks, "target": target, "spread": spread}
+            parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
+    return {
+        "params": predictor_params,
+        "scale": np.float32(run.config.guidance.scale),
+        "target": np.float32(found["target"]),
+        "times": _spread_times(run),
+        "spread": np.asarray(found["spread"], np.float32),
+    }
+
+
+def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
+    """What `aim.json` holds, or None where it was measured with other networks or can't be read."""
+    try:
+        found = json.loads((run.workdir.path / "aim.json").read_text())
+        return found if found["networks"] == networks else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _measure_aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> tuple[float, list[float]]:
+    """Target and spread of `aim`."""
+    guidance, times = run.config.guidance, _spread_times(run)
+
+    def measure(score_params, predictor_params, keys, x0):
+        return estimate_spread(
+            keys,
+            lambda x, t: run.predictor.apply(predictor_params, x, t),
+            run.model.score_fn(score_params),
+            x0,
+            run.model.sde,
+            times,
+        )
+
+    predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
+    x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
+    keys = sample_keys(run.key("spread"), len(x0))
+    spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
+    target = np.float32(np.quantile(predictions, 1.0 - guidance.top_share))
+    return float(target), np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32).tolist()
+
+
+def _spread_times(run: Run) -> jax.Array:
+    return jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
+
+
+def _predictor_checkpoints(run: Run) -> Checkpoints:
+    description = {"space": run.space.name, "predictor": run.config.predictor.name, "metric": run.metric.name}
+    return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)

@@ -1,0 +1,203 @@
+"""The mode `stream`: guided samples without end, in Parquet files, in constant memory.
+
+`samples/00000000.parquet` and so on hold `config.stream.chunk_size` rows each, the last one the rest. A row:
+
+    index         int64     the sample's number, from 0; the sample depends on the seed and this alone
+    architecture  string    in the space's own notation; null where invalid
+    valid         bool      whether it decodes to an architecture of the space
+    predicted     float32   the predictor's mean in its own units, higher is better; null where invalid
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments import facts
+from experiments.config import Config
+from experiments.learn import Learned, Run, learn, make_generator, prepare
+from nag_jax import parallel
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger
+
+MOST_SAMPLES = 2**31 - 2**24
+"""Samples are numbered by int32, the last batch included."""
+SCHEMA = pa.schema(
+    [
+        ("index", pa.int64()),
+        ("architecture", pa.dictionary(pa.int32(), pa.string())),
+        ("valid", pa.bool_()),
+        ("predicted", pa.float32()),
+    ]
+)
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Tokens `[B, N]`, valid `[B]` and predicted `[B]` of consecutive samples."""
+
+
+def run(config: Config, path: Path) -> dict[str, Any]:
+    """Streams samples into the workdir `path`; returns what it wrote into `results.json`.
+
+    A resumed run makes the files that are missing, with the samples that an undisturbed one has there.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    if config.num_samples > MOST_SAMPLES:
+        raise InputError(
+            f"config.num_samples is {config.num_samples:,}, and a stream has {MOST_SAMPLES:,} at most: ask for fewer, "
+            "and for more with another config.seed"
+        )
+    run = prepare(config, path)
+    missing = parallel.on_first(lambda: [chunk for chunk in range(_num_chunks(run)) if not _is_written(run, chunk)])
+    rate = write_samples(run, learn(run), missing)
+    return parallel.on_first(lambda: _report(run, rate))
+
+
+def _report(run: Run, rate: float | None) -> dict[str, Any]:
+    with run.phases("counts", "file") as progress:
+        counts = count(run, progress)
+    with Ledger.open(run.ledger_path, run.evaluator) as ledger:
+        results = {**counts, "files": _num_chunks(run), "samples_per_second": rate, **facts.of_run(run, ledger)}
+    run.workdir.write_json("results.json", results)
+    print(
+        f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
+        f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}"
+    )
+    return results
+
+
+def write_samples(run: Run, learned: Learned, missing: list[int]) -> float | None:
+    """Writes the missing files; returns the samples per second, or None where there is nothing to write."""
+    if not missing:
+        return None
+    sizes = [len(_span(run, chunk)) for chunk in missing]
+    batches = make_batches(run, learned)
+    start = time.perf_counter()
+    with run.phases("samples", "sample") as progress:
+        for i, chunk in enumerate(missing):
+            rows = batches.rows(_span(run, chunk))
+            if parallel.is_first():
+                _write(run, chunk, rows)
+            progress(sum(sizes[: i + 1]), sum(sizes))
+    return round(sum(sizes) / (time.perf_counter() - start), 1)
+
+
+class Batches:
+    """A stream in batches of one size, each begun while the one before it is in use.
+
+    Batches start at multiples of their size however they are read, so a sample is always made in the same place of
+    the same compiled program: whatever the files' size, it comes out the same to the last bit.
+
+    Args:
+        launch: number of a batch -> its rows, which needn't be ready yet.
+        size: rows of a batch.
+        count: batches in all.
+    """
+
+    def __init__(self, launch: Callable[[int], Any], size: int, count: int):
+        self._launch = launch
+        self._size = size
+        self._count = count
+        self._begun: dict[int, Any] = {}
+
+    def rows(self, span: range) -> Rows:
+        """The rows of consecutive samples."""
+        batches = range(span.start // self._size, math.ceil(span.stop / self._size))
+        columns = zip(*(self._read(batch) for batch in batches), strict=True)
+        first = span.start - batches.start * self._size
+        tokens, valid, predicted = (np.concatenate(column)[first : first + len(span)] for column in columns)
+        return tokens, valid, predicted
+
+    def _read(self, batch: int) -> Rows:
+        near = range(batch, min(batch + 2, self._count))
+        self._begun = {i: self._begun[i] if i in self._begun else self._launch(i) for i in near}
+        return parallel.fetch(self._begun[batch])
+
+
+def make_batches(run: Run, learned: Learned) -> Batches:
+    """The stream of the run: generated, decoded and predicted on the devices."""
+    generator = make_generator(run, guided=True)
+    size = run.config.stream.batch_size * run.mesh.size
+    key = run.key("stream")
+    params, guidance = jax.device_put((learned.score_params, learned.guidance), parallel.replicated(run.mesh))
+
+    @jax.jit
+    def read(predictor_params, x):
+        tokens, valid = run.space.decode(x)
+        values = run.predictor.apply(predictor_params, run.space.encode(tokens), jnp.zeros(x.shape[0]))
+        return tokens, valid, values.mean(axis=-1)
+
+    def launch(batch):
+        x = generator.launch(key, size, params, guidance, start=batch * size)
+        return read(guidance["params"], x)
+
+    return Batches(launch, size, math.ceil(run.config.num_samples / size))
+
+
+def count(run: Run, progress: Callable[[int, int], None]) -> dict[str, int]:
+    """Counts what the files hold, one at a time; what differs takes memory for at most the space's architectures."""
+    samples = valid = 0
+    seen: set[str] = set()
+    for chunk in range(_num_chunks(run)):
+        table = pq.read_table(_path(run, chunk), columns=["architecture"], read_dictionary=["architecture"])
+        column = table.column("architecture").combine_chunks()
+        samples += len(column)
+        valid += len(column) - column.null_count
+        seen.update(column.drop_null().unique().to_pylist())
+        progress(chunk + 1, _num_chunks(run))
+    tokens = run.space.from_native(sorted(seen))
+    return {
+        "samples": samples,
+        "valid": valid,
+        "distinct": len(seen),
+        "distinct_canonical": len(np.unique(run.space.canonical(tokens))),
+    }
+
+
+def _num_chunks(run: Run) -> int:
+    return math.ceil(run.config.num_samples / run.config.stream.chunk_size)
+
+
+def _span(run: Run, chunk: int) -> range:
+    """Numbers of the samples of a file."""
+    size = run.config.stream.chunk_size
+    return range(chunk * size, min((chunk + 1) * size, run.config.num_samples))
+
+
+def _path(run: Run, chunk: int) -> Path:
+    return run.workdir.path / "samples" / f"{chunk:08}.parquet"
+
+
+def _is_written(run: Run, chunk: int) -> bool:
+    """Whether a file is there; raises InputError if it isn't what the run wrote."""
+    path = _path(run, chunk)
+    if not path.exists():
+        return False
+    try:
+        rows = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} can't be read ({error}): delete it to have it made again") from error
+    if rows != len(_span(run, chunk)):
+        raise InputError(f"{path} has {rows:,} rows instead of {len(_span(run, chunk)):,}: delete it to make it again")
+    return True
+
+
+def _write(run: Run, chunk: int, rows: Rows) -> None:
+    tokens, valid, predicted = rows
+    natives = np.full(len(tokens), None, object)
+    natives[valid] = run.space.to_native(tokens[valid])
+    columns = (
+        pa.array(np.asarray(_span(run, chunk))),
+        pa.array(natives, pa.string()).dictionary_encode(),
+        pa.array(valid),
+        pa.array(predicted, mask=~valid),
+    )
+    table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
+    run.workdir.write(f"samples/{chunk:08}.parquet", lambda path: pq.write_table(table, path))
