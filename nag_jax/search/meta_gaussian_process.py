@@ -282,7 +282,7 @@ def _measure(linear, groups, table: TaskTable, present: np.ndarray, class_length
     means = jax.vmap(_masked_mean)(classes[rows], mask)
     profiles = jax.lax.map(lambda pair: _profile(classes[pair[0]], pair[1], classes, length), (rows, mask))
     centre = means.mean(axis=0)
-    spread = jnp.stack([((means - centre) ** 2).sum(axis=1).mean(), (profiles**2).sum(axis=1).mean()])
+    spread = jnp.stack([((means - centre[None]) ** 2).sum(axis=1).mean(), (profiles**2).sum(axis=1).mean()])
     return Scaling(
         mean=linear.mean(axis=0),
         std=linear.std(axis=0) + 1e-3,
@@ -302,7 +302,7 @@ def _context(scaling: Scaling, features, mask) -> Contexts:
 
 
 def _in_units(scaling: Scaling, linear, groups) -> Architectures:
-    linear = (linear - scaling.mean) / scaling.std / np.sqrt(linear.shape[1])
+    linear = (linear - scaling.mean[None]) / (scaling.std[None] * np.sqrt(linear.shape[1]))
     return Architectures(
         linear, tuple(group / jnp.sqrt(square) for group, square in zip(groups, scaling.squares, strict=True))
     )

@@ -114,7 +114,7 @@ def standardized(names: Sequence[str], space: Space) -> FeatureFn:
         return jnp.concatenate([function(x) for function in functions], axis=1)
 
     sample = raw(space.encode(space.random(jax.random.key(0), _SAMPLE)))
-    mean, scale = sample.mean(axis=0), (sample.std(axis=0) + 1e-3) * np.sqrt(sample.shape[1])
+    mean, scale = sample.mean(axis=0)[None], (sample.std(axis=0)[None] + 1e-3) * np.sqrt(sample.shape[1])
     return lambda x: (raw(x) - mean) / scale
 
 

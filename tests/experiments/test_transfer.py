@@ -1,0 +1,119 @@
+"""Transfer in the modes that use it, on two data sets of made-up triples or on the real ones where they are."""
+
+import numpy as np
+import pytest
+
+from configs import nb201_transfer, nb_graph_transfer
+from experiments import generate, search
+from nag_jax import spaces
+from nag_jax.datasets import class_names
+from nag_jax.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    """Class names as vectors without the text encoder's package: by their letters."""
+
+    def embed(names):
+        counts = np.array([[name.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for name in names])
+        return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+
+    monkeypatch.setattr(class_names, "embed", embed)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Made-up triples in MetaD2A's form, and a table of the new data set: many 3x3 convolutions are good."""
+    space, rng = spaces.make("nasbench201"), np.random.default_rng(0)
+    (tmp_path / "classes.txt").write_text("".join(f"n{i:03} {i + 1} {chr(97 + i)}{chr(98 + i)}\n" for i in range(20)))
+    tokens = space.all_tokens()[rng.choice(15_625, 450)]
+    ops = space.to_ops(tokens)
+    np.savez(
+        tmp_path / "triples.npz",
+        acc=60.0 + 3.0 * (ops == 3).sum(axis=1) + rng.standard_normal(450),
+        task=rng.integers(0, 12, 450),
+        ops=ops.astype(np.int8),
+        task_classes=np.stack([rng.choice(20, 5, replace=False) + 1 for _ in range(12)]).astype(np.int16),
+        perm=rng.permutation(450),
+    )
+    tokens = space.all_tokens()[::7]
+    values = 80.0 + 2.0 * (space.to_ops(tokens) == 3).sum(axis=1) + 0.1 * rng.standard_normal(len(tokens))
+    rows = [f"{native},{value}\n" for native, value in zip(space.to_native(tokens), values, strict=True)]
+    (tmp_path / "table.csv").write_text("".join(["arch,acc\n", *rows]))
+    return tmp_path
+
+
+@pytest.fixture
+def config(files):
+    config = nb201_transfer.get_config("smoke")
+    config.triples.metad2a.update({"path": str(files / "triples.npz"), "classes": str(files / "classes.txt")})
+    config.evaluator.update({"name": "table", "path": str(files / "table.csv"), "metric": "acc"})
+    config.meta.gaussian_process.update({"num_steps": 20, "subset": 200})
+    config.num_samples = 200
+    return config
+
+
+def test_without_a_label_it_generates_what_is_good(config, files):
+    results = generate.run(config, files / "run")
+    assert results["labels"]["by_purpose"] == {"final": 4}
+    guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
+    assert guided > unconditional + 2.0
+    assert results["best"]["regret"] < 3.0
+    assert generate.run(config, files / "run")["best"] == results["best"]
+
+
+def test_a_search_starts_where_transfer_ends(config, files):
+    config.mode, config.seeds = "search", 1
+    config.strategies.bo_nag.pool_size = 32
+    config.run = ("bo_nag", "random_search")
+    config.search.update({"budget": 6, "report_at": (2, 6), "initial": 2})
+    results = search.run(config, files / "search")
+    after_2 = {name: results["strategies"][name]["reported_after"][2]["estimate"] for name in config.run}
+    assert after_2["bo_nag"] > after_2["random_search"] + 1.0
+    assert results == search.run(config, files / "search") | {"seconds": results["seconds"]}
+
+
+def test_the_published_form_trains_encoder_and_predictor_together(config, files):
+    config.meta.name = "network"
+    config.predictor.training.num_steps = 40
+    results = generate.run(config, files / "run")
+    assert results["labels"]["paid"] == 4
+    assert (files / "run" / "meta").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("triples.source", "imagenet", "unknown config.triples.source 'imagenet'"),
+        ("triples.metad2a.path", "", "set config.triples.metad2a.path"),
+        ("triples.metad2a.path", "nowhere.npz", "there is no file of triples nowhere.npz"),
+        ("meta.name", "gru", "unknown config.meta.name 'gru'"),
+        ("meta.labels", "best", "unknown label normalisation 'best'"),
+        ("dataset.source", "landmarks", "use it with config.triples.source=nas_bench_graph"),
+        ("dataset.source", "images", "set config.triples.metad2a.features"),
+    ],
+)
+def test_bad_input_is_told_before_anything_is_made(config, files, field, value, message):
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(InputError, match=message):
+        generate.run(config, files / "run")
+    assert not (files / "run").exists()
+
+
+def test_a_prior_needs_triples(config, files):
+    del config.triples
+    config.mode = "search"
+    with pytest.raises(InputError, match="strategies with a prior need"):
+        search.run(config, files / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["statistics", "landmarks"])
+def test_graph_data_sets_are_learned_from_each_other(source, tmp_path):
+    config = nb_graph_transfer.get_config("smoke")
+    config.evaluator.dataset, config.dataset.source = "photo", source
+    config.meta.gaussian_process.update({"most_triples": 1500, "inducing": 600, "num_steps": 20})
+    results = generate.run(config, tmp_path / "run")
+    paid = {"final": 4} | ({"landmarks": 10} if source == "landmarks" else {})
+    assert results["labels"]["by_purpose"] == paid
+    assert results["pools"]["guided"]["value_mean"] > results["pools"]["unconditional"]["value_mean"]
