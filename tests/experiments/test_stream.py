@@ -171,7 +171,7 @@ def make_batches(count):
     def launch(batch):
         launched.append(batch)
         numbers = np.arange(10 * batch, 10 * batch + 10)
-        return numbers[:, None], numbers % 3 == 0, numbers / 2
+        return jnp.asarray(numbers[:, None]), jnp.asarray(numbers % 3 == 0), jnp.asarray(numbers / 2)
 
     return Batches(launch, 10, count), launched
 
