@@ -144,7 +144,7 @@ class Generator:
             self._advance.lower(params, guidance, carry, min(self._segment_steps, self._num_steps)),
             self._finish.lower(params, guidance, carry),
         )
-        return "\n".join(program.compile().as_text() for program in programs)
+        return "\n".join(str(program.compile().as_text()) for program in programs)
 
 
 def random_distinct(

@@ -1,6 +1,7 @@
 """Streams at tiny sizes with untrained networks: what the files hold doesn't depend on how they came about."""
 
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,9 @@ def untrained(run):
         "times": times,
         "spread": jnp.ones_like(times),
     }
-    return learn.Learned(run.space.all_tokens(), run.model.init(jax.random.key(0)), np.zeros((0, 8)), len, guidance)
+    return learn.Learned(
+        run.space.all_tokens(), run.model.init(jax.random.key(0)), np.zeros((0, 8)), np.asarray, guidance
+    )
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def files(path):
     return {file.name: file.read_bytes() for file in sorted((path / "samples").iterdir())}
 
 
-def rows(path):
+def rows(path) -> Any:
     frames = [pd.read_parquet(file) for file in sorted((path / "samples").iterdir())]
     return pd.concat(frames, ignore_index=True).astype({"architecture": object})
 
@@ -171,7 +174,7 @@ def make_batches(count):
     def launch(batch):
         launched.append(batch)
         numbers = np.arange(10 * batch, 10 * batch + 10)
-        return numbers[:, None], numbers % 3 == 0, numbers / 2
+        return jnp.asarray(numbers[:, None]), jnp.asarray(numbers % 3 == 0), jnp.asarray(numbers / 2)
 
     return Batches(launch, 10, count), launched
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ TIMEOUT = 900.0
 class Processes:
     """The processes of one run; what each wrote is in `says`."""
 
-    def __init__(self, folder, environment, arguments, count, devices):
+    def __init__(self, folder, environment: dict[str, str], arguments, count, devices):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -76,7 +77,7 @@ def start(tmp_path, environment):
             process.wait()
 
 
-def rows(run):
+def rows(run) -> Any:
     files = sorted((run.path / "samples").glob("*.parquet"))
     frames = [pd.read_parquet(file) for file in files]
     return pd.concat(frames, ignore_index=True).astype({"architecture": object})
