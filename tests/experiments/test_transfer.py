@@ -5,9 +5,10 @@ import pytest
 
 from configs import nb201_transfer, nb_graph_transfer
 from experiments import generate, search
-from nag_jax import spaces
+from experiments.config import Config
 from nag_jax.datasets import class_names
 from nag_jax.errors import InputError
+from nag_jax.spaces import NASBench201
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def names(monkeypatch):
 @pytest.fixture
 def files(tmp_path):
     """Made-up triples in MetaD2A's form, and a table of the new data set: many 3x3 convolutions are good."""
-    space, rng = spaces.make("nasbench201"), np.random.default_rng(0)
+    space, rng = NASBench201(), np.random.default_rng(0)
     (tmp_path / "classes.txt").write_text("".join(f"n{i:03} {i + 1} {chr(97 + i)}{chr(98 + i)}\n" for i in range(20)))
     tokens = space.all_tokens()[rng.choice(15_625, 450)]
     ops = space.to_ops(tokens)
@@ -45,7 +46,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def config(files):
-    config = nb201_transfer.get_config("smoke")
+    config: Config = nb201_transfer.get_config("smoke")
     config.triples.metad2a.update({"path": str(files / "triples.npz"), "classes": str(files / "classes.txt")})
     config.evaluator.update({"name": "table", "path": str(files / "table.csv"), "metric": "acc"})
     config.meta.gaussian_process.update({"num_steps": 20, "subset": 200})
@@ -110,7 +111,7 @@ def test_a_prior_needs_triples(config, files):
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["statistics", "landmarks"])
 def test_graph_data_sets_are_learned_from_each_other(source, tmp_path):
-    config = nb_graph_transfer.get_config("smoke")
+    config: Config = nb_graph_transfer.get_config("smoke")
     config.evaluator.dataset, config.dataset.source = "photo", source
     config.meta.gaussian_process.update({"most_triples": 1500, "inducing": 600, "num_steps": 20})
     results = generate.run(config, tmp_path / "run")

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from scipy.stats import spearmanr
 
 from nag_jax import models, parallel
 from nag_jax.datasets.base import single
@@ -45,8 +44,8 @@ def test_it_learns_that_data_sets_differ(nb201, noise_aware):
         meta_loss(meta, view, batch_size=64),
         jax.random.key(1),
         (nb201.encode(tokens)[jnp.tile(jnp.arange(200), 2)], triples.values.astype(np.float32), triples.task, table),
-        optimizer=optax.adam(1e-2),
-        num_steps=150,
+        optimizer=optax.adam(3e-3),
+        num_steps=400,
         mesh=parallel.make_mesh(1),
         ema_decay=0.9,
     )
@@ -55,7 +54,7 @@ def test_it_learns_that_data_sets_differ(nb201, noise_aware):
     for task, sign in ((0, 1), (1, -1)):
         context = meta.embed(params, *table.of(task))
         values = meta.apply(params, nb201.encode(new), jnp.full(100, 1e-5), context).mean(axis=1)
-        assert sign * spearmanr(values, good)[0] > 0.6
+        assert sign * np.corrcoef(values, good)[0, 1] > 0.6
 
 
 def test_one_context_and_one_for_each_architecture_agree(nb201):
