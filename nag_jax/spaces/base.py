@@ -44,6 +44,11 @@ class Space(abc.ABC):
         return self.allowed.shape[1]
 
     @property
+    def coordinates(self) -> np.ndarray:
+        """Where each node stands, int `[N, C]`, for networks to embed: its number, or what says more about it."""
+        return np.arange(self.num_nodes)[:, None]
+
+    @property
     @abc.abstractmethod
     def size(self) -> int:
         """How many architectures there are."""
@@ -67,7 +72,10 @@ class Space(abc.ABC):
 
     @abc.abstractmethod
     def canonical(self, tokens) -> np.ndarray:
-        """Keys `[B]`, int64, equal for architectures that compute the same thing."""
+        """Keys `[B]`, equal for architectures that compute the same thing.
+
+        int64, or strings of letters, all of one length, where the architectures are more than int64 has values.
+        """
 
     @abc.abstractmethod
     def connected(self, tokens) -> np.ndarray:
@@ -118,6 +126,16 @@ class Space(abc.ABC):
         logits = jnp.where(jnp.asarray(self.allowed), 0.0, -jnp.inf)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
         return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
+
+    def class_posterior(self, log_likelihood) -> jax.Array:
+        """What `random` draws, given evidence about every node: the marginal class probabilities `[B, N, V]`. Jittable.
+
+        Exact, so that it has the score of the space in closed form.
+
+        Args:
+            log_likelihood: `[B, N, V]`, of what was seen of a node under each class; nodes are seen independently.
+        """
+        return jax.nn.softmax(jnp.where(jnp.asarray(self.allowed), log_likelihood, -jnp.inf), axis=-1)
 
     def moves(self, tokens) -> jax.Array:
         """Bool `[N, V]`: the classes that one architecture (tokens `[N]`) may change a single node to. Jittable."""
