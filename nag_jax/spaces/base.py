@@ -110,6 +110,10 @@ class Space(abc.ABC):
         """Bool `[B]`: whether every node of tokens `[B, N]` has an allowed class. Jittable."""
         return jnp.asarray(self.allowed)[jnp.arange(self.num_nodes), jnp.asarray(tokens)].all(axis=-1)
 
+    def inequalities(self) -> list[np.ndarray]:
+        """What one-hot entries p `[N, V]` of architectures keep to beside `allowed`: `(row * p).sum() <= 0` of each."""
+        return []
+
     def all_tokens(self) -> np.ndarray:
         """Every architecture, tokens `[size, N]` in lexicographic order.
 
@@ -136,6 +140,20 @@ class Space(abc.ABC):
             log_likelihood: `[B, N, V]`, of what was seen of a node under each class; nodes are seen independently.
         """
         return jax.nn.softmax(jnp.where(jnp.asarray(self.allowed), log_likelihood, -jnp.inf), axis=-1)
+
+    def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance of a sum over nodes, given the class of one node: each `[B, N, V]`. Jittable.
+
+        Args:
+            p: class probabilities `[B, N, V]`, which say how the nodes are distributed as in `class_posterior`.
+            table: what a node adds by its class `[N, V]`.
+        """
+        terms = jnp.asarray(table)[None]
+        mean = (p * terms).sum(axis=-1)
+        variance = jnp.maximum((p * terms**2).sum(axis=-1) - mean**2, 0.0)
+        others = mean.sum(axis=-1, keepdims=True) - mean
+        left = variance.sum(axis=-1, keepdims=True) - variance
+        return others[..., None] + terms, jnp.broadcast_to(left[..., None], p.shape)
 
     def moves(self, tokens) -> jax.Array:
         """Bool `[N, V]`: the classes that one architecture (tokens `[N]`) may change a single node to. Jittable."""

@@ -10,6 +10,8 @@ import numpy as np
 
 from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
+from nag_jax.spaces.costs import Cost
+from nag_jax.spaces.mobilenet_layers import Layer, fixed_macs, fixed_params, layer_at, sizes
 
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""
@@ -81,6 +83,13 @@ class MobileNetV3(Space):
         gaps = (layers[..., 2] == SKIP) & (layers[..., 3] != SKIP)
         return super().contains(tokens) & ~gaps.any(axis=-1)
 
+    def inequalities(self) -> list[np.ndarray]:
+        """See `Space.inequalities`: a fourth layer is skipped wherever the third is."""
+        rows = np.zeros((STAGES, *self.allowed.shape))
+        for stage, row in enumerate(rows):
+            row[[stage * MOST_LAYERS + 2, stage * MOST_LAYERS + 3], SKIP] = 1.0, -1.0
+        return list(rows)
+
     def random(self, key, n: int) -> jax.Array:
         """Draws n networks as once-for-all does: depths, kernels and expansions are uniform.
 
@@ -111,6 +120,30 @@ class MobileNetV3(Space):
             [jax.nn.softmax(settings, axis=-1) * present[..., None], 1.0 - present[..., None]], axis=-1
         )
         return probabilities.reshape(log_likelihood.shape)
+
+    def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
+        """See `Space.conditional_moments`; within a stage layers depend on each other through its depth."""
+        layers = p.reshape(-1, STAGES, MOST_LAYERS, len(self.class_names))
+        table = jnp.asarray(table)
+        terms = (table[:, :SKIP] - table[:, SKIP:]).reshape(1, STAGES, MOST_LAYERS, SKIP)  # beyond a skip's
+        third, fourth = layers[..., 2, SKIP], layers[..., 3, SKIP]
+        depths = jnp.stack([third, jnp.maximum(fourth - third, 0.0), 1.0 - fourth], axis=-1)[:, :, None]
+        settings = layers[..., :SKIP] / jnp.maximum(layers[..., :SKIP].sum(axis=-1, keepdims=True), 1e-12)
+        mean = (settings * terms).sum(axis=-1)
+        variance = jnp.maximum((settings * terms**2).sum(axis=-1) - mean**2, 0.0)
+        reaches = (np.arange(MOST_LAYERS)[:, None] < np.array(DEPTHS)).astype(np.float32)
+        of_depth = jnp.tensordot(mean, reaches, 1)[:, :, None]
+        variance_of_depth = jnp.tensordot(variance, reaches, 1)[:, :, None]
+        stage, stage_variance = _mixture(depths, of_depth, variance_of_depth)
+        others = stage.sum(axis=1, keepdims=True) - stage
+        left = stage_variance.sum(axis=1, keepdims=True) - stage_variance
+        rest, rest_variance = _mixture(
+            depths * reaches[None, None], of_depth - mean[..., None], variance_of_depth - variance[..., None]
+        )
+        absent, absent_variance = _mixture(depths * (1.0 - reaches)[None, None], of_depth, variance_of_depth)
+        means = jnp.concatenate([(others + rest)[..., None] + terms, (others + absent)[..., None]], axis=-1)
+        variances = jnp.stack([left + rest_variance] * SKIP + [left + absent_variance], axis=-1)
+        return means.reshape(p.shape) + table[:, SKIP].sum(), jnp.maximum(variances, 0.0).reshape(p.shape)
 
     def moves(self, tokens) -> jax.Array:
         """See `Space.moves`; a third layer goes only after the fourth, and a fourth comes only after the third."""
@@ -188,6 +221,29 @@ class MobileNetV3(Space):
             tokens[row] = np.where(_present(np.array(fields["d"])), settings, SKIP)
         return tokens
 
+    def layers(self, tokens) -> list[Layer]:
+        """The searched layers of one network (tokens `[20]`), from input to output, for building it and its costs."""
+        row = self._checked(np.asarray(tokens)[None])[0]
+        return [
+            layer_at(*divmod(node, MOST_LAYERS), *SETTINGS[token]) for node, token in enumerate(row) if token != SKIP
+        ]
+
+    def costs(self) -> dict[str, Cost]:
+        """Parameters, and multiply-accumulates at `resolution`, exactly: `"params"` and `"macs"`.
+
+        Parameters include the scales and offsets of batch norms. A multiply-accumulate is one of a convolution or of
+        the classifier; biases, norms, activations and means are not counted.
+        """
+        image = sizes(self.resolution)
+        params, macs = np.zeros((2, *self.allowed.shape))
+        for node in range(_NODES):
+            stage, position = divmod(node, MOST_LAYERS)
+            for token, setting in enumerate(SETTINGS):
+                layer = layer_at(stage, position, *setting)
+                params[node, token] = layer.params
+                macs[node, token] = layer.macs(image[stage] if position == 0 else image[stage + 1])
+        return {"params": Cost(fixed_params(), params), "macs": Cost(fixed_macs(image), macs)}
+
     def depths(self, tokens) -> np.ndarray:
         """Layers of each stage, int `[B, 5]`."""
         return _depths(tokens)
@@ -227,6 +283,13 @@ class MobileNetV3(Space):
         except ValueError as error:  # InputError is one too
             reason = str(error).removeprefix("row 0: ")
             raise InputError(f"row {row}: {architecture!r} is not a network of mobilenet_v3 ({reason})") from error
+
+
+def _mixture(weights, means, variances):
+    """Mean and variance of mixtures whose components, with weights that need not sum to 1, are on the last axis."""
+    weights = weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
+    mean = (weights * means).sum(axis=-1)
+    return mean, (weights * (variances + (means - mean[..., None]) ** 2)).sum(axis=-1)
 
 
 def _present(depths):
