@@ -11,7 +11,7 @@ import numpy as np
 from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.costs import Cost
-from nag_jax.spaces.mobilenet_layers import Layer, fixed_macs, fixed_params, layer_at, sizes
+from nag_jax.spaces.mobilenet_layers import FIXED_BLOCK, Layer, fixed_macs, fixed_params, layer_at, sizes
 
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""
@@ -222,11 +222,12 @@ class MobileNetV3(Space):
         return tokens
 
     def layers(self, tokens) -> list[Layer]:
-        """The searched layers of one network (tokens `[20]`), from input to output, for building it and its costs."""
-        row = self._checked(np.asarray(tokens)[None])[0]
-        return [
+        """The blocks of one network (tokens `[20]`) from input to output, with the fixed one first, to build it of."""
+        row = self._checked(np.asarray(tokens)[None])[0].tolist()
+        searched = [
             layer_at(*divmod(node, MOST_LAYERS), *SETTINGS[token]) for node, token in enumerate(row) if token != SKIP
         ]
+        return [FIXED_BLOCK, *searched]
 
     def costs(self) -> dict[str, Cost]:
         """Parameters, and multiply-accumulates at `resolution`, exactly: `"params"` and `"macs"`.
