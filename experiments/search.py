@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments import build, search_report
 from experiments.config import Config
@@ -31,15 +32,21 @@ class Search(Setting):
     """What all seeds share.
 
     Attributes:
+        metric: the objective.
         reported: the metric that reports are in.
     """
 
+    metric: Metric
     reported: Metric
 
     @property
     def sign(self) -> float:
         """What makes the objective higher is better."""
         return 1.0 if self.metric.direction == "max" else -1.0
+
+    def may_be_labelled(self, tokens: np.ndarray) -> np.ndarray:
+        """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
+        return self.evaluator.covers(tokens) & self.constraints.hold(tokens)
 
     def ledger_path(self, strategy: str, seed: int) -> Path:
         """Where the labels of a strategy's seed are."""
@@ -83,7 +90,13 @@ def prepare(config: Config, path: Path) -> Search:
     workdir.check(identity)
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
-    metric = config.search.report or config.evaluator.metric
+    objective = build.objective(config, evaluator)
+    if objective is None:
+        raise InputError(
+            f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric, or give what it is "
+            "read from, as config.evaluator.accuracy_file"
+        )
+    metric = config.search.report or objective.name
     if metric not in evaluator.metrics:
         raise InputError(f"config.search.report names {metric!r}: use one of {sorted(evaluator.metrics)}")
     if config.search.budget > evaluator.num_distinct:
@@ -96,7 +109,8 @@ def prepare(config: Config, path: Path) -> Search:
         workdir=workdir,
         space=space,
         evaluator=evaluator,
-        metric=evaluator.metrics[config.evaluator.metric],
+        metric=objective,
+        constraints=build.make_constraints(config, space, evaluator),
         model=build.make_score_model(config, space),
         mesh=parallel.make_mesh(),
         phases=Phases(),
@@ -123,10 +137,11 @@ def make_strategy(run: Search, name: str, params: Any) -> Strategy:
     options = _options(block)
     if search.needs_generator(block.name):
         kernels = build.make_kernels(run.config)
+        transform = run.constraints.transform(run.model.sde) if run.constraints else None
         options["generator"] = Diffusion(
-            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps
+            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps, transform
         )
-    return search.make(block.name, run.space, covers=run.evaluator.covers, **options)
+    return search.make(block.name, run.space, covers=run.may_be_labelled, **options)
 
 
 def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress: Callable[[int], None]) -> None:
@@ -148,7 +163,7 @@ def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress:
                 tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
             elif not told:
                 design = run.seed_key(seed, "initial design")
-                tokens = random_distinct(run.space, design, wanted, covers=run.evaluator.covers)
+                tokens = random_distinct(run.space, design, wanted, covers=run.may_be_labelled)
             else:
                 tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
             labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]

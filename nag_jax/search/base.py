@@ -13,7 +13,6 @@ from nag_jax.search.generate import distinct_rows
 from nag_jax.spaces import Space
 
 _MOST_DRAWS = 2**20
-_LISTABLE = 10**6
 
 
 class Strategy(NamedTuple):
@@ -155,7 +154,7 @@ class Domain:
     @property
     def listable(self) -> bool:
         """Whether the space is small enough to list."""
-        return self.space.size <= _LISTABLE
+        return self.space.listable
 
     @functools.cached_property
     def all(self) -> np.ndarray:

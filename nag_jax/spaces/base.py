@@ -10,6 +10,9 @@ import numpy as np
 from nag_jax.errors import InputError
 from nag_jax.spaces.paths import PathTerms, dag_path_terms
 
+MOST_LISTED = 10**6
+"""Architectures that a space may have to be listed."""
+
 
 class Space(abc.ABC):
     """A set of architectures that share one DAG; an architecture gives each node a class.
@@ -52,6 +55,11 @@ class Space(abc.ABC):
     @abc.abstractmethod
     def size(self) -> int:
         """How many architectures there are."""
+
+    @property
+    def listable(self) -> bool:
+        """Whether `all_tokens` can list it."""
+        return self.size <= MOST_LISTED
 
     @property
     def num_canonical(self) -> int | None:
@@ -120,7 +128,7 @@ class Space(abc.ABC):
         Raises:
             InputError: there are more than a million.
         """
-        if self.size > 10**6:
+        if not self.listable:
             raise InputError(f"{self.name} has {self.size:,} architectures, too many to list: draw some with random()")
         choices = np.meshgrid(*(np.nonzero(row)[0] for row in self.allowed), indexing="ij")
         return np.stack([grid.reshape(-1) for grid in choices], axis=1).astype(np.int32)

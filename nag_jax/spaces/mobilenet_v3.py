@@ -223,11 +223,12 @@ class MobileNetV3(Space):
 
     def layers(self, tokens) -> list[Layer]:
         """The blocks of one network (tokens `[20]`) from input to output, with the fixed one first, to build it of."""
+        return [FIXED_BLOCK, *(layer_at(*place) for place in self.searched(tokens))]
+
+    def searched(self, tokens) -> list[tuple[int, int, int, int]]:
+        """Stage, position, kernel and expansion of the layers of one network (tokens `[20]`)."""
         row = self._checked(np.asarray(tokens)[None])[0].tolist()
-        searched = [
-            layer_at(*divmod(node, MOST_LAYERS), *SETTINGS[token]) for node, token in enumerate(row) if token != SKIP
-        ]
-        return [FIXED_BLOCK, *searched]
+        return [(*divmod(node, MOST_LAYERS), *SETTINGS[token]) for node, token in enumerate(row) if token != SKIP]
 
     def costs(self) -> dict[str, Cost]:
         """Parameters, and multiply-accumulates at `resolution`, exactly: `"params"` and `"macs"`.
