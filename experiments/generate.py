@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, report
+from experiments import build, report, unlabelled
 from experiments.config import Config
 from experiments.progress import Phases
 from experiments.ranges import check_numbers
@@ -17,7 +17,7 @@ from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import sample_keys
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger
+from nag_jax.evaluators import Ledger, Metric
 from nag_jax.guidance.value import estimate_spread
 from nag_jax.models import Predictor
 from nag_jax.search.generate import Generator, random_distinct, rank
@@ -28,14 +28,22 @@ from nag_jax.training.predictor import predict, regression_loss
 
 TRAINING, FINAL = "training", "final"
 """Purposes of labels in the ledger."""
+LEAST_FEASIBLE = 256
+"""Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
 SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
 """Grid and sample size with which `aim` measures the spread of estimates."""
 
 
 @dataclasses.dataclass
 class Run(Setting):
-    """What the phases share, checked by `prepare`."""
+    """What the phases share, checked by `prepare`.
 
+    Attributes:
+        metric: the objective.
+        predictor: of it.
+    """
+
+    metric: Metric
     predictor: Predictor
 
 
@@ -65,11 +73,15 @@ class Outcome:
 def run(config: Config, path: Path) -> dict[str, Any]:
     """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
 
+    Where there is no objective to search by but constraints on costs, `experiments.unlabelled` generates by them alone.
+
     A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
+    if not has_objective(config):
+        return unlabelled.run(config, path)
     run = prepare(config, path)
     with Ledger.open(path / "trials.db", run.evaluator) as ledger:
         training_tokens = split_space(run)
@@ -80,11 +92,16 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         def predicted(tokens):
             return predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
 
-        guidance = aim(run, score_params, predictor_params, training_tokens)
+        guidance = aim(run, score_params, predictor_params, feasible(run, training_tokens))
         pools, sweep = generate_pools(run, score_params, guidance)
         final, final_labels = pay_for_best(run, ledger, pools["guided"], predicted, labelled)
         outcome = Outcome(training_tokens, score_params, pools, sweep, final, final_labels, predicted)
         return report.write(run, ledger, outcome)
+
+
+def has_objective(config: Config) -> bool:
+    """Whether the evaluator has a metric to search by."""
+    return build.objective(config, build.make_evaluator(config, build.make_space(config))) is not None
 
 
 def prepare(config: Config, path: Path) -> Run:
@@ -94,6 +111,9 @@ def prepare(config: Config, path: Path) -> Run:
     workdir.check(config.to_dict())
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
+    metric = build.objective(config, evaluator)
+    if metric is None:
+        raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
     wanted = config.labels.training + config.labels.final
     if wanted > evaluator.num_distinct:
         raise InputError(
@@ -105,7 +125,8 @@ def prepare(config: Config, path: Path) -> Run:
         workdir=workdir,
         space=space,
         evaluator=evaluator,
-        metric=evaluator.metrics[config.evaluator.metric],
+        metric=metric,
+        constraints=build.make_constraints(config, space, evaluator),
         model=build.make_score_model(config, space),
         predictor=build.make_predictor(config, space),
         mesh=parallel.make_mesh(),
@@ -160,6 +181,12 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
         )
 
 
+def feasible(run: Run, tokens: np.ndarray) -> np.ndarray:
+    """Those of unlabelled architectures `[M, N]` that keep to the constraints; all where too few do."""
+    good = run.constraints.hold(tokens)
+    return tokens[good] if good.sum() >= LEAST_FEASIBLE else tokens
+
+
 def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
     """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
 
@@ -207,8 +234,9 @@ def generate_pools(run: Run, score_params: Any, guidance: dict[str, Any]):
         "mesh": run.mesh,
     }
     kernels = build.make_kernels(run.config)
+    guide = build.make_guide(run.config, run.predictor, run.model.sde, run.constraints)
     unconditional = Generator(run.model, kernels, guide=None, **shared)
-    guided = Generator(run.model, kernels, guide=build.make_guide(run.config, run.predictor, run.model.sde), **shared)
+    guided = Generator(run.model, kernels, guide=guide, **shared)
     n = run.config.num_samples
     pools = {}
     with run.phases("unconditional samples") as progress:
@@ -235,12 +263,12 @@ def pay_for_best(run: Run, ledger: Ledger, x: np.ndarray, predicted, labelled: n
     with run.phases("labels of the best", "label") as progress:
         tokens, valid = map(np.asarray, run.space.decode(x))
         tokens = tokens[valid]
-        tokens = tokens[run.evaluator.covers(tokens)]
+        tokens = tokens[run.evaluator.covers(tokens) & run.constraints.hold(tokens)]
         order = rank(run.space, tokens, predicted(tokens), exclude=run.space.canonical(labelled)) if len(tokens) else []
         if not len(order):
             raise InputError(
-                "no generated architecture is valid, known to the evaluator and still without a label: raise "
-                "config.num_samples, lower config.labels.training, or train the score network longer"
+                "no generated architecture is valid, within the constraints, known to the evaluator and still without "
+                "a label: raise config.num_samples, lower config.labels.training, or train the score network longer"
             )
         final = tokens[order[: run.config.labels.final]]
         labels = ledger.label(final, FINAL, progress)[run.metric.name]

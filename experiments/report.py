@@ -12,12 +12,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from experiments.config import Config
 from nag_jax.analysis import figures, metrics
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.diffusion.parametrization import posterior_score
+from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
@@ -41,10 +44,10 @@ _LOSS_SAMPLES = 4096
 class Truth:
     """True values for reports, higher is better after `oriented`; of the architectures that the table has."""
 
-    def __init__(self, run: "Run"):
+    def __init__(self, run: "Run", view: ReportingView):
         self.metric = run.metric
-        self.sign = 1.0 if run.metric.direction == "max" else -1.0
-        self._view: ReportingView = reporting_view(run.evaluator)
+        self.sign = sign(run)
+        self._view = view
         self._covers = run.evaluator.covers
         values = self._view.all(self.metric.name)
         finite = np.isfinite(values)
@@ -61,20 +64,36 @@ class Truth:
         return self._view.best(self.metric.name)
 
 
+def sign(run: "Run") -> float:
+    """What makes the objective higher is better."""
+    return 1.0 if run.metric.direction == "max" else -1.0
+
+
+def known_truth(run: "Run") -> Truth | None:
+    """The evaluator's table, or None where it has none: what needs it is then left out of the report."""
+    try:
+        return Truth(run, reporting_view(run.evaluator))
+    except InputError:
+        return None
+
+
 def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
-    truth = Truth(run)
+    truth = known_truth(run)
     with run.phases("report"):
-        predictions = outcome.predict(truth.tokens)
+        predictions = outcome.predict(truth.tokens) if truth else None
         pools = {"random": np.asarray(run.space.encode(run.space.random(run.key("random"), run.config.num_samples)))}
         pools |= outcome.pools
         held_out = run.config.score.train_fraction < 1
         training = outcome.training_tokens if held_out else None
-        described = {name: describe_pool(run, truth, x, predictions, training) for name, x in pools.items()}
-        sweep = [
-            {"scale": scale, **describe_pool(run, truth, x, predictions, training)}
-            for scale, x in outcome.sweep.items()
-        ]
+
+        def describe(x):
+            return describe_pool(run, x, training) | (describe_values(run, truth, x, predictions) if truth else {})
+
+        described = {name: describe(x) for name, x in pools.items()}
+        for name, x in pools.items() if truth is None else ():
+            described[name]["predicted_mean"] = float(outcome.predict(valid_distinct(run, x)).mean())
+        sweep = [{"scale": scale, **describe(x)} for scale, x in outcome.sweep.items()]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
         run.workdir.write(
@@ -88,8 +107,10 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
             "split": run.metric.split,
             "evaluator": run.evaluator.name,
             "space": run.space.name,
-            "best_of_table": truth.best,
+            "best_of_table": truth.best if truth else None,
+            "facts": getattr(run.evaluator, "facts", {}),
         },
+        "constraints": [str(constraint) for constraint in run.constraints.constraints],
         "labels": {
             "paid": ledger.num_paid,
             "failed": ledger.num_failed,
@@ -101,6 +122,16 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         "sweep": sweep,
         "score_network": score_loss(run, outcome.score_params, outcome.training_tokens),
         "seconds": run.phases.seconds,
+        **circumstances(run.config),
+    }
+    run.workdir.write_json("results.json", results)
+    summarize(run, results)
+    return results
+
+
+def circumstances(config: Config) -> dict[str, Any]:
+    """What a run's results depend on: devices, versions, commit and config."""
+    return {
         "devices": {
             "count": jax.device_count(),
             "kind": jax.devices()[0].device_kind,
@@ -108,19 +139,30 @@ def write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         },
         "versions": versions(),
         "git_commit": git_commit(),
-        "config": run.config.to_dict(),
+        "config": config.to_dict(),
     }
-    run.workdir.write_json("results.json", results)
-    summarize(run, results)
-    return results
 
 
-def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarray, training_tokens) -> dict[str, Any]:
-    """Metrics of a pool x `[n, N, V]`; true values are of its distinct architectures."""
-    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+def valid_distinct(run: "Run", x: np.ndarray) -> np.ndarray:
+    """The distinct valid architectures of a pool, tokens `[D, N]`."""
     tokens, valid = map(np.asarray, run.space.decode(x))
     tokens = tokens[valid]
-    values = truth.of(tokens[metrics.distinct(tokens)])
+    return tokens[metrics.distinct(tokens)]
+
+
+def describe_pool(run: "Run", x: np.ndarray, training_tokens) -> dict[str, Any]:
+    """Metrics of a pool x `[n, N, V]`, and the share of its samples that keep to the constraints if there are any."""
+    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+    if run.constraints:
+        tokens, valid = map(np.asarray, run.space.decode(x))
+        found["feasible_share"] = float(run.constraints.hold(tokens[valid]).sum() / len(x))
+    return found
+
+
+def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dict[str, Any]:
+    """True values of a pool's distinct architectures, against the table."""
+    found = {}
+    values = truth.of(valid_distinct(run, x))
     if len(values):
         found |= {f"value_{name}": value for name, value in metrics.quality(values)._asdict().items()}
         found["value_best"] = found["value_max" if truth.sign > 0 else "value_min"]
@@ -129,15 +171,15 @@ def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarr
     return found
 
 
-def describe_best(run: "Run", truth: Truth, outcome: "Outcome") -> dict[str, Any]:
+def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
-    labels = truth.sign * np.where(np.isfinite(outcome.final_labels), outcome.final_labels, -truth.sign * np.inf)
+    labels = sign(run) * np.where(np.isfinite(outcome.final_labels), outcome.final_labels, -sign(run) * np.inf)
     i = int(np.argmax(labels))
     value = float(outcome.final_labels[i])
     return {
         "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
         "value": value,
-        "regret": abs(truth.best - value),
+        "regret": abs(truth.best - value) if truth else None,
         "rank_by_predictor": i + 1,
         "of": len(labels),
     }
@@ -164,20 +206,20 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
     return pd.concat(frames[::-1], ignore_index=True)
 
 
-def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions: np.ndarray) -> None:
-    """Draws the figures as PNG and SVG into `figures/`; the best architectures only where they are cells."""
+def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, predictions) -> None:
+    """Draws the figures as PNG and SVG into `figures/`: the best architectures, and what there is a table for."""
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
-    unit = f" in {truth.metric.unit}" if truth.metric.unit else ""
-    label = f"{truth.metric.name}{unit}, {truth.metric.split}"
-    order = np.argsort(-truth.sign * np.nan_to_num(outcome.final_labels, nan=-truth.sign * np.inf), kind="stable")[:5]
+    unit = f" in {run.metric.unit}" if run.metric.unit else ""
+    label = f"{run.metric.name}{unit}, {run.metric.split}"
+    order = np.argsort(-sign(run) * np.nan_to_num(outcome.final_labels, nan=-sign(run) * np.inf), kind="stable")[:5]
+    titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
     if isinstance(run.space, NASBench201):
-        figures.draw_cells(
-            run.space,
-            outcome.final[order],
-            [f"{outcome.final_labels[i]:.2f} {truth.metric.unit}" for i in order],
-            folder / "best_cells",
-        )
+        figures.draw_cells(run.space, outcome.final[order], titles, folder / "best_cells")
+    elif isinstance(run.space, MobileNetV3):
+        figures.draw_networks(run.space, outcome.final[order], titles, folder / "best_networks")
+    if truth is None:
+        return
     values = {}
     for name, x in pools.items():
         tokens, valid = map(np.asarray, run.space.decode(x))
@@ -208,10 +250,17 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
     columns = {
         "valid": ("validity_argmax", "{:.1%}".format),
         "distinct": ("distinct", "{:,}".format),
+        "feasible": ("feasible_share", "{:.1%}".format),
+        "predicted": ("predicted_mean", _number),
         "mean": ("value_mean", _number),
         "best": ("value_best", _number),
         "pool regret": ("pool_regret", _number),
         "guidance gap": ("guidance_gap", _number),
+    }
+    columns = {
+        title: column
+        for title, column in columns.items()
+        if any(pool.get(column[0]) is not None for pool in results["pools"].values())
     }
     for title in columns:
         table.add_column(title, justify="right")
@@ -219,10 +268,12 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
         table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
     console = Console()
     console.print(table)
+    regret = ""
+    if best["regret"] is not None:
+        regret = f", {best['regret']:.3g} from the table's best {objective['best_of_table']:.6g}"
     console.print(
         f"best of the {best['of']} paid at the end: {best['architecture']}\n"
-        f"  {best['value']:.6g} {objective['unit']}, {best['regret']:.3g} from the table's best "
-        f"{objective['best_of_table']:.6g}",
+        f"  {best['value']:.6g} {objective['unit']}{regret}",
         highlight=False,
         soft_wrap=True,
     )
@@ -266,16 +317,15 @@ def git_commit() -> str | None:
 
 
 def score_loss(run: "Run", params: Any, training_tokens: np.ndarray) -> dict[str, float]:
-    """The published loss of the score network, and that of the closed form where nodes are independent and uniform.
+    """The published loss of the score network, and that of the closed form of the whole space, which is the minimum.
 
-    Both on the same architectures and noise, so that their ratio is free of most of the sampling error. On all of
-    NAS-Bench-201 the closed form is the minimum.
+    Both on the same architectures and noise, so that their ratio is free of most of the sampling error.
     """
     key = run.key("score loss")
     rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens))
     x0 = run.space.encode(training_tokens[np.asarray(rows)])
     keys = sample_keys(key, _LOSS_SAMPLES)
-    closed_form = uniform_score(run.model.sde, run.space.allowed)
+    closed_form = posterior_score(run.model.sde, run.space.class_posterior)
     evaluate = jax.jit(
         lambda params: (
             losses.score_matching(keys, run.model.score_fn(params), x0, run.model.sde),

@@ -75,3 +75,18 @@ def uniform_score(sde: SDE, allowed: np.ndarray) -> ScoreFn:
     of a score network on all of NAS-Bench-201, and so the oracle of tests and benchmarks.
     """
     return denoiser_score(denoiser_logits(lambda x, _: jnp.zeros_like(x), sde, allowed), sde)
+
+
+def posterior_score(sde: SDE, class_posterior: Callable[[Array], Array]) -> ScoreFn:
+    """The exact score of a space whose class probabilities, given independent evidence about its nodes, are known.
+
+    Args:
+        sde: the forward process.
+        class_posterior: log-likelihoods `[B, N, V]` -> class probabilities `[B, N, V]`, as `Space.class_posterior`.
+    """
+
+    def score(x, t):
+        p = class_posterior(expand(2.0 * sde.alpha(t) / sde.sigma(t) ** 2, x) * x)
+        return denoised_to_score(2.0 * p - 1.0, x, t, sde)
+
+    return score

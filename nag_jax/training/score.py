@@ -1,6 +1,7 @@
 """What is fitted once a space: the network behind the score, with the parametrisation that turns it into one."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -86,6 +87,28 @@ def batch_loss(model: ScoreModel, *, batch_size: int, sharding=None) -> LossFn:
     def loss(params, key, data):
         batch_key, loss_key = jax.random.split(key)
         x0 = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0])]
+        if sharding is not None:
+            x0 = jax.lax.with_sharding_constraint(x0, sharding)
+        return model.loss(params, loss_key, x0)
+
+    return loss
+
+
+def drawn_loss(
+    model: ScoreModel, draw: Callable[[jax.Array, int], jax.Array], *, batch_size: int, sharding=None
+) -> LossFn:
+    """The loss of `model` on batches drawn afresh at every step, for spaces too large to list; there are no data.
+
+    Args:
+        model: what is fitted.
+        draw: (key, n) -> clean architectures x `[n, N, V]`, jittable.
+        batch_size: a multiple of the mesh's size where a sharding is given.
+        sharding: how a batch is cut over devices.
+    """
+
+    def loss(params, key, data):
+        batch_key, loss_key = jax.random.split(key)
+        x0 = draw(batch_key, batch_size)
         if sharding is not None:
             x0 = jax.lax.with_sharding_constraint(x0, sharding)
         return model.loss(params, loss_key, x0)
