@@ -4,7 +4,7 @@ Run:      python -m experiments.main --config=configs/nb201.py
 Smoke:    python -m experiments.main --config=configs/nb201.py:smoke     (the same path at tiny sizes)
 Paper:    python -m experiments.main --config=configs/nb201.py:paper     (the published method and constants)
 
-On two cores it takes 30 to 80 s the first time, 10 to 25 s repeated, and pays for 210 labels. About 510 of 1,000 guided
+On two cores it takes about 30 s the first time, 10 s repeated, and pays for 210 labels. About 510 of 1,000 guided
 cells differ, with a mean accuracy of 93.0 (random ones: 86.7), and the best is within 0.1 of the table's 94.066.
 `:smoke` takes about 30 s the first time, `:paper` days on a CPU.
 

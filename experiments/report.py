@@ -46,7 +46,7 @@ class Truth:
 
     def __init__(self, run: "Run", view: ReportingView):
         self.metric = run.metric
-        self.sign = sign(run)
+        self.sign = run.metric.sign
         self._view = view
         self._covers = run.evaluator.covers
         values = self._view.all(self.metric.name)
@@ -62,11 +62,6 @@ class Truth:
     def best(self) -> float:
         """The best value of the table."""
         return self._view.best(self.metric.name)
-
-
-def sign(run: "Run") -> float:
-    """What makes the objective higher is better."""
-    return 1.0 if run.metric.direction == "max" else -1.0
 
 
 def known_truth(run: "Run") -> Truth | None:
@@ -173,16 +168,20 @@ def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dic
 
 def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
-    labels = sign(run) * np.where(np.isfinite(outcome.final_labels), outcome.final_labels, -sign(run) * np.inf)
-    i = int(np.argmax(labels))
+    i = int(_best_first(run, outcome)[0])
     value = float(outcome.final_labels[i])
     return {
         "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
         "value": value,
         "regret": abs(truth.best - value) if truth else None,
         "rank_by_predictor": i + 1,
-        "of": len(labels),
+        "of": len(outcome.final_labels),
     }
+
+
+def _best_first(run: "Run", outcome: "Outcome") -> np.ndarray:
+    """The order of the labels paid at the end; failed ones, NaN, come last."""
+    return np.argsort(-run.metric.sign * outcome.final_labels, kind="stable")
 
 
 def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.DataFrame:
@@ -212,7 +211,7 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
     folder.mkdir(exist_ok=True)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
     label = f"{run.metric.name}{unit}, {run.metric.split}"
-    order = np.argsort(-sign(run) * np.nan_to_num(outcome.final_labels, nan=-sign(run) * np.inf), kind="stable")[:5]
+    order = _best_first(run, outcome)[:5]
     titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
     if isinstance(run.space, NASBench201):
         figures.draw_cells(run.space, outcome.final[order], titles, folder / "best_cells")

@@ -44,11 +44,6 @@ class Search(Setting):
     second: Metric | None
     goal: float | None
 
-    @property
-    def sign(self) -> float:
-        """What makes the objective higher is better."""
-        return 1.0 if self.metric.direction == "max" else -1.0
-
     def may_be_labelled(self, tokens: np.ndarray) -> np.ndarray:
         """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
         return self.evaluator.covers(tokens) & self.constraints.hold(tokens)
@@ -65,7 +60,8 @@ class Search(Setting):
         """Whether a seed is over that paid for these values of the objective, in order."""
         if len(values) >= self.config.search.budget:
             return True
-        return self.goal is not None and bool(np.any(self.sign * np.asarray(values) >= self.sign * self.goal))
+        sign = self.metric.sign
+        return self.goal is not None and bool(np.any(sign * np.asarray(values) >= sign * self.goal))
 
 
 def run(config: Config, path: Path) -> dict[str, Any]:
@@ -179,7 +175,7 @@ def search_seed(run: Search, name: str, strategy: Strategy, seed: int, progress:
             else:
                 tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
             labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]
-            state = strategy.tell(state, tokens, run.sign * labels)
+            state = strategy.tell(state, tokens, run.metric.sign * labels)
             values += labels.tolist()
             progress(len(values))
             if len(tokens) < wanted:

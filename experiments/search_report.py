@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.report import git_commit, versions
-from nag_jax.analysis import figures
+from nag_jax.analysis import search_figures
 from nag_jax.analysis.statistics import mean_interval
 from nag_jax.analysis.trajectories import (
     at_incumbents,
@@ -61,6 +61,7 @@ def write(run: "Search") -> dict[str, Any]:
     found = {name: read(run, name) for name in run.config.run}
     reached = {name: reached_values(run, trials) for name, trials in found.items()}
     optimum = best_of_table(run)
+    labels = labels_to_optimum(run, found, optimum)
     volumes = measure_hypervolumes(run, found)
     results = {
         "objective": describe_metric(run, run.metric.name, optimum.get("objective")),
@@ -71,7 +72,7 @@ def write(run: "Search") -> dict[str, Any]:
         "initial": run.config.search.initial,
         "budget": run.config.search.budget,
         "strategies": {
-            name: describe_strategy(run, found[name], reached[name], volumes.get(name), optimum.get("objective"))
+            name: describe_strategy(run, found[name], reached[name], volumes.get(name), labels.get(name))
             for name in found
         },
         "significance": significance(run, reached),
@@ -82,7 +83,7 @@ def write(run: "Search") -> dict[str, Any]:
         "config": run.config.to_dict(),
     }
     run.workdir.write("trajectories.csv", lambda path: list_trials(run, found).to_csv(path, index=False))
-    draw(run, found, reached, volumes, optimum)
+    draw(run, found, reached, volumes, labels, optimum)
     run.workdir.write_json("results.json", results)
     summarize(run, results)
     return results
@@ -104,7 +105,7 @@ def read(run: "Search", name: str) -> Trajectories:
 
 def reached_values(run: "Search", trials: Trajectories) -> np.ndarray:
     """Reported value `[S, T]` of the best architecture so far by the objective, in the reported metric's unit."""
-    return at_incumbents(trials.reported, incumbents(run.sign * trials.objective))
+    return at_incumbents(trials.reported, incumbents(run.metric.sign * trials.objective))
 
 
 def best_of_table(run: "Search") -> dict[str, float]:
@@ -133,6 +134,16 @@ def report_at(run: "Search") -> list[int]:
     return [n for n in run.config.search.report_at if n <= run.config.search.budget] or [run.config.search.budget]
 
 
+def labels_to_optimum(
+    run: "Search", found: dict[str, Trajectories], optimum: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """Labels until the best objective there is, `[S]` a strategy, inf for never; nothing where that isn't known."""
+    if not optimum:
+        return {}
+    goal = run.metric.sign * optimum["objective"]
+    return {name: labels_to_reach(run.metric.sign * trials.objective, goal) for name, trials in found.items()}
+
+
 def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[str, np.ndarray]:
     """Hypervolume `[S, T]` of objective and second metric after 1 to T labels; nothing where there is no second.
 
@@ -140,9 +151,8 @@ def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[
     """
     if run.second is None:
         return {}
-    signs = run.sign, 1.0 if run.second.direction == "max" else -1.0
     points = {
-        name: np.stack([signs[0] * trials.objective, signs[1] * trials.second], axis=-1)
+        name: np.stack([run.metric.sign * trials.objective, run.second.sign * trials.second], axis=-1)
         for name, trials in found.items()
         if trials.second is not None
     }
@@ -158,7 +168,7 @@ def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[
 
 
 def describe_strategy(
-    run: "Search", trials: Trajectories, reached: np.ndarray, volumes: np.ndarray | None, optimum: float | None
+    run: "Search", trials: Trajectories, reached: np.ndarray, volumes: np.ndarray | None, labels: np.ndarray | None
 ) -> dict[str, Any]:
     """Mean and 95 % interval of the reported value at each number of labels, and the labels to the optimum."""
     described: dict[str, Any] = {"failed": trials.failed, "reported_after": {}}
@@ -168,8 +178,7 @@ def describe_strategy(
         values = reached[:, n - 1][np.isfinite(reached[:, n - 1])]
         if len(values):
             described["reported_after"][n] = mean_interval(values)._asdict()
-    if optimum is not None:
-        labels = labels_to_reach(run.sign * trials.objective, run.sign * optimum)
+    if labels is not None:
         described["labels_to_optimum"] = {
             "median": quantile(labels, 0.5),
             "quartiles": [quantile(labels, 0.25), quantile(labels, 0.75)],
@@ -185,11 +194,10 @@ def significance(run: "Search", reached: dict[str, np.ndarray]) -> dict[int, dic
     Wilcoxon's signed-rank test over the seeds, which share their initial designs; two-sided, and corrected by Holm's
     method for how many baselines there are. Differences are means over the seeds, positive where the first is better.
     """
-    sign = 1.0 if run.reported.direction == "max" else -1.0
     first, *baselines = reached
     found = {}
     for n in report_at(run) if baselines else []:
-        at = {name: sign * values[:, n - 1] for name, values in reached.items()}
+        at = {name: run.reported.sign * values[:, n - 1] for name, values in reached.items()}
         differences = {name: float(np.nanmean(at[first] - at[name])) for name in baselines}
         p = holm({name: paired_p_value(at[first], at[name]) for name in baselines})
         found[n] = {
@@ -207,7 +215,7 @@ def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
     """A row a label, with what was best so far."""
     frames = []
     for name, trials in found.items():
-        chosen = incumbents(run.sign * trials.objective)
+        chosen = incumbents(run.metric.sign * trials.objective)
         best, reported = at_incumbents(trials.objective, chosen), at_incumbents(trials.reported, chosen)
         for i, architectures in enumerate(trials.architectures):
             paid = len(architectures)
@@ -224,34 +232,32 @@ def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, optimum) -> None:
+def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels, optimum) -> None:
     """Draws what was reached after how many labels, and regret and labels to the optimum where that is known."""
     folder, start = run.workdir.path / "figures", run.config.search.initial
     folder.mkdir(exist_ok=True)
     unit = f" in {run.reported.unit}" if run.reported.unit else ""
-    figures.anytime_curves(
+    search_figures.anytime_curves(
         {name: bootstrap_band(values, seed=0) for name, values in reached.items()},
         start,
         folder / "anytime",
         label=f"{run.reported.name}{unit} of the best so far",
     )
-    if volumes:
+    if run.second and volumes:
         bands = {name: bootstrap_band(values, seed=0) for name, values in volumes.items()}
-        label = f"hypervolume of {run.metric.name} and {run.second.name if run.second else ''}"
-        figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
+        label = f"hypervolume of {run.metric.name} and {run.second.name}"
+        search_figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
     if not optimum:
         return
-    labels = {
-        name: labels_to_reach(run.sign * trials.objective, run.sign * optimum["objective"])
-        for name, trials in found.items()
-    }
-    figures.reached_shares(labels, run.config.search.budget, folder / "labels_to_optimum")
+    search_figures.reached_shares(labels, run.config.search.budget, folder / "labels_to_optimum")
     regrets = {}
     for name, trials in found.items():
-        best = at_incumbents(trials.objective, incumbents(run.sign * trials.objective))
+        best = at_incumbents(trials.objective, incumbents(run.metric.sign * trials.objective))
         regrets[name] = bootstrap_band(np.abs(optimum["objective"] - best), seed=0)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
-    figures.anytime_curves(regrets, start, folder / "regret", label=f"regret of {run.metric.name}{unit}", log=True)
+    search_figures.anytime_curves(
+        regrets, start, folder / "regret", label=f"regret of {run.metric.name}{unit}", log=True
+    )
 
 
 def summarize(run: "Search", results: dict[str, Any]) -> None:
@@ -267,7 +273,7 @@ def summarize(run: "Search", results: dict[str, Any]) -> None:
         table.add_column(f"{n} labels", justify="right")
     table.add_column("labels to optimum", justify="right")
     for name, strategy in results["strategies"].items():
-        cells = [_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
+        cells = [write_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
         table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
     console = Console()
     console.print(table)
@@ -281,7 +287,8 @@ def summarize(run: "Search", results: dict[str, Any]) -> None:
     console.print(f"everything is in {run.workdir.path}", highlight=False, soft_wrap=True)
 
 
-def _interval(interval: dict[str, float] | None) -> str:
+def write_interval(interval: dict[str, float] | None) -> str:
+    """An interval of `results.json` for people, without its half where one seed says nothing of it."""
     if interval is None:
         return ""
     half = (interval["high"] - interval["low"]) / 2

@@ -10,7 +10,6 @@ The tasks of a space share one score network. Seeds end at the table's best, aft
 
 import argparse
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -28,18 +27,9 @@ from experiments.main import use_compilation_cache
 from experiments.score import split_space, train_score
 from nag_jax.evaluators.nas_bench_graph import DATASETS
 
-STRATEGIES = (
-    "bo_nag",
-    "bo_exhaustive",
-    "bo_random",
-    "bo_mutation",
-    "bo_random_and_mutation",
-    "bananas",
-    "regularized_evolution",
-    "local_search",
-    "random_search",
-    "tpe",
-)
+_MODULE = "experiments.bench.search"
+_CONFIG: Config = nb201_bo.get_config()
+STRATEGIES = (*_CONFIG.run, "tpe")
 """The generator first: the others are its baselines."""
 
 
@@ -78,8 +68,6 @@ TASKS = {
 def main() -> None:
     """Runs the tasks and writes the tables."""
     arguments = parse()
-    if arguments.core is not None:
-        os.sched_setaffinity(0, {arguments.core})
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
     scores = {is_graph: train_once(arguments, is_graph) for is_graph in {TASKS[t].is_graph for t in arguments.tasks}}
@@ -88,8 +76,8 @@ def main() -> None:
     found = {}
     for name in arguments.tasks:
         task = TASKS[name]
-        search.run(make_config(arguments, task, scores[task.is_graph]), arguments.workdir / name)
-        found[name] = json.loads((arguments.workdir / name / "results.json").read_text())
+        config = make_config(arguments, task, scores[task.is_graph])
+        found[name] = search.run(config, arguments.workdir / name)
     if arguments.results:
         write(arguments, found)
 
@@ -103,7 +91,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="*", help=f"some of {', '.join(TASKS)}; default: all")
     parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES), help="default: all")
     parser.add_argument("--jobs", type=int, default=1, help="tasks at a time, each on a core of its own")
-    parser.add_argument("--core", type=int, help="the core to run on")
     parser.add_argument("--workdir", type=Path, default=Path("runs/bench/search"))
     parser.add_argument("--results", type=Path, default=Path(__file__).parents[1] / "results")
     parser.add_argument("--no_results", dest="results", action="store_const", const=None, help="write no tables")
@@ -130,7 +117,7 @@ def run_apart(arguments: argparse.Namespace) -> None:
     """Runs every task in a process of its own, several at a time.
 
     Each stays on one core: the work comes in pieces too small for two, and threads that wait for each other's cores
-    take many times as long.
+    take many times as long. It goes there before anything is imported, for NumPy and JAX count cores as they start.
 
     Raises:
         RuntimeError: one of them failed.
@@ -143,9 +130,10 @@ def run_apart(arguments: argparse.Namespace) -> None:
         core = free.get()
         again = [f"--{name}={getattr(arguments, name)}" for name in ("seeds", "graph_seeds", "workdir")]
         table = [f"--table={arguments.table}"] if arguments.table else []
-        chosen = ["--tasks", task, "--strategies", *arguments.strategies, "--no_results", f"--core={core}"]
-        command = [sys.executable, "-m", "experiments.bench.search", *again, *table, *chosen]
-        code = subprocess.run(command, check=False).returncode
+        chosen = ["--tasks", task, "--strategies", *arguments.strategies, "--no_results"]
+        run_there = f"runpy.run_module({_MODULE!r}, run_name='__main__', alter_sys=True)"
+        start = f"import os, runpy; os.sched_setaffinity(0, {{{core}}}); {run_there}"
+        code = subprocess.run([sys.executable, "-c", start, *again, *table, *chosen], check=False).returncode
         free.put(core)
         return code
 
@@ -172,7 +160,7 @@ def write(arguments: argparse.Namespace, found: dict[str, dict[str, Any]]) -> No
     """Writes the tables and the figure of ranks."""
     about = machine.describe("python -m experiments.bench.search --table=nb201_cifar.csv")
     arguments.results.mkdir(parents=True, exist_ok=True)
-    stored = {name: search_tables.compact(results) for name, results in found.items()}
+    stored = {name: read_results(arguments.workdir / name) for name in found}
     (arguments.results / "search.json").write_text(json.dumps({"about": about, "tasks": stored}, indent=1) + "\n")
     lines = machine.heading("Search with counted labels", about)
     for name, results in found.items():
@@ -183,6 +171,12 @@ def write(arguments: argparse.Namespace, found: dict[str, dict[str, Any]]) -> No
     text = "\n".join(lines).rstrip() + "\n"
     (arguments.results / "search.md").write_text(text)
     print(text)
+
+
+def read_results(workdir: Path) -> dict[str, Any]:
+    """What a task's `results.json` has, without what is the same for all."""
+    results = json.loads((workdir / "results.json").read_text())
+    return {name: value for name, value in results.items() if name not in ("config", "versions", "devices")}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nag_jax.analysis import figures
+from experiments.search_report import write_interval
+from nag_jax.analysis import search_figures
 from nag_jax.analysis.ranks import rank_strategies
 
 GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
@@ -14,15 +15,10 @@ RANKED_AT = (50, 100, 200)
 """Labels after which strategies are ranked over the tasks; a task with a smaller budget has as many of its own."""
 
 
-def compact(results: dict[str, Any]) -> dict[str, Any]:
-    """The results of a task without what is the same for all."""
-    return {name: value for name, value in results.items() if name not in ("config", "versions", "devices")}
-
-
 def task_table(task: str, results: dict[str, Any]) -> list[str]:
     """Markdown lines: labels to the optimum, what is reported after how many labels, and who is better."""
     objective, reported, strategies = results["objective"], results["reported"], results["strategies"]
-    at = sorted({int(n) for strategy in strategies.values() for n in strategy["reported_after"]})
+    at = sorted({n for strategy in strategies.values() for n in strategy["reported_after"]})
     lines = [
         f"## {task}",
         "",
@@ -35,11 +31,11 @@ def task_table(task: str, results: dict[str, Any]) -> list[str]:
     ]
     for name, strategy in strategies.items():
         labels = strategy["labels_to_optimum"]
-        cells = [_interval(strategy["reported_after"].get(str(n))) for n in at]
+        cells = [write_interval(strategy["reported_after"].get(n)) for n in at]
         share = f"{100 * labels['share_of_seeds_that_reached_it']:.0f} %"
         lines.append(f"| {name} | {_labels(labels)} | {share} | " + " | ".join(cells) + " |")
     lines.append("")
-    medians = {name: _number(s["labels_to_optimum"]["median"]) for name, s in strategies.items()}
+    medians = {name: s["labels_to_optimum"]["median"] for name, s in strategies.items()}
     if np.isfinite([medians.get(GENERATOR, np.inf), medians.get(EXHAUSTIVE, np.inf)]).all():
         ratio = medians[GENERATOR] / medians[EXHAUSTIVE]
         lines.append(f"Generator over exhaustive maximiser, medians: {ratio:.2f} (target: at most {TARGET_RATIO}).")
@@ -68,7 +64,7 @@ def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
         "",
         f"![Critical differences]({path.name}.png)",
     ]
-    figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
+    search_figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
     return lines
 
 
@@ -79,32 +75,20 @@ def _reported(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndar
         sign = 1.0 if results["reported"]["direction"] == "max" else -1.0
         for name, strategy in results["strategies"].items():
             after = strategy["reported_after"]
-            chosen = sorted(after, key=int)[-len(RANKED_AT) :][place]
+            chosen = sorted(after)[-len(RANKED_AT) :][place]
             values.setdefault(name, []).append(sign * after[chosen]["estimate"])
     return {name: np.array(column) for name, column in values.items()}
 
 
-def _comparison(n: str, test: dict[str, Any]) -> str:
+def _comparison(n: int, test: dict[str, Any]) -> str:
     best = test["best_baseline"]
     better = ", ".join(test["baselines_that_are_better"]) or "none"
     return (
         f"* After {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
-        f"(p = {_number(test['p'][best]):.2g}); significantly better than it: {better}."
+        f"(p = {test['p'][best]:.2g}); significantly better than it: {better}."
     )
 
 
 def _labels(labels: dict[str, Any]) -> str:
-    numbers = map(_number, (labels["median"], *labels["quartiles"]))
-    shown = [f"{n:g}" if np.isfinite(n) else "never" for n in numbers]
+    shown = [f"{n:g}" if np.isfinite(n) else "never" for n in (labels["median"], *labels["quartiles"])]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
-
-
-def _number(value: float | None) -> float:
-    """A number of results.json, where infinity is null."""
-    return np.inf if value is None else value
-
-
-def _interval(interval: dict[str, float] | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval['estimate']:.2f} ± {(interval['high'] - interval['low']) / 2:.2f}"

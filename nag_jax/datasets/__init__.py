@@ -3,12 +3,10 @@
 `REGISTRY` maps a source's name to the function that makes a `Description`; its keyword arguments are the options.
 """
 
-import inspect
-
 from nag_jax.datasets import base, class_names, images, landmarks, statistics
 from nag_jax.datasets.base import Batch, Description, class_rows, select_classes, stack
 from nag_jax.datasets.triples import Triples
-from nag_jax.errors import InputError
+from nag_jax.options import check_options
 
 REGISTRY = {
     "class_names": class_names.load,
@@ -36,13 +34,5 @@ def make(source: str, **options) -> Description:
         >>> make("statistics", name="cora").features.shape
         (1, 1, 6)
     """
-    if source not in REGISTRY:
-        raise InputError(f"unknown data-set source {source!r}: use one of {sorted(REGISTRY)}")
-    parameters = inspect.signature(REGISTRY[source]).parameters
-    unknown = sorted(set(options) - set(parameters))
-    if unknown:
-        raise InputError(f"data-set source {source!r} has no option {unknown}: use {sorted(parameters)}")
-    missing = [name for name, p in parameters.items() if p.default is p.empty and options.get(name) is None]
-    if missing:
-        raise InputError(f"the data-set source {source!r} needs the option {missing[0]!r}: give it one")
+    check_options("data-set source", source, REGISTRY, options)
     return REGISTRY[source](**options)

@@ -35,6 +35,11 @@ class Metric:
         check_name(self.direction, get_args(Direction), f"direction of the metric {self.name!r}")
         check_name(self.split, get_args(Split), f"split of the metric {self.name!r}")
 
+    @property
+    def sign(self) -> float:
+        """What makes its values higher is better: 1 or -1."""
+        return 1.0 if self.direction == "max" else -1.0
+
 
 class Evaluator(Protocol):
     """Gives the true values of architectures. Only a ledger calls it, since every call is a payment."""

@@ -1,11 +1,9 @@
 """Networks in Flax linen: behind the score, and of objectives."""
 
-import inspect
-
 import numpy as np
 
-from nag_jax.errors import InputError
 from nag_jax.models.predictor import DirectionalGCN, PooledTransformer, Predictor, ensemble, make_predictor
+from nag_jax.options import check_options
 
 REGISTRY = {"directional_gcn": DirectionalGCN, "pooled_transformer": PooledTransformer}
 
@@ -33,11 +31,7 @@ def make(
         >>> predictor.apply(predictor.init(jax.random.key(0)), np.zeros((4, 3, 2)), np.zeros(4)).shape
         (4, 5)
     """
-    if name not in REGISTRY:
-        raise InputError(f"unknown predictor {name!r}: use one of {sorted(REGISTRY)}")
-    known = set(inspect.signature(REGISTRY[name]).parameters) - {"adjacency", "parent", "name"}
-    if set(options) - known:
-        raise InputError(f"predictor {name!r} has no option {sorted(set(options) - known)}: use {sorted(known)}")
+    check_options("predictor", name, REGISTRY, options, given=("adjacency", "parent", "name"))
     adjacency = np.asarray(adjacency, bool)
     network = REGISTRY[name](adjacency=tuple(map(tuple, adjacency.tolist())), **options)
     single = make_predictor(network, (len(adjacency), num_classes), condition=condition, context=context)

@@ -4,7 +4,6 @@ An encoder is written for one data set; `jax.vmap` batches it. Neither the order
 a class counts, and what is masked doesn't count at all.
 """
 
-import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 
 from nag_jax.errors import InputError
 from nag_jax.models.conv_features import ConvFeatures
+from nag_jax.options import check_options
 
 
 class Encoder(NamedTuple):
@@ -155,11 +155,7 @@ def make(name: str, shape: tuple[int, ...], **options) -> Encoder:
         >>> encoder.apply(params, jnp.ones((10, 1, 384)), jnp.ones((10, 1), bool)).shape
         (8,)
     """
-    if name not in ENCODERS:
-        raise InputError(f"unknown data-set encoder {name!r}: use one of {sorted(ENCODERS)}")
-    known = set(inspect.signature(ENCODERS[name]).parameters) - {"parent", "name"}
-    if set(options) - known:
-        raise InputError(f"encoder {name!r} has no option {sorted(set(options) - known)}: use {sorted(known)}")
+    check_options("data-set encoder", name, ENCODERS, options, given=("parent", "name"))
     if len(shape) not in (1, 3):
         raise InputError(f"an item of a data set must have the shape [F] or [H, W, 3], found {list(shape)}")
     network = ENCODERS[name](**options)

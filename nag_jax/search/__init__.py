@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nag_jax.errors import InputError
+from nag_jax.options import check_options
 from nag_jax.search.bananas import bananas
 from nag_jax.search.base import Domain, Strategy
 from nag_jax.search.bo import bo
@@ -29,7 +29,7 @@ REGISTRY = {
     "tpe": tpe,
 }
 
-__all__ = ["REGISTRY", "Domain", "Strategy", "check", "make", "needs_generator"]
+__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator"]
 
 
 def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] | None = None, **options) -> Strategy:
@@ -48,21 +48,8 @@ def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] 
         >>> strategy = make("random_search", NASBench201())
         >>> tokens, state = strategy.ask(key, strategy.init(key), 10)
     """
-    check(name, options)
+    check_options("strategy", name, REGISTRY, options, given=("domain",))
     return REGISTRY[name](Domain(space, covers), **options)
-
-
-def check(name: str, options) -> None:
-    """Raises InputError unless the strategy exists and has these options, and all that it needs are among them."""
-    if name not in REGISTRY:
-        raise InputError(f"unknown strategy {name!r}: use one of {sorted(REGISTRY)}")
-    known = dict(inspect.signature(REGISTRY[name]).parameters)
-    known.pop("domain")
-    if unknown := sorted(set(options) - set(known)):
-        raise InputError(f"strategy {name!r} has no option {unknown}: use {sorted(known)}")
-    for option, parameter in known.items():
-        if parameter.default is parameter.empty and option not in options:
-            raise InputError(f"strategy {name!r} needs the option {option!r}: give it one")
 
 
 def needs_generator(name: str) -> bool:

@@ -4,14 +4,13 @@ An acquisition is a function (mean `[B]`, std `[B]`, best, noise `[B]`) -> value
 `best` is the scalar to improve on, and noise is standard normal, one draw an architecture, for those that sample.
 """
 
-import inspect
 from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.stats import norm
 
-from nag_jax.errors import InputError
+from nag_jax.options import check_options
 
 AcquisitionFn = Callable[[Array, Array, Array, Array], Array]
 
@@ -89,9 +88,5 @@ def make(name: str, **options) -> AcquisitionFn:
         >>> make("ucb", beta=1.0)(1.0, 2.0, 0.0, 0.0)
         3.0
     """
-    if name not in REGISTRY:
-        raise InputError(f"unknown acquisition {name!r}: use one of {sorted(REGISTRY)}")
-    known = inspect.signature(REGISTRY[name]).parameters
-    if unknown := sorted(set(options) - set(known)):
-        raise InputError(f"acquisition {name!r} has no option {unknown}: use {sorted(known)}")
+    check_options("acquisition", name, REGISTRY, options)
     return REGISTRY[name](**options)

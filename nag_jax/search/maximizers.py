@@ -3,7 +3,6 @@
 `REGISTRY` maps a name to a function of the domain and options that makes a `Maximizer`.
 """
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import jax
 import numpy as np
 
 from nag_jax.errors import InputError
+from nag_jax.options import check_options
 from nag_jax.search.base import Domain, History
 
 
@@ -106,7 +106,5 @@ def make(name: str, domain: Domain, **options) -> PoolFn:
     """
     if name not in REGISTRY:
         raise InputError(f"unknown maximizer {name!r}: use one of {sorted(REGISTRY)}, or the strategy 'bo_nag'")
-    known = set(inspect.signature(REGISTRY[name]).parameters) - {"domain"}
-    if unknown := sorted(set(options) - known):
-        raise InputError(f"maximizer {name!r} has no option {unknown}: use {sorted(known)}")
+    check_options("maximizer", name, REGISTRY, options, given=("domain",))
     return REGISTRY[name](domain, **options)

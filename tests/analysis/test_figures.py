@@ -6,11 +6,9 @@ from typing import cast
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from nag_jax.analysis import figures, metrics
-from nag_jax.analysis.ranks import Ranking
 from nag_jax.errors import InputError
 from nag_jax.spaces import NASBench201, Space
 
@@ -25,14 +23,7 @@ def texts(path):
     return re.findall(r"<text[^>]*>([^<]+)</text>", path.with_suffix(".svg").read_text())
 
 
-def check_written(path):
-    image = imread(path.with_suffix(".png"))
-    assert image.shape[1] >= 1200
-    assert image.std() > 0.01
-    assert path.with_suffix(".svg").stat().st_size > 1000
-
-
-def test_cells_are_drawn_edge_by_edge(tmp_path):
+def test_cells_are_drawn_edge_by_edge(tmp_path, check_written):
     tokens = SPACE.from_ops([[3, 2, 4, 1, 0, 3], [0, 0, 0, 1, 0, 0]])
     figure = figures.draw_cells(SPACE, tokens, ["first", "second"], tmp_path / "cells")
     check_written(tmp_path / "cells")
@@ -70,7 +61,7 @@ def test_every_cell_needs_its_title(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_histograms_share_their_axis_and_count_everything(tmp_path, rng):
+def test_histograms_share_their_axis_and_count_everything(tmp_path, rng, check_written):
     pools = {"random": VALUES, "guided": rng.normal(93, 0.2, size=300)}
     figure = figures.accuracy_histograms(pools, 94.5, tmp_path / "pools", label="accuracy, %")
     check_written(tmp_path / "pools")
@@ -88,7 +79,7 @@ def test_histograms_share_their_axis_and_count_everything(tmp_path, rng):
 
 
 @pytest.mark.parametrize("values", [[93.0], [94.0, 94.0], [0.0]])
-def test_histograms_of_tiny_pools(values, tmp_path):
+def test_histograms_of_tiny_pools(values, tmp_path, check_written):
     figures.accuracy_histograms({"pool": np.array(values)}, max(values), tmp_path / "pools", label="value")
     check_written(tmp_path / "pools")
 
@@ -99,7 +90,7 @@ def test_histograms_name_the_pool_that_is_wrong(values, tmp_path):
         figures.accuracy_histograms({"guided": np.array(values)}, 94.0, tmp_path / "pools", label="value")
 
 
-def test_curve_is_labelled_by_scale_beside_its_references(tmp_path):
+def test_curve_is_labelled_by_scale_beside_its_references(tmp_path, check_written):
     references = {
         "best possible": metrics.top_means(VALUES),
         "predictor's top": metrics.top_means(VALUES[:50]),
@@ -126,7 +117,7 @@ def test_curve_spreads_the_top(tmp_path):
 
 
 @pytest.mark.parametrize("mean", [93.0, 0.0, -2.5])
-def test_curve_of_one_point(mean, tmp_path):
+def test_curve_of_one_point(mean, tmp_path, check_written):
     figures.quality_diversity([figures.CurvePoint(1.0, 1, mean)], tmp_path / "curve")
     check_written(tmp_path / "curve")
 
@@ -147,28 +138,6 @@ def test_drawing_twice_writes_the_same_bytes(tmp_path):
     for suffix in (".png", ".svg"):
         first, second = (tmp_path / f"{name}{suffix}" for name in "ab")
         assert first.read_bytes() == second.read_bytes()
-
-
-def test_critical_differences_join_what_is_not_told_apart(tmp_path):
-    ranks = {"a": 1.2, "b": 1.9, "c": 2.9}
-    figure = figures.critical_differences({"50 labels": Ranking(ranks, 0.01, 1.0)}, tmp_path / "ranks")
-    check_written(tmp_path / "ranks")
-    (axes,) = figure.axes
-    drawn = {text.get_text().strip() for text in axes.texts}
-    assert {*ranks, "critical difference 1.00"} <= drawn
-    bars = [np.asarray(line.get_xdata()) for line in axes.lines if line.get_linewidth() == 2.4]
-    np.testing.assert_allclose(bars, [[1.15, 1.95], [1.85, 2.95]])
-    with pytest.raises(InputError, match="at least one ranking"):
-        figures.critical_differences({}, tmp_path / "none")
-
-
-def test_shares_of_seeds_rise_where_a_seed_finds_the_optimum(tmp_path):
-    figure = figures.reached_shares({"a": np.array([3.0, 5.0, np.inf])}, 6, tmp_path / "shares")
-    check_written(tmp_path / "shares")
-    (line,) = figure.axes[0].lines
-    np.testing.assert_allclose(np.asarray(line.get_ydata()), [0, 0, 0, 1 / 3, 1 / 3, 2 / 3, 2 / 3])
-    with pytest.raises(InputError, match="at least one strategy"):
-        figures.reached_shares({}, 6, tmp_path / "none")
 
 
 def run_python(code):

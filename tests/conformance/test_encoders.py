@@ -13,14 +13,6 @@ from nag_jax.models import set_encoder
 C, ITEMS, F = 4, 3, 10
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module", params=sorted(set_encoder.ENCODERS))
 def name(request):
     return request.param

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ROOM = {"errors", "packaged"}
+EVERY_ROOM = {"errors", "options", "packaged"}
 MAY_IMPORT = {
     "errors": set(),
+    "options": set(),
     "packaged": set(),
     "spaces": set(),
     "diffusion": set(),
@@ -35,7 +36,7 @@ ONLY_IN = {
     "flax.linen": ["nag_jax/models/"],
     "orbax": ["nag_jax/training/checkpoint.py"],
     "sqlite3": ["nag_jax/evaluators/ledger.py"],
-    "matplotlib": ["nag_jax/analysis/figures.py"],
+    "matplotlib": [f"nag_jax/analysis/{file}.py" for file in ("figures", "search_figures", "style")],
     "jraph": ["nag_jax/spaces/base.py", "nag_jax/models/predictor.py"],
     "jax.sharding": ["nag_jax/parallel.py"],
     "ml_collections": ["experiments/", "configs/"],

@@ -17,14 +17,6 @@ OPTIONS = {"langevin": [{"norm": "batch"}, {"num_steps": 2}]}
 CASES = [(name, options) for name in sorted(kernels.REGISTRY) for options in ({}, *OPTIONS.get(name, ()))]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([case[0], *map(str, case[1].values())]), scope="module")
 def case(request):
     name, options = request.param

@@ -15,14 +15,6 @@ B, SHAPE = 4, (3, 5)
 T = jnp.array([0.1, 0.4, 0.8, 1.0])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(params=sorted(sdes.REGISTRY))
 def sde(request):
     return sdes.make(request.param)

@@ -16,14 +16,6 @@ B = 40
 LISTABLE = 10**6
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(params=sorted(spaces.REGISTRY), scope="module")
 def space(request):
     return spaces.make(request.param)

@@ -41,14 +41,6 @@ ARGUMENTS = {
 """What options without a default are given; an entry with an option of its own needs one here."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def required(name):
     parameters = inspect.signature(guidance.REGISTRY[name]).parameters.values()
     return {p.name for p in parameters if p.default is p.empty}

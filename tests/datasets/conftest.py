@@ -6,7 +6,6 @@ import io
 import json
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,14 +13,6 @@ from PIL import Image
 from nag_jax.models import resnet
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

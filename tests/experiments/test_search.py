@@ -19,14 +19,6 @@ SPACE = NASBench201()
 STRATEGIES = ("bo_exhaustive", "regularized_evolution", "local_search", "random_search")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     """A table of 300 cells, a fifth of whose labels are missing."""

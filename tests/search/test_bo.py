@@ -20,7 +20,7 @@ def belief(domain, objective):
     tokens = domain.random(jax.random.key(0), 40, np.zeros(0, np.int64))
     history = History.empty(domain.space).add(domain.space, tokens, objective(tokens))
     model = surrogates.make("gaussian_process", domain.space)
-    data = surrogates.make_data(domain.space, history, labels="regret", least=64)
+    data = surrogates.make_data(domain.space, history, labels="normal", least=64)
     posterior = jax.jit(model.fit)(jax.random.key(0), data)
     return history, make_acquire(model, "log_ei", {}), Belief(posterior, data.values.max())
 

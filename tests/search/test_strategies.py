@@ -24,14 +24,6 @@ OPTIONS = {
 CASES = [(name, options) for name in sorted(search.REGISTRY) for options in OPTIONS.get(name, [{}])]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([case[0], case[1].get("maximizer", "")]), scope="module")
 def strategy(request, space, generator):
     name, options = request.param

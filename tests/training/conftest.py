@@ -4,23 +4,10 @@ import numpy as np
 import optax
 import pytest
 
-from nag_jax import parallel, spaces
+from nag_jax import parallel
 from nag_jax.diffusion import sde as sdes
 from nag_jax.models.score_network import GraphTransformer
 from nag_jax.training.score import ScoreModel
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiles():
-    """Compiling takes most of the time here, and nothing that is tested depends on XLA's optimisations."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.fixture(scope="session")
-def nb201():
-    return spaces.make("nasbench201")
 
 
 @pytest.fixture(scope="session")

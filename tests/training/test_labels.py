@@ -30,7 +30,7 @@ def test_less_is_better_mirrors_the_labels_first(method):
 def test_methods():
     u = (np.argsort(np.argsort(LABELS)) + 0.5) / 101
     low, high = np.quantile(LABELS, [0.25, 0.75])
-    regret = -np.log((LABELS.max() - LABELS) / (high - low) + 0.1)
+    regret = -np.log((LABELS.max() - LABELS) / (high - low) + 0.03)
     expected = {"z": LABELS, "rank": u, "normal": norm.ppf(u), "tail": -np.log(1.02 - u), "regret": regret}
     for method in NORMALIZATIONS:
         np.testing.assert_allclose(normalize(LABELS, method), standard(expected[method]), rtol=1e-5, atol=1e-5)

@@ -1,8 +1,6 @@
 """Surrogates: what is believed of architectures that nobody has labelled."""
 
-import inspect
-
-from nag_jax.errors import InputError
+from nag_jax.options import check_options
 from nag_jax.search.surrogates.base import Data, Surrogate, make_data, padded_capacity
 from nag_jax.search.surrogates.deep_ensemble import deep_ensemble
 from nag_jax.search.surrogates.gaussian_process import gaussian_process
@@ -22,9 +20,5 @@ def make(name: str, space: Space, **options) -> Surrogate:
     Example:
         >>> surrogate = make("gaussian_process", NASBench201(), groups=["one_hot"])
     """
-    if name not in REGISTRY:
-        raise InputError(f"unknown surrogate {name!r}: use one of {sorted(REGISTRY)}")
-    known = set(inspect.signature(REGISTRY[name]).parameters) - {"space"}
-    if unknown := sorted(set(options) - known):
-        raise InputError(f"surrogate {name!r} has no option {unknown}: use {sorted(known)}")
+    check_options("surrogate", name, REGISTRY, options, given=("space",))
     return REGISTRY[name](space, **options)
