@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.errors import InputError
-from nag_jax.evaluators.torch_file import read_arrays
 from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS, SETTINGS, MobileNetV3
+from nag_jax.weights_file import read_weights
 
 _LEAST_RESOLUTION, _RESOLUTION_STEP, _RESOLUTION_SLOTS = 112, 16, 8
 _INPUTS = 20 * (len(KERNELS) + len(EXPANSIONS)) + _RESOLUTION_SLOTS
@@ -34,7 +34,7 @@ def read_predictor(path: str | Path) -> Layers:
     Raises:
         InputError: the file can't be read, or its matrices don't form such a chain.
     """
-    arrays = read_arrays(path)
+    arrays = read_weights(path)
     names = [name for name, value in arrays.items() if value.ndim == 2]
     widths = [_INPUTS, *(arrays[name].shape[0] for name in names)]
     if not names or [arrays[name].shape[1] for name in names] != widths[:-1] or widths[-1] != 1:

@@ -6,15 +6,17 @@ moments, as all constraints want.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.stats import spearmanr
 
 from nag_jax.errors import InputError
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3 import RESOLUTIONS, MobileNetV3
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIELDS = ("ks", "e", "d", "r")
 _PREFIX = "lat_"
@@ -48,6 +50,8 @@ def read_latencies(path: str | Path, space: MobileNetV3) -> dict[str, Latency]:
         InputError: the file is missing or unreadable, a column is missing, a row isn't a network, a latency isn't a
             positive number, or there are fewer than 50 rows.
     """
+    import pandas as pd
+
     frame = _read(Path(path))
     tokens = _read_networks(frame, path)
     pixels = (np.asarray(frame["r"], float) / max(RESOLUTIONS)) ** 2
@@ -64,7 +68,9 @@ def read_latencies(path: str | Path, space: MobileNetV3) -> dict[str, Latency]:
     return found
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
     if not path.is_file():
         raise InputError(
             f"{path}: expected a CSV file of latencies, found {'a folder' if path.exists() else 'nothing'}"
@@ -83,7 +89,7 @@ def _read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_networks(frame: pd.DataFrame, path: str | Path) -> np.ndarray:
+def _read_networks(frame: "pd.DataFrame", path: str | Path) -> np.ndarray:
     """Tokens `[R, 20]`."""
     tokens = []
     for row, (kernels, expansions, depths, resolution) in enumerate(frame[list(_FIELDS)].itertuples(index=False)):

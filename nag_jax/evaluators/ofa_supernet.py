@@ -23,7 +23,7 @@ def extract(weights: Mapping[str, np.ndarray], layers: Sequence[Layer]) -> Varia
 
     Args:
         weights: of `ofa_mbv3_d234_e346_k357_w1.0` or of a supernet of that form, by PyTorch's names, as
-            `torch_file.read_arrays` gives them; in the published file's naming or the package's newer one.
+            `weights_file.read_weights` gives them; in the published file's naming or the package's newer one.
         layers: from `MobileNetV3.layers`.
 
     Raises:

@@ -17,10 +17,10 @@ import pytest
 from nag_jax import spaces
 from nag_jax.errors import InputError
 from nag_jax.evaluators.ofa_supernet import extract
-from nag_jax.evaluators.torch_file import read_arrays
 from nag_jax.models.mobilenet import MobileNet
 from nag_jax.spaces.mobilenet_layers import FIXED_BLOCK
 from nag_jax.spaces.mobilenet_v3 import SKIP
+from nag_jax.weights_file import read_weights
 
 LARGEST = np.full(20, 8)
 
@@ -136,7 +136,7 @@ def test_outputs_are_those_of_the_package(space, tmp_path):
         elif name.endswith("_matrix"):
             value.add_(0.1 * torch.randn_like(value))
     torch.save({"state_dict": supernet.state_dict()}, tmp_path / "supernet.pth")
-    weights = read_arrays(tmp_path / "supernet.pth")
+    weights = read_weights(tmp_path / "supernet.pth")
     images = np.random.default_rng(0).standard_normal((2, 128, 128, 3)).astype(np.float32)
     tokens = np.asarray(space.random(jax.random.key(1), 10))
     params = space.costs()["params"].of(tokens)
