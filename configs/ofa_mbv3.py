@@ -44,6 +44,5 @@ def get_config(variant: str = "") -> ConfigDict:
     )
     config.constraints = "200e6 <= macs <= 220e6"  # joined by ';'; empty for none
     if not variant:
-        config.score.training.update({"num_steps": 1500, "warmup_steps": 100, "checkpoint_every": 500})
         config.sampler.num_steps = 40
     return config

@@ -75,7 +75,8 @@ def make_score_model(config: Config, space: Space) -> ScoreModel:
         coordinates=tuple(map(tuple, space.coordinates.tolist())),
         **config.score.network.to_dict(),
     )
-    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization)
+    closed_form = space.class_posterior if space.inequalities() else None
+    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization, closed_form)
 
 
 def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:

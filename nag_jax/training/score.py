@@ -10,7 +10,7 @@ import numpy as np
 
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import ScoreFn, denoiser_logits, denoiser_score, raw_score
+from nag_jax.diffusion.parametrization import PosteriorFn, ScoreFn, denoiser_logits, denoiser_score, raw_score
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.models.score_network import GraphTransformer
@@ -29,12 +29,14 @@ class ScoreModel:
         allowed: bool `[N, V]`.
         parametrization: `"denoiser"` (class probabilities, trained by cross-entropy) or `"raw_score"` (as published,
             trained by denoising score matching).
+        class_posterior: see `denoiser_logits`.
     """
 
     network: GraphTransformer
     sde: SDE
     allowed: np.ndarray
     parametrization: str = "denoiser"
+    class_posterior: PosteriorFn | None = None
 
     def __post_init__(self):
         if self.parametrization not in PARAMETRIZATIONS:
@@ -57,7 +59,7 @@ class ScoreModel:
             return self.network.apply(params, x, condition, deterministic=dropout_key is None, rngs=rngs)
 
         if self.parametrization == "denoiser":
-            return denoiser_logits(network, self.sde, self.allowed)
+            return denoiser_logits(network, self.sde, self.allowed, self.class_posterior)
         return raw_score(network, self.sde)
 
     def score_fn(self, params) -> ScoreFn:

@@ -17,7 +17,7 @@ MISTAKES = {
     "a flag that isn't there": (["--wrokdir=runs"], ("'wrokdir'", "workdir")),
     "something that's no flag": (["seed=1"], ("'seed=1'", "--config.seed=1")),
     "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['generate', 'search']")),
-    "a space": (["--config.space.name=nb201"], ("space 'nb201'", "use one of ['nasbench201'")),
+    "a space": (["--config.space.name=nb201"], ("space 'nb201'", "'nasbench201'")),
     "an evaluator": (["--config.evaluator.name=tabel"], ("evaluator 'tabel'", "did you mean 'table'?")),
     "a metric": (["--config.evaluator.metric=basline"], ("metric", "'basline'", "did you mean 'baseline'?")),
     "no metric": (["--config.evaluator.metric="], ("metric", "''", "baseline, ptq, qat")),
