@@ -15,11 +15,13 @@ from nag_jax.diffusion.kernels import Kernel
 from nag_jax.diffusion.sampler import is_coupled, make_sampler
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
+from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.value import exceedance, mean_value
 from nag_jax.models import Predictor, set_encoder
 from nag_jax.models.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.models.score_network import GraphTransformer
+from nag_jax.search.constraints import Constraints, parse
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import Space
 from nag_jax.training.labels import NORMALIZATIONS
@@ -48,9 +50,20 @@ def make_evaluator(config: Config, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist."""
     given = options(config.evaluator, "name", "direction", "unit", "split") | {"metric": config.evaluator.metric}
     for field in ("direction", "unit", "split"):
-        if config.evaluator[field]:
+        if config.evaluator.get(field):
             given[f"{field}s"] = {config.evaluator.metric: config.evaluator[field]}
     return evaluators.make(config.evaluator.name, space=space, **given)
+
+
+def objective(config: Config, evaluator: Evaluator) -> Metric | None:
+    """The metric to search by: the config's, or the evaluator's own choice; None where that is none."""
+    name = config.evaluator.metric or getattr(evaluator, "objective", None)
+    return evaluator.metrics[name] if name else None
+
+
+def make_constraints(config: Config, space: Space, evaluator: Evaluator) -> Constraints:
+    """Those of `config.constraints`, on the evaluator's costs; none where the config has no such field."""
+    return Constraints(space, getattr(evaluator, "costs", {}), parse(config.get("constraints", "")))
 
 
 def make_sde(config: Config) -> SDE:
@@ -63,9 +76,11 @@ def make_score_model(config: Config, space: Space) -> ScoreModel:
     network = GraphTransformer(
         adjacency=tuple(map(tuple, space.adjacency.tolist())),
         num_classes=space.num_classes,
+        coordinates=tuple(map(tuple, space.coordinates.tolist())),
         **config.score.network.to_dict(),
     )
-    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization)
+    closed_form = space.class_posterior if space.inequalities() else None
+    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization, closed_form)
 
 
 def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
@@ -73,7 +88,7 @@ def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
     network = {
         field.name: getattr(model.network, field.name)
         for field in dataclasses.fields(model.network)
-        if field.name not in ("parent", "name", "adjacency", "dropout")
+        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout")
     }
     return {
         "space": space.name,
@@ -153,7 +168,7 @@ def check_guidance(config: Config) -> None:
         )
 
 
-def check_sampler(config: Config, model: ScoreModel, predictor: Predictor, num_devices: int) -> None:
+def check_sampler(config: Config, model: ScoreModel, predictor: Predictor | None, num_devices: int) -> None:
     """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut as the mode does."""
     parts = make_kernels(config)
     make_sampler(
@@ -165,7 +180,8 @@ def check_sampler(config: Config, model: ScoreModel, predictor: Predictor, num_d
         final=config.sampler.final,
     )
     blank = {"params": None, "scale": 1.0, "target": 0.0, "times": None, "spread": None}
-    if not is_coupled(parts, make_guide(config, predictor, model.sde)(lambda x, t: x, blank)):
+    transform = None if predictor is None else make_guide(config, predictor, model.sde)(lambda x, t: x, blank)
+    if not is_coupled(parts, transform):
         return
     if config.mode == "stream":
         raise InputError(
@@ -179,8 +195,13 @@ def check_sampler(config: Config, model: ScoreModel, predictor: Predictor, num_d
         )
 
 
-def make_guide(config: Config, predictor: Predictor, process: SDE) -> Callable[..., ScoreTransform]:
-    """The guidance of `config.guidance`: (unguided score, what `experiments.learn.aim` returns) -> transform."""
+def make_guide(
+    config: Config, predictor: Predictor, process: SDE, constraints: Constraints | None = None
+) -> Callable[..., ScoreTransform]:
+    """The guidance of `config.guidance`: (unguided score, what `experiments.learn.aim` returns) -> transform.
+
+    Constraints come last, so that they bend what the predictor asks for.
+    """
 
     def guide(score_fn, aim):
         def estimates(x, t):
@@ -193,9 +214,12 @@ def make_guide(config: Config, predictor: Predictor, process: SDE) -> Callable[.
         if config.guidance.transform == "predictor_gradient" and config.guidance.through_denoiser:
             value = guidance.through_denoiser(value, score_fn, process)
         bend = guidance.make(config.guidance.transform, value_fn=value, scale=aim["scale"], sde=process)
-        if not config.guidance.max_norm:
-            return bend
-        return guidance.chain(bend, guidance.make("clip_norm", sde=process, max_norm=config.guidance.max_norm))
+        parts = [bend]
+        if config.guidance.max_norm:
+            parts.append(guidance.make("clip_norm", sde=process, max_norm=config.guidance.max_norm))
+        if constraints:
+            parts.append(constraints.transform(process))
+        return guidance.chain(*parts)
 
     return guide
 

@@ -12,6 +12,7 @@ from nag_jax.evaluators import Ledger
 
 if TYPE_CHECKING:
     from experiments.learn import Run
+    from experiments.score import Setting
 
 PACKAGES = (
     "nag-jax",
@@ -35,6 +36,13 @@ def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
             "failed": ledger.num_failed,
             "by_purpose": ledger.paid_by_purpose(),
         },
+        **of_setting(run),
+    }
+
+
+def of_setting(run: "Setting") -> dict[str, Any]:
+    """The facts of any run: its time, and what its results depend on."""
+    return {
         "seconds": run.phases.seconds,
         "devices": {
             "count": jax.device_count(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import report
+from experiments import build, report, unlabelled
 from experiments.config import Config
 from experiments.learn import Learned, Run, learn, make_generator, prepare
 from nag_jax import parallel
@@ -39,16 +39,25 @@ class Outcome:
 def run(config: Config, path: Path) -> dict[str, Any]:
     """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
 
+    Where there is no objective to search by but constraints on costs, `experiments.unlabelled` generates by them alone.
+
     A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
+    if not has_objective(config):
+        return unlabelled.run(config, path)
     run = prepare(config, path)
     learned = learn(run)
     pools, sweep = generate_pools(run, learned)
     final, final_labels = pay_for_best(run, pools["guided"], learned)
     return parallel.on_first(lambda: report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
+
+
+def has_objective(config: Config) -> bool:
+    """Whether the evaluator has a metric to search by."""
+    return build.objective(config, build.make_evaluator(config, build.make_space(config))) is not None
 
 
 def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, np.ndarray], dict[float, np.ndarray]]:
@@ -90,12 +99,12 @@ def ranked(run: Run, x: np.ndarray, learned: Learned) -> np.ndarray:
     """
     tokens, valid = map(np.asarray, run.space.decode(x))
     tokens = tokens[valid]
-    tokens = tokens[run.evaluator.covers(tokens)]
+    tokens = tokens[run.evaluator.covers(tokens) & run.constraints.hold(tokens)]
     known = run.space.canonical(learned.labelled)
     order = rank(run.space, tokens, learned.predict(tokens), exclude=known) if len(tokens) else []
     if not len(order):
         raise InputError(
-            "no generated architecture is valid, known to the evaluator and still without a label: raise "
-            "config.num_samples, lower config.labels.training, or train the score network longer"
+            "no generated architecture is valid, within the constraints, known to the evaluator and still without "
+            "a label: raise config.num_samples, lower config.labels.training, or train the score network longer"
         )
     return tokens[order]

@@ -23,7 +23,7 @@ from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import sample_keys
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger
+from nag_jax.evaluators import Ledger, Metric
 from nag_jax.guidance.value import estimate_spread
 from nag_jax.models import Predictor
 from nag_jax.search.generate import Generator, random_distinct
@@ -32,6 +32,8 @@ from nag_jax.training.fit import fit, restore
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import predict, regression_loss
 
+LEAST_FEASIBLE = 256
+"""Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
 TRAINING = "training"
 """Purpose in the ledger of the labels that the predictor learns from."""
 SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
@@ -43,11 +45,13 @@ class Run(Setting):
     """What the phases share, checked by `prepare`.
 
     Attributes:
-        predictor: of the objective.
+        metric: the objective.
+        predictor: of it.
         predictor_params: those of a predictor that is trained already.
         transfer: what the predictor learns from, where that isn't paid labels.
     """
 
+    metric: Metric
     predictor: Predictor
     predictor_params: Any = None
     transfer: Transfer | None = None
@@ -101,7 +105,7 @@ def learn(run: Run) -> Learned:
         score_params=score_params,
         labelled=labelled,
         predict=lambda tokens: predict(run.predictor, predictor_params, run.space.encode(tokens))[0],
-        guidance=aim(run, score_params, predictor_params, training_tokens),
+        guidance=aim(run, score_params, predictor_params, feasible(run, training_tokens)),
     )
 
 
@@ -112,6 +116,9 @@ def prepare(config: Config, path: Path) -> Run:
     parallel.on_first(lambda: workdir.check(config.to_dict()))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
+    metric = build.objective(config, evaluator)
+    if metric is None:
+        raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
     source = transfer.prepare(config, space, evaluator)
     if source is None and config.labels.training < 2:
         raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
@@ -126,7 +133,8 @@ def prepare(config: Config, path: Path) -> Run:
         workdir=workdir,
         space=space,
         evaluator=evaluator,
-        metric=evaluator.metrics[config.evaluator.metric],
+        metric=metric,
+        constraints=build.make_constraints(config, space, evaluator),
         model=build.make_score_model(config, space),
         predictor=build.make_predictor(config, space) if source is None else source.predictor,
         transfer=source,
@@ -156,7 +164,7 @@ def make_generator(run: Run, *, guided: bool) -> Generator:
     return Generator(
         run.model,
         build.make_kernels(run.config),
-        guide=build.make_guide(run.config, run.predictor, run.model.sde) if guided else None,
+        guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
         num_steps=run.config.sampler.num_steps,
         final=run.config.sampler.final,
         mesh=run.mesh,
@@ -200,6 +208,12 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
             checkpoint_every=training.checkpoint_every,
             progress=progress,
         )
+
+
+def feasible(run: Run, tokens: np.ndarray) -> np.ndarray:
+    """Those of unlabelled architectures `[M, N]` that keep to the constraints; all where too few do."""
+    good = run.constraints.hold(tokens)
+    return tokens[good] if good.sum() >= LEAST_FEASIBLE else tokens
 
 
 def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:

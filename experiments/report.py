@@ -12,9 +12,11 @@ from experiments import facts
 from nag_jax.analysis import figures, metrics
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.diffusion.parametrization import posterior_score
+from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
@@ -27,10 +29,10 @@ _LOSS_SAMPLES = 4096
 class Truth:
     """True values for reports, higher is better after `oriented`; of the architectures that the table has."""
 
-    def __init__(self, run: "Run"):
+    def __init__(self, run: "Run", view: ReportingView):
         self.metric = run.metric
         self.sign = run.metric.sign
-        self._view: ReportingView = reporting_view(run.evaluator)
+        self._view = view
         self._covers = run.evaluator.covers
         values = self._view.all(self.metric.name)
         finite = np.isfinite(values)
@@ -47,6 +49,14 @@ class Truth:
         return self._view.best(self.metric.name)
 
 
+def known_truth(run: "Run") -> Truth | None:
+    """The evaluator's table, or None where it has none: what needs it is then left out of the report."""
+    try:
+        return Truth(run, reporting_view(run.evaluator))
+    except InputError:
+        return None
+
+
 def write(run: "Run", outcome: "Outcome") -> dict[str, Any]:
     """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
     with Ledger.open(run.ledger_path, run.evaluator) as ledger:
@@ -54,18 +64,21 @@ def write(run: "Run", outcome: "Outcome") -> dict[str, Any]:
 
 
 def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
-    truth = Truth(run)
+    truth = known_truth(run)
     with run.phases("report"):
-        predictions = outcome.learned.predict(truth.tokens)
+        predictions = outcome.learned.predict(truth.tokens) if truth else None
         pools = {"random": np.asarray(run.space.encode(run.space.random(run.key("random"), run.config.num_samples)))}
         pools |= outcome.pools
         held_out = run.config.score.train_fraction < 1
         training = outcome.learned.training_tokens if held_out else None
-        described = {name: describe_pool(run, truth, x, predictions, training) for name, x in pools.items()}
-        sweep = [
-            {"scale": scale, **describe_pool(run, truth, x, predictions, training)}
-            for scale, x in outcome.sweep.items()
-        ]
+
+        def describe(x):
+            return describe_pool(run, x, training) | (describe_values(run, truth, x, predictions) if truth else {})
+
+        described = {name: describe(x) for name, x in pools.items()}
+        for name, x in pools.items() if truth is None else ():
+            described[name]["predicted_mean"] = float(outcome.learned.predict(valid_distinct(run, x)).mean())
+        sweep = [{"scale": scale, **describe(x)} for scale, x in outcome.sweep.items()]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
         run.workdir.write(
@@ -79,8 +92,10 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
             "split": run.metric.split,
             "evaluator": run.evaluator.name,
             "space": run.space.name,
-            "best_of_table": truth.best,
+            "best_of_table": truth.best if truth else None,
+            "facts": getattr(run.evaluator, "facts", {}),
         },
+        "constraints": [str(constraint) for constraint in run.constraints.constraints],
         "best": best,
         "pools": described,
         "expected_distinct_share": metrics.expected_distinct(run.space.size, run.config.num_samples),
@@ -93,12 +108,26 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     return results
 
 
-def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarray, training_tokens) -> dict[str, Any]:
-    """Metrics of a pool x `[n, N, V]`; true values are of its distinct architectures."""
-    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+def valid_distinct(run: "Run", x: np.ndarray) -> np.ndarray:
+    """The distinct valid architectures of a pool, tokens `[D, N]`."""
     tokens, valid = map(np.asarray, run.space.decode(x))
     tokens = tokens[valid]
-    values = truth.of(tokens[metrics.distinct(tokens)])
+    return tokens[metrics.distinct(tokens)]
+
+
+def describe_pool(run: "Run", x: np.ndarray, training_tokens) -> dict[str, Any]:
+    """Metrics of a pool x `[n, N, V]`, and the share of its samples that keep to the constraints if there are any."""
+    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+    if run.constraints:
+        tokens, valid = map(np.asarray, run.space.decode(x))
+        found["feasible_share"] = float(run.constraints.hold(tokens[valid]).sum() / len(x))
+    return found
+
+
+def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dict[str, Any]:
+    """True values of a pool's distinct architectures, against the table."""
+    found = {}
+    values = truth.of(valid_distinct(run, x))
     if len(values):
         found |= {f"value_{name}": value for name, value in metrics.quality(values)._asdict().items()}
         found["value_best"] = found["value_max" if truth.sign > 0 else "value_min"]
@@ -107,18 +136,22 @@ def describe_pool(run: "Run", truth: Truth, x: np.ndarray, predictions: np.ndarr
     return found
 
 
-def describe_best(run: "Run", truth: Truth, outcome: "Outcome") -> dict[str, Any]:
+def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
-    labels = truth.sign * np.where(np.isfinite(outcome.final_labels), outcome.final_labels, -truth.sign * np.inf)
-    i = int(np.argmax(labels))
+    i = int(_best_first(run, outcome)[0])
     value = float(outcome.final_labels[i])
     return {
         "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
         "value": value,
-        "regret": abs(truth.best - value),
+        "regret": abs(truth.best - value) if truth else None,
         "rank_by_predictor": i + 1,
-        "of": len(labels),
+        "of": len(outcome.final_labels),
     }
+
+
+def _best_first(run: "Run", outcome: "Outcome") -> np.ndarray:
+    """The order of the labels paid at the end; failed ones, NaN, come last."""
+    return np.argsort(-run.metric.sign * outcome.final_labels, kind="stable")
 
 
 def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.DataFrame:
@@ -142,20 +175,20 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
     return pd.concat(frames[::-1], ignore_index=True)
 
 
-def draw(run: "Run", truth: Truth, outcome: "Outcome", pools, sweep, predictions: np.ndarray) -> None:
-    """Draws the figures as PNG and SVG into `figures/`; the best architectures only where they are cells."""
+def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, predictions) -> None:
+    """Draws the figures as PNG and SVG into `figures/`: the best architectures, and what there is a table for."""
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
-    unit = f" in {truth.metric.unit}" if truth.metric.unit else ""
-    label = f"{truth.metric.name}{unit}, {truth.metric.split}"
-    order = np.argsort(-truth.sign * np.nan_to_num(outcome.final_labels, nan=-truth.sign * np.inf), kind="stable")[:5]
+    unit = f" in {run.metric.unit}" if run.metric.unit else ""
+    label = f"{run.metric.name}{unit}, {run.metric.split}"
+    order = _best_first(run, outcome)[:5]
+    titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
     if isinstance(run.space, NASBench201):
-        figures.draw_cells(
-            run.space,
-            outcome.final[order],
-            [f"{outcome.final_labels[i]:.2f} {truth.metric.unit}" for i in order],
-            folder / "best_cells",
-        )
+        figures.draw_cells(run.space, outcome.final[order], titles, folder / "best_cells")
+    elif isinstance(run.space, MobileNetV3):
+        figures.draw_networks(run.space, outcome.final[order], titles, folder / "best_networks")
+    if truth is None:
+        return
     values = {}
     for name, x in pools.items():
         tokens, valid = map(np.asarray, run.space.decode(x))
@@ -186,10 +219,17 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
     columns = {
         "valid": ("validity_argmax", "{:.1%}".format),
         "distinct": ("distinct", "{:,}".format),
+        "feasible": ("feasible_share", "{:.1%}".format),
+        "predicted": ("predicted_mean", _number),
         "mean": ("value_mean", _number),
         "best": ("value_best", _number),
         "pool regret": ("pool_regret", _number),
         "guidance gap": ("guidance_gap", _number),
+    }
+    columns = {
+        title: column
+        for title, column in columns.items()
+        if any(pool.get(column[0]) is not None for pool in results["pools"].values())
     }
     for title in columns:
         table.add_column(title, justify="right")
@@ -197,10 +237,12 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
         table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
     console = Console()
     console.print(table)
+    regret = ""
+    if best["regret"] is not None:
+        regret = f", {best['regret']:.3g} from the table's best {objective['best_of_table']:.6g}"
     console.print(
         f"best of the {best['of']} paid at the end: {best['architecture']}\n"
-        f"  {best['value']:.6g} {objective['unit']}, {best['regret']:.3g} from the table's best "
-        f"{objective['best_of_table']:.6g}",
+        f"  {best['value']:.6g} {objective['unit']}{regret}",
         highlight=False,
         soft_wrap=True,
     )
@@ -218,16 +260,15 @@ def _number(value: float) -> str:
 
 
 def score_loss(run: "Run", params: Any, training_tokens: np.ndarray) -> dict[str, float]:
-    """The published loss of the score network, and that of the closed form where nodes are independent and uniform.
+    """The published loss of the score network, and that of the closed form of the whole space, which is the minimum.
 
-    Both on the same architectures and noise, so that their ratio is free of most of the sampling error. On all of
-    NAS-Bench-201 the closed form is the minimum.
+    Both on the same architectures and noise, so that their ratio is free of most of the sampling error.
     """
     key = run.key("score loss")
     rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens))
     x0 = run.space.encode(training_tokens[np.asarray(rows)])
     keys = sample_keys(key, _LOSS_SAMPLES)
-    closed_form = uniform_score(run.model.sde, run.space.allowed)
+    closed_form = posterior_score(run.model.sde, run.space.class_posterior)
     evaluate = jax.jit(
         lambda params: (
             losses.score_matching(keys, run.model.score_fn(params), x0, run.model.sde),

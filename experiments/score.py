@@ -14,11 +14,15 @@ from experiments.progress import Phases
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Evaluator, Metric
+from nag_jax.evaluators import Evaluator
+from nag_jax.search.constraints import Constraints
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.fit import fit, restore
-from nag_jax.training.score import ScoreModel, batch_loss
+from nag_jax.training.score import ScoreModel, batch_loss, drawn_loss
+
+UNLISTED_SAMPLE = 2**15
+"""Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -32,7 +36,7 @@ class Setting:
     workdir: Workdir
     space: Space
     evaluator: Evaluator
-    metric: Metric
+    constraints: Constraints
     model: ScoreModel
     mesh: jax.sharding.Mesh
     phases: Phases
@@ -51,6 +55,11 @@ def check_score(run: Setting) -> None:
             f"{run.mesh.size} devices that share it: change it"
         )
     build.optimizer(run.config.score.training)
+    if run.config.score.train_fraction < 1 and not run.space.listable:
+        raise InputError(
+            f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
+            "one: set it to 1"
+        )
     step = _checkpoints(run).latest_step()
     params = None if step is None else _restore_score(run)
     if run.config.score.checkpoint:
@@ -60,7 +69,13 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`."""
+    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`.
+
+    Of a space too large to list, a random sample. The score network then learns from draws of its own, new at every
+    step, and nothing is held out: what is generated is novel because hardly anything was ever drawn.
+    """
+    if not run.space.listable:
+        return np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("split"), UNLISTED_SAMPLE))
     tokens = run.space.all_tokens()
     order = np.asarray(jax.random.permutation(run.key("split"), len(tokens)))
     return tokens[order[: max(1, round(run.config.score.train_fraction * len(tokens)))]]
@@ -72,12 +87,17 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
+        shared = {"batch_size": training.batch_size, "sharding": parallel.batched(run.mesh)}
+        if run.space.listable:
+            data, loss = run.space.encode(training_tokens), batch_loss(run.model, **shared)
+        else:
+            data, loss = (), drawn_loss(run.model, lambda key, n: run.space.encode(run.space.random(key, n)), **shared)
         with _checkpoints(run) as checkpoints:
             return fit(
                 run.model.init,
-                batch_loss(run.model, batch_size=training.batch_size, sharding=parallel.batched(run.mesh)),
+                loss,
                 run.key("score"),
-                run.space.encode(training_tokens),
+                data,
                 optimizer=build.optimizer(training),
                 num_steps=training.num_steps,
                 mesh=run.mesh,

@@ -48,16 +48,22 @@ class Search(Setting):
     """What all seeds share.
 
     Attributes:
+        metric: the objective.
         reported: the metric that reports are in.
         second: the metric that makes a hypervolume with the objective, or None.
         goal: the objective at which a seed is over, or None where it goes on to the budget.
         source: the run that strategies with a prior learn it in, or None.
     """
 
+    metric: Metric
     reported: Metric
     second: Metric | None
     goal: float | None
     source: Run | None
+
+    def may_be_labelled(self, tokens: np.ndarray) -> np.ndarray:
+        """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
+        return self.evaluator.covers(tokens) & self.constraints.hold(tokens)
 
     def ledger_path(self, strategy: str, seed: int) -> Path:
         """Where the labels of a strategy's seed are."""
@@ -118,7 +124,13 @@ def prepare(config: Config, path: Path) -> Search:
     parallel.on_first(lambda: workdir.check(identity))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
-    reported = _metric(config, "report", evaluator) or evaluator.metrics[config.evaluator.metric]
+    objective = build.objective(config, evaluator)
+    if objective is None:
+        raise InputError(
+            f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric, or give what it is "
+            "read from, as config.evaluator.accuracy_file"
+        )
+    reported = _metric(config, "report", evaluator) or objective
     if config.search.budget > evaluator.num_distinct:
         raise InputError(
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
@@ -129,13 +141,14 @@ def prepare(config: Config, path: Path) -> Search:
         workdir=workdir,
         space=space,
         evaluator=evaluator,
-        metric=evaluator.metrics[config.evaluator.metric],
+        metric=objective,
+        constraints=build.make_constraints(config, space, evaluator),
         model=build.make_score_model(config, space),
         mesh=parallel.make_mesh(),
         phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
-        goal=reporting_view(evaluator).best(config.evaluator.metric) if config.search.stop_at_best else None,
+        goal=reporting_view(evaluator).best(objective.name) if config.search.stop_at_best else None,
         source=None,
     )
     if _needs_prior(config):
@@ -146,7 +159,7 @@ def prepare(config: Config, path: Path) -> Search:
                 "would be paid for outside of a search's budget"
             )
         shared = {field.name: getattr(run, field.name) for field in dataclasses.fields(Setting)}
-        run.source = Run(predictor=known.predictor, transfer=known, **shared)
+        run.source = Run(metric=objective, predictor=known.predictor, transfer=known, **shared)
     for name in config.run:
         check_strategy(config, name)
         make_strategy(run, name, None)
@@ -187,10 +200,11 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
         options["surrogate_options"] = {**options.get("surrogate_options", {}), "prior": prior.value}
     if search.needs_generator(block.name):
         kernels = build.make_kernels(run.config)
+        transform = run.constraints.transform(run.model.sde) if run.constraints else None
         options["generator"] = Diffusion(
-            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps
+            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps, transform
         )
-    return search.make(block.name, run.space, covers=run.evaluator.covers, **options)
+    return search.make(block.name, run.space, covers=run.may_be_labelled, **options)
 
 
 def search_seed(
@@ -223,7 +237,7 @@ def search_seed(
                 tokens = design[:wanted]
             elif not told:
                 initial_key = run.seed_key(seed, "initial design")
-                tokens = random_distinct(run.space, initial_key, wanted, covers=run.evaluator.covers)
+                tokens = random_distinct(run.space, initial_key, wanted, covers=run.may_be_labelled)
             else:
                 tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
             labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]

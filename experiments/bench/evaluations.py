@@ -11,6 +11,7 @@ from experiments.bench.timing import best_seconds
 from experiments.config import Config
 from experiments.learn import learn, make_generator, prepare
 from nag_jax.diffusion import kernels
+from nag_jax.evaluators.reporting import reporting_view
 
 COUNTS = (5, 10, 20, 50, 1000)
 CORRECTED = "euler_maruyama"
@@ -29,9 +30,13 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     config: Config = nb201.get_config(variant)
     config.num_samples = n
     run = prepare(config, path)
-    learned, truth = learn(run), report.Truth(run)
+    learned, truth = learn(run), report.Truth(run, reporting_view(run.evaluator))
     predictions = learned.predict(truth.tokens)
     points = []
+
+    def describe(x):
+        return report.describe_pool(run, x, None) | report.describe_values(run, truth, x, predictions)
+
     for name in kernels.REGISTRY:
         chain = (name, CORRECTED) if name == "langevin" else (name,)
         for count in counts:
@@ -39,7 +44,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
             for guided in (False, True):
                 generator = make_generator(run, guided=guided)
                 arguments = run.key("evaluations"), n, learned.score_params, learned.guidance if guided else None
-                pool = report.describe_pool(run, truth, generator(*arguments), predictions, None)
+                pool = describe(generator(*arguments))
                 points.append(
                     {
                         "kernels": " + ".join(chain),

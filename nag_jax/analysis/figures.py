@@ -1,4 +1,4 @@
-"""The three pictures of a run: its best cells, its pools, and what quality costs in diversity.
+"""The pictures of a run: its best architectures, its pools, and what quality costs in diversity.
 
 Each function draws one figure, writes it as `PATH.png` and `PATH.svg` and returns it.
 """
@@ -13,13 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from nag_jax.analysis.checks import finite_vector
 from nag_jax.analysis.style import COLORS, FAINT, INK, MUTED, STYLE, write
 from nag_jax.errors import InputError
-from nag_jax.spaces import NASBench201, Space
+from nag_jax.spaces import MobileNetV3, NASBench201, Space
+from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS
 
 
 class CurvePoint(NamedTuple):
@@ -47,6 +48,7 @@ _NODE_NAMES = {0: "in", 1: "1", 2: "2", 3: "out"}
 _BOW = -1.35
 """How far the edge from input to output swings to the right, to clear node 2."""
 
+_KERNEL_COLORS = dict(zip(KERNELS, COLORS[1:], strict=False))
 _REFERENCE_LINES = ((INK, "solid"), (COLORS[1], "dashed"))
 _BINS = 48
 _TAIL = 0.15
@@ -126,6 +128,68 @@ def _operation_handles() -> list[Line2D]:
         Line2D([], [], color=operation.color, linestyle=operation.dash, linewidth=2, label=name)
         for name, operation in _OPERATIONS.items()
     ]
+
+
+def draw_networks(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
+    """Draws networks one under another, a bar a layer: as high as its expansion, in the colour of its kernel.
+
+    Args:
+        space: MobileNetV3.
+        tokens: `[B, 20]`, best first.
+        titles: B lines, one beside each network.
+        path: where to write, without suffix.
+
+    Raises:
+        InputError: there is no network, or not one title for each, or the space has none.
+    """
+    if not isinstance(space, MobileNetV3):
+        raise InputError(f"can't draw architectures of {space.name!r} as networks: only those of 'mobilenet_v3'")
+    tokens = np.asarray(tokens)
+    if not len(tokens) or len(tokens) != len(titles):
+        raise InputError(f"expected a network or more and a title each, found {len(tokens)} and {len(titles)}")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 1.1 * len(tokens) + 0.9), layout="constrained")
+        rows = figure.subplots(len(tokens), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        for axes, row, title in zip(rows, tokens, titles, strict=True):
+            for stage, position, kernel, expansion in space.searched(row):
+                axes.bar(5 * stage + position, expansion, 0.8, color=_KERNEL_COLORS[kernel])
+            axes.set_title(title, loc="left", fontsize=10)
+        rows[-1].set(yticks=EXPANSIONS, ylim=(0, 1.08 * max(EXPANSIONS)), xlim=(-0.7, 23.7))
+        rows[-1].set_xticks([5 * stage + 1.5 for stage in range(5)], [f"stage {stage + 1}" for stage in range(5)])
+        rows[len(rows) // 2].set_ylabel("expansion")
+        handles = [Patch(color=color, label=f"kernel {kernel}") for kernel, color in _KERNEL_COLORS.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        write(figure, path)
+    return figure
+
+
+def cost_histograms(
+    pools: Mapping[str, np.ndarray], band: tuple[float, float], path: str | Path, *, label: str
+) -> Figure:
+    """Draws a histogram of costs a pool, one under another on one axis, with the band that a constraint allows.
+
+    Args:
+        pools: name to costs `[B]`; drawn from top to bottom.
+        band: least and greatest cost, infinite where there is none.
+        path: where to write, without suffix.
+        label: what the costs are, with their unit, for the axis.
+
+    Raises:
+        InputError: a pool is empty or has a cost that is not finite.
+    """
+    pools = {name: finite_vector(values, f"pool {name!r}") for name, values in pools.items()}
+    ends = [float(end(values)) for values in pools.values() for end in (np.min, np.max)]
+    edges = np.linspace(min(ends), max(max(ends), min(ends) + 1e-6), _BINS + 1)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 1.35 * len(pools) + 0.8), layout="constrained")
+        rows = figure.subplots(len(pools), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, color, (name, values) in zip(rows, itertools.cycle(COLORS), pools.items()):
+            _draw_histogram(axes, values, edges, color, name)
+            axes.axvspan(max(band[0], edges[0]), min(band[1], edges[-1]), color=FAINT, zorder=0)
+        rows[-1].set_xlabel(f"{label} (what the constraint allows is shaded)")
+        rows[len(rows) // 2].set_ylabel("share of the pool")
+        write(figure, path)
+    return figure
 
 
 def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float, path: str | Path, *, label: str) -> Figure:

@@ -51,8 +51,8 @@ def load(
         images_per_class: how many; a class that has fewer gives all it has, and a warning says so.
         seed: of the choice.
         image_size: to which images are scaled, in pixels; published 32.
-        weights: of a ResNet-18, a `.safetensors` or `.npz` file of torchvision's names, whose 512 features then stand
-            for an image. Without it the description holds the pixels, for an encoder that learns its own features.
+        weights: of a ResNet-18, a file that `resnet.read_variables` reads, whose 512 features then stand for an image.
+            Without it the description holds the pixels, for an encoder that learns its own features.
 
     Returns:
         A description `[C, I, 512]`, or `[C, I, image_size, image_size, 3]` with pixels from -1 to 1. Its facts say how

@@ -17,7 +17,17 @@ ScoreFn = Callable[[Array, Array], Array]
 """x `[B, N, V]`, t `[B]` -> score `[B, N, V]`."""
 
 
-def denoiser_logits(network: Callable[[Array, Array], Array], sde: SDE, allowed: np.ndarray) -> ScoreFn:
+PosteriorFn = Callable[[Array], Array]
+"""Log-likelihoods `[B, N, V]` -> class probabilities `[B, N, V]`, as `Space.class_posterior`."""
+_LEAST_PROBABILITY = 1e-20
+
+
+def denoiser_logits(
+    network: Callable[[Array, Array], Array],
+    sde: SDE,
+    allowed: np.ndarray,
+    class_posterior: PosteriorFn | None = None,
+) -> ScoreFn:
     r"""Class logits `[B, N, V]` of every node given x_t, from a network of the scaled x and the noise level.
 
     With x_0 in {-1, +1}, a row's likelihood under class v is, up to a constant, `exp(2 alpha x_v / sigma^2)`. We add
@@ -25,12 +35,15 @@ def denoiser_logits(network: Callable[[Array, Array], Array], sde: SDE, allowed:
 
     .. math:: logits_v = network(x / \sqrt{\alpha^2 + \sigma^2}, 100 \log(\sigma / \alpha))_v + 2 \alpha x_v / \sigma^2
 
-    and minus infinity for classes that are not allowed.
+    and minus infinity for classes that are not allowed. Where nodes depend on each other by the rules of the space,
+    the log-probabilities of its closed form stand in place of the likelihood, as probabilities 0 do for `allowed`: a
+    rule that is only learned is broken by some samples.
 
     Args:
         network: (x `[B, N, V]`, condition `[B]`) -> `[B, N, V]`.
         sde: the forward process.
         allowed: bool `[N, V]`.
+        class_posterior: the closed form, or None where nodes are independent.
     """
     mask = jnp.asarray(allowed)
 
@@ -38,7 +51,10 @@ def denoiser_logits(network: Callable[[Array, Array], Array], sde: SDE, allowed:
         alpha, sigma = sde.alpha(t), sde.sigma(t)
         scaled = x / expand(jnp.sqrt(alpha**2 + sigma**2), x)
         others = network(scaled, 100.0 * jnp.log(sigma / alpha))
-        return jnp.where(mask[None], others + expand(2.0 * alpha / sigma**2, x) * x, -jnp.inf)
+        own = expand(2.0 * alpha / sigma**2, x) * x
+        if class_posterior is not None:
+            own = jnp.log(jnp.maximum(class_posterior(own), _LEAST_PROBABILITY))
+        return jnp.where(mask[None], others + own, -jnp.inf)
 
     return logits
 
@@ -75,3 +91,18 @@ def uniform_score(sde: SDE, allowed: np.ndarray) -> ScoreFn:
     of a score network on all of NAS-Bench-201, and so the oracle of tests and benchmarks.
     """
     return denoiser_score(denoiser_logits(lambda x, _: jnp.zeros_like(x), sde, allowed), sde)
+
+
+def posterior_score(sde: SDE, class_posterior: PosteriorFn) -> ScoreFn:
+    """The exact score of a space whose class probabilities, given independent evidence about its nodes, are known.
+
+    Args:
+        sde: the forward process.
+        class_posterior: of the space.
+    """
+
+    def score(x, t):
+        p = class_posterior(expand(2.0 * sde.alpha(t) / sde.sigma(t) ** 2, x) * x)
+        return denoised_to_score(2.0 * p - 1.0, x, t, sde)
+
+    return score

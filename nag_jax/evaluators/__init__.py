@@ -6,13 +6,14 @@
 import inspect
 
 from nag_jax.errors import InputError
-from nag_jax.evaluators import analog_nasbench, nas_bench_graph, table_file
+from nag_jax.evaluators import analog_nasbench, mobilenet_v3, nas_bench_graph, table_file
 from nag_jax.evaluators.base import Evaluator, Metric
 from nag_jax.evaluators.ledger import Ledger, Trial
 from nag_jax.evaluators.names import check_name
 
 REGISTRY = {
     "analog_nasbench": analog_nasbench.load,
+    "mobilenet_v3": mobilenet_v3.load,
     "nas_bench_graph": nas_bench_graph.load,
     "table": table_file.load,
 }

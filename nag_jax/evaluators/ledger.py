@@ -52,7 +52,7 @@ class Trial:
     """
 
     id: int
-    key: int
+    key: int | str
     architecture: str
     purpose: str
     time: str
@@ -210,7 +210,7 @@ class Ledger:
         stored = {key for (key,) in self._connection.execute(query, (json.dumps(keys.tolist()),))}
         return np.array([key in stored for key in keys.tolist()], bool)
 
-    def _stored(self, keys: np.ndarray) -> dict[int, dict[str, float]]:
+    def _stored(self, keys: np.ndarray) -> dict[int | str, dict[str, float]]:
         query = f"SELECT {_TRIAL_COLUMNS} FROM trials WHERE key IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(query, (json.dumps(keys.tolist()),))
         return {trial.key: trial.labels for trial in map(_decode_trial, rows)}
@@ -244,7 +244,7 @@ def _evaluate(evaluator: Evaluator, tokens: np.ndarray) -> dict[str, np.ndarray]
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in labels.items()}
 
 
-def _encode_trial(key: int, architecture: str, purpose: str, now: str, labels: dict[str, float]) -> tuple:
+def _encode_trial(key: int | str, architecture: str, purpose: str, now: str, labels: dict[str, float]) -> tuple:
     text = json.dumps({name: None if np.isnan(value) else value for name, value in labels.items()})
     return key, architecture, purpose, now, text, _checksum(key, architecture, purpose, now, text)
 

@@ -8,12 +8,14 @@ import inspect
 from nag_jax.errors import InputError
 from nag_jax.guidance.base import ScoreTransform, ValueFn, chain, identity
 from nag_jax.guidance.clip import clip_norm
+from nag_jax.guidance.constraint import cost_band
 from nag_jax.guidance.denoised import class_tilt, denoised_gradient
 from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
 
 REGISTRY = {
     "class_tilt": class_tilt,
     "clip_norm": clip_norm,
+    "cost_band": cost_band,
     "denoised_gradient": denoised_gradient,
     "identity": identity,
     "predictor_gradient": predictor_gradient,

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.models.weights import check_weights, read_weights
+from nag_jax.models.weights import check_weights
+from nag_jax.weights_file import read_weights
 
 NUM_FEATURES = 384
 NUM_WORDS = 30522
@@ -30,7 +31,7 @@ def read_minilm(path: str | Path) -> dict[str, np.ndarray]:
     """The weights by name.
 
     Args:
-        path: the model's `.safetensors` file, or an `.npz` of the same names.
+        path: the model's weights under their own names; see `weights_file.read_weights`.
 
     Raises:
         InputError: the file can't be read, or a name or a shape isn't the model's.

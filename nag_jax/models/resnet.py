@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.models.weights import check_weights, read_weights
+from nag_jax.models.weights import check_weights
+from nag_jax.weights_file import read_weights
 
 CHANNEL_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 CHANNEL_STD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -61,7 +62,7 @@ def read_variables(path: str | Path) -> dict[str, Any]:
     """The Flax variables of a ResNet-18 whose weights somebody saved under torchvision's names.
 
     Args:
-        path: a `.safetensors` or `.npz` file of torchvision's `resnet18().state_dict()`, with or without classifier.
+        path: torchvision's `resnet18().state_dict()`, with or without classifier; see `weights_file.read_weights`.
 
     Raises:
         InputError: the file can't be read, or a name or a shape isn't ResNet-18's.

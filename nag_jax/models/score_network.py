@@ -36,6 +36,8 @@ class GraphTransformer(nn.Module):
         head: `"linear"` on the last block, starting at zero, or `"concat"`, as published: two hidden layers of twice
             the width of all blocks' normalised outputs together.
         dropout: rate, in training.
+        coordinates: where each node stands, `[N][C]`, as a space may know it: with more than one, `"dag"` embeds each
+            beside, and `"sinusoid"` is of the last one instead of the index.
     """
 
     adjacency: tuple[tuple[bool, ...], ...]
@@ -49,6 +51,7 @@ class GraphTransformer(nn.Module):
     position: str = "dag"
     head: str = "linear"
     dropout: float = 0.0
+    coordinates: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -94,11 +97,16 @@ class GraphTransformer(nn.Module):
 
     def _positions(self):
         n = len(self.adjacency)
+        coordinates = np.array(self.coordinates or [[node] for node in range(n)])
         if self.position == "sinusoid":
-            return position_table(n, self.width)[None]
+            return position_table(n, self.width)[coordinates[:, -1]][None]
         init = nn.initializers.normal(1.0)
         depths = dag_depths(np.array(self.adjacency))
         node = self.param("node", init, (n, self.width))
         depth = self.param("depth", init, (n, self.width))
         height = self.param("height", init, (n, self.width))
-        return (node + depth[depths[:, 0]] + height[depths[:, 1]])[None]
+        places = node + depth[depths[:, 0]] + height[depths[:, 1]]
+        if coordinates.shape[1] > 1:
+            for i, column in enumerate(coordinates.T):
+                places += self.param(f"coordinate_{i}", init, (column.max() + 1, self.width))[column]
+        return places[None]

@@ -1,43 +1,14 @@
-"""Weights that somebody else trained: read from safetensors or npz files, and checked before they are used."""
+"""Weights that somebody else trained, checked before they are used."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import safetensors.numpy
 
 from nag_jax.errors import InputError
 
 _NAMED = 3
 """How many names an error lists."""
-
-
-def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Arrays by name.
-
-    Args:
-        path: a `.safetensors` or `.npz` file.
-
-    Raises:
-        InputError: the file is missing or damaged, or of another format. PyTorch's own `.pt` and `.pth` files are
-            pickles, which can run code when they are opened, so they aren't read.
-    """
-    path = Path(path)
-    if path.suffix not in (".safetensors", ".npz"):
-        raise InputError(
-            f"weights must be a .safetensors or .npz file, found {str(path)!r}: in PyTorch, "
-            "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') writes one"
-        )
-    if not path.is_file():
-        raise InputError(f"there is no file of weights {path}: correct the path")
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.numpy.load_file(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except Exception as error:  # a damaged file may raise nearly anything
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} can't be read as weights ({reason}): save it again") from error
 
 
 def check_weights(

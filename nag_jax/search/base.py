@@ -13,7 +13,6 @@ from nag_jax.search.generate import distinct_rows
 from nag_jax.spaces import Space
 
 _MOST_DRAWS = 2**20
-_LISTABLE = 10**6
 
 
 class Strategy(NamedTuple):
@@ -42,7 +41,7 @@ class History:
     Attributes:
         tokens: int32 `[M, N]`.
         values: float64 `[M]`, NaN where the trial failed.
-        keys: the canonical keys int64 `[M]`.
+        keys: the canonical keys `[M]`.
     """
 
     tokens: np.ndarray
@@ -52,7 +51,8 @@ class History:
     @classmethod
     def empty(cls, space: Space) -> Self:
         """No trial yet."""
-        return cls(np.zeros((0, space.num_nodes), np.int32), np.zeros(0), np.zeros(0, np.int64))
+        tokens = np.zeros((0, space.num_nodes), np.int32)
+        return cls(tokens, np.zeros(0), space.canonical(tokens))
 
     def add(self, space: Space, tokens, values) -> Self:
         """With more trials at the end.
@@ -98,6 +98,7 @@ class Domain:
         self._covers = covers
         self._random = jax.jit(space.random, static_argnums=1)
         self._mutate = jax.jit(space.mutate)
+        self._contains = jax.jit(space.contains)
 
     def new(self, tokens, taken: np.ndarray) -> np.ndarray:
         """Those of tokens `[B, N]` that may be proposed, each class once, in order: tokens `[m, N]`.
@@ -107,7 +108,7 @@ class Domain:
             taken: canonical keys that may not.
         """
         tokens = np.asarray(tokens, np.int32)
-        tokens = tokens[self.space.allowed[np.arange(self.space.num_nodes), tokens].all(axis=1)]
+        tokens = tokens[self._is_inside(tokens)]
         if self._covers is not None:
             tokens = tokens[self._covers(tokens)]
         keys = self.space.canonical(tokens)
@@ -144,10 +145,16 @@ class Domain:
                 return found[:1]
         return self.random(key, 1, taken)
 
+    def _is_inside(self, tokens: np.ndarray) -> np.ndarray:
+        """Bool `[B]`: whether tokens are of the space; padded to few sizes, each of which is compiled once."""
+        padded = np.zeros((1 << max(6, (len(tokens) - 1).bit_length()), self.space.num_nodes), np.int32)
+        padded[: len(tokens)] = tokens
+        return np.asarray(self._contains(padded))[: len(tokens)]
+
     @property
     def listable(self) -> bool:
         """Whether the space is small enough to list."""
-        return self.space.size <= _LISTABLE
+        return self.space.listable
 
     @functools.cached_property
     def all(self) -> np.ndarray:
@@ -156,7 +163,8 @@ class Domain:
         Raises:
             InputError: they are too many to list.
         """
-        return self.new(self.space.all_tokens(), np.zeros(0, np.int64))
+        every = self.space.all_tokens()
+        return self.new(every, self.space.canonical(every[:0]))
 
 
 def complete(domain: Domain, key: jax.Array, tokens: np.ndarray, n: int, taken: np.ndarray) -> np.ndarray:

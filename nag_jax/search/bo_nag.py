@@ -19,6 +19,7 @@ from nag_jax.diffusion.parametrization import ScoreFn
 from nag_jax.diffusion.sampler import sample
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
+from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.value import estimate_spread, exceedance
 from nag_jax.search import surrogates
 from nag_jax.search.base import Domain, Strategy
@@ -42,6 +43,7 @@ class Diffusion(NamedTuple):
         sde: the forward process.
         kernels: correctors first.
         num_steps: of the time grid.
+        transform: bends the score after the acquisition has, as constraints do; None for nothing.
     """
 
     score_fn: Callable[[Any], ScoreFn]
@@ -49,6 +51,7 @@ class Diffusion(NamedTuple):
     sde: SDE
     kernels: Sequence[Kernel]
     num_steps: int = 20
+    transform: ScoreTransform | None = None
 
 
 def bo_nag(
@@ -153,12 +156,13 @@ def generator_pool(
 
         def one_round(target, key):
             value = exceedance(lambda x, t: graded(x, noise), target=target, times=times, spread=spread)
+            bend = guidance.make(transform, value_fn=value, sde=sde, scale=scale)
             x = sample(
                 sample_keys(key, pool_size),
                 score_fn,
                 sde=sde,
                 kernels=generator.kernels,
-                transform=guidance.make(transform, value_fn=value, sde=sde, scale=scale),
+                transform=bend if generator.transform is None else guidance.chain(bend, generator.transform),
                 shape=space.allowed.shape,
                 num_steps=generator.num_steps,
             )

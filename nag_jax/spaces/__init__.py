@@ -2,10 +2,11 @@
 
 from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
+from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 
-REGISTRY = {"nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
+REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
 
 
 def make(name: str, **options) -> Space:

@@ -10,6 +10,9 @@ import numpy as np
 from nag_jax.errors import InputError
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 
+MOST_LISTED = 10**6
+"""Architectures that a space may have to be listed."""
+
 
 class Space(abc.ABC):
     """A set of architectures that share one DAG; an architecture gives each node a class.
@@ -44,9 +47,19 @@ class Space(abc.ABC):
         return self.allowed.shape[1]
 
     @property
+    def coordinates(self) -> np.ndarray:
+        """Where each node stands, int `[N, C]`, for networks to embed: its number, or what says more about it."""
+        return np.arange(self.num_nodes)[:, None]
+
+    @property
     @abc.abstractmethod
     def size(self) -> int:
         """How many architectures there are."""
+
+    @property
+    def listable(self) -> bool:
+        """Whether `all_tokens` can list it."""
+        return self.size <= MOST_LISTED
 
     @property
     def num_canonical(self) -> int | None:
@@ -67,7 +80,10 @@ class Space(abc.ABC):
 
     @abc.abstractmethod
     def canonical(self, tokens) -> np.ndarray:
-        """Keys `[B]`, int64, equal for architectures that compute the same thing."""
+        """Keys `[B]`, equal for architectures that compute the same thing.
+
+        int64, or strings of letters, all of one length, where the architectures are more than int64 has values.
+        """
 
     @abc.abstractmethod
     def connected(self, tokens) -> np.ndarray:
@@ -102,13 +118,17 @@ class Space(abc.ABC):
         """Bool `[B]`: whether every node of tokens `[B, N]` has an allowed class. Jittable."""
         return jnp.asarray(self.allowed)[jnp.arange(self.num_nodes), jnp.asarray(tokens)].all(axis=-1)
 
+    def inequalities(self) -> list[np.ndarray]:
+        """What one-hot entries p `[N, V]` of architectures keep to beside `allowed`: `(row * p).sum() <= 0` of each."""
+        return []
+
     def all_tokens(self) -> np.ndarray:
         """Every architecture, tokens `[size, N]` in lexicographic order.
 
         Raises:
             InputError: there are more than a million.
         """
-        if self.size > 10**6:
+        if not self.listable:
             raise InputError(f"{self.name} has {self.size:,} architectures, too many to list: draw some with random()")
         choices = np.meshgrid(*(np.nonzero(row)[0] for row in self.allowed), indexing="ij")
         return np.stack([grid.reshape(-1) for grid in choices], axis=1).astype(np.int32)
@@ -118,6 +138,30 @@ class Space(abc.ABC):
         logits = jnp.where(jnp.asarray(self.allowed), 0.0, -jnp.inf)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
         return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
+
+    def class_posterior(self, log_likelihood) -> jax.Array:
+        """What `random` draws, given evidence about every node: the marginal class probabilities `[B, N, V]`. Jittable.
+
+        Exact, so that it has the score of the space in closed form.
+
+        Args:
+            log_likelihood: `[B, N, V]`, of what was seen of a node under each class; nodes are seen independently.
+        """
+        return jax.nn.softmax(jnp.where(jnp.asarray(self.allowed), log_likelihood, -jnp.inf), axis=-1)
+
+    def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance of a sum over nodes, given the class of one node: each `[B, N, V]`. Jittable.
+
+        Args:
+            p: class probabilities `[B, N, V]`, which say how the nodes are distributed as in `class_posterior`.
+            table: what a node adds by its class `[N, V]`.
+        """
+        terms = jnp.asarray(table)[None]
+        mean = (p * terms).sum(axis=-1)
+        variance = jnp.maximum((p * terms**2).sum(axis=-1) - mean**2, 0.0)
+        others = mean.sum(axis=-1, keepdims=True) - mean
+        left = variance.sum(axis=-1, keepdims=True) - variance
+        return others[..., None] + terms, jnp.broadcast_to(left[..., None], p.shape)
 
     def moves(self, tokens) -> jax.Array:
         """Bool `[N, V]`: the classes that one architecture (tokens `[N]`) may change a single node to. Jittable."""

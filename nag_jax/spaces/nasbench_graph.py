@@ -98,6 +98,15 @@ class NASBenchGraph(Space):
         digits = operations[:, None] // jnp.asarray(_PLACES[None, 1:]) % len(OPERATIONS)
         return (jnp.concatenate([macro[:, None], digits], axis=1) + _FIRST_TOKEN[None]).astype(jnp.int32)
 
+    def class_posterior(self, log_likelihood) -> jax.Array:
+        """See `Space.class_posterior`: that of independent nodes, given that not all operations are skips."""
+        p = super().class_posterior(log_likelihood)
+        skip = self.class_names.index("skip")
+        only_skips = p[:, 1:, skip].prod(axis=-1)[:, None, None]
+        lost = only_skips * (jnp.arange(self.num_classes) == skip)[None, None]
+        operations = (p[:, 1:] - lost) / (1.0 - only_skips)
+        return jnp.concatenate([p[:, :1], operations], axis=1)
+
     def moves(self, tokens) -> jax.Array:
         """See `Space.moves`; the last operation that isn't a skip doesn't become one."""
         skip = self.class_names.index("skip")

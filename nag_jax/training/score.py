@@ -1,6 +1,7 @@
 """What is fitted once a space: the network behind the score, with the parametrisation that turns it into one."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import ScoreFn, denoiser_logits, denoiser_score, raw_score
+from nag_jax.diffusion.parametrization import PosteriorFn, ScoreFn, denoiser_logits, denoiser_score, raw_score
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.models.score_network import GraphTransformer
@@ -28,12 +29,14 @@ class ScoreModel:
         allowed: bool `[N, V]`.
         parametrization: `"denoiser"` (class probabilities, trained by cross-entropy) or `"raw_score"` (as published,
             trained by denoising score matching).
+        class_posterior: see `denoiser_logits`.
     """
 
     network: GraphTransformer
     sde: SDE
     allowed: np.ndarray
     parametrization: str = "denoiser"
+    class_posterior: PosteriorFn | None = None
 
     def __post_init__(self):
         if self.parametrization not in PARAMETRIZATIONS:
@@ -56,7 +59,7 @@ class ScoreModel:
             return self.network.apply(params, x, condition, deterministic=dropout_key is None, rngs=rngs)
 
         if self.parametrization == "denoiser":
-            return denoiser_logits(network, self.sde, self.allowed)
+            return denoiser_logits(network, self.sde, self.allowed, self.class_posterior)
         return raw_score(network, self.sde)
 
     def score_fn(self, params) -> ScoreFn:
@@ -86,6 +89,28 @@ def batch_loss(model: ScoreModel, *, batch_size: int, sharding=None) -> LossFn:
     def loss(params, key, data):
         batch_key, loss_key = jax.random.split(key)
         x0 = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0])]
+        if sharding is not None:
+            x0 = jax.lax.with_sharding_constraint(x0, sharding)
+        return model.loss(params, loss_key, x0)
+
+    return loss
+
+
+def drawn_loss(
+    model: ScoreModel, draw: Callable[[jax.Array, int], jax.Array], *, batch_size: int, sharding=None
+) -> LossFn:
+    """The loss of `model` on batches drawn afresh at every step, for spaces too large to list; there are no data.
+
+    Args:
+        model: what is fitted.
+        draw: (key, n) -> clean architectures x `[n, N, V]`, jittable.
+        batch_size: a multiple of the mesh's size where a sharding is given.
+        sharding: how a batch is cut over devices.
+    """
+
+    def loss(params, key, data):
+        batch_key, loss_key = jax.random.split(key)
+        x0 = draw(batch_key, batch_size)
         if sharding is not None:
             x0 = jax.lax.with_sharding_constraint(x0, sharding)
         return model.loss(params, loss_key, x0)

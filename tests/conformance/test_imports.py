@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ROOM = {"errors", "options", "packaged"}
+EVERY_ROOM = {"errors", "options", "packaged", "torch_file", "weights_file"}
 MAY_IMPORT = {
     "errors": set(),
     "options": set(),
     "packaged": set(),
+    "torch_file": set(),
+    "weights_file": set(),
     "spaces": set(),
     "diffusion": set(),
     "parallel": set(),
@@ -45,7 +47,7 @@ ONLY_IN = {
     "tensorflow_datasets": ["nag_jax/datasets/tfds.py"],
     "grain": ["nag_jax/datasets/images.py"],
     "PIL": ["nag_jax/datasets/images.py"],
-    "safetensors": ["nag_jax/models/weights.py"],
+    "safetensors": ["nag_jax/weights_file.py"],
 }
 WHOLE_TABLES = {"nag_jax.evaluators.reporting", "nag_jax.evaluators.lookup"}
 

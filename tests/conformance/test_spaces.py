@@ -136,7 +136,8 @@ def test_bad_native_strings_are_named_by_row(space, tokens):
 
 def test_canonical_and_connected(space, tokens):
     keys = space.canonical(tokens)
-    assert keys.dtype == np.int64
+    assert keys.dtype == np.int64 or keys.dtype.kind == "U"  # int64 may have too few values
+    assert all(key.isalpha() for key in keys.tolist() if isinstance(key, str))
     assert keys.shape == (B,)
     np.testing.assert_array_equal(space.canonical(tokens[::-1]), keys[::-1])
     assert len(np.unique(keys)) <= len(np.unique(tokens, axis=0))

@@ -23,7 +23,21 @@ def value_fn(x, t):
     return jnp.tanh(jnp.sum(WEIGHTS * x, axis=(1, 2)) / 10.0) * (1.0 + t)
 
 
-ARGUMENTS = {"value_fn": value_fn, "scale": 2.0, "sde": SDE, "max_norm": 0.8}
+def moments(p):
+    terms = (p * WEIGHTS).sum(axis=-1)
+    return (terms.sum(axis=1, keepdims=True) - terms)[..., None] + WEIGHTS, jnp.ones_like(p)
+
+
+ARGUMENTS = {
+    "value_fn": value_fn,
+    "scale": 2.0,
+    "sde": SDE,
+    "max_norm": 0.8,
+    "moments": moments,
+    "low": 0.5,
+    "high": 2.0,
+    "spread": 1.0,
+}
 """What options without a default are given; an entry with an option of its own needs one here."""
 
 

@@ -3,15 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nag_jax import spaces
 from nag_jax.diffusion import sde as sdes
 from nag_jax.diffusion.parametrization import (
     denoised_to_score,
     denoiser_logits,
     denoiser_score,
+    posterior_score,
     raw_score,
     score_to_denoised,
     uniform_score,
 )
+from nag_jax.spaces.mobilenet_v3 import SKIP
 
 B = 4
 
@@ -60,6 +63,19 @@ def test_forbidden_classes_have_probability_zero_whatever_the_network_says(nb201
     # Tweedie's formula divides float32 rounding by alpha.
     off = np.abs(np.asarray(denoised)[:, ~nb201.allowed] + 1.0).max(axis=1)
     assert (off < 1e-5 * (1.0 + 1.0 / np.asarray(sde.alpha(t)))).all()
+
+
+def test_rules_between_nodes_hold_whatever_the_network_says(sde, t):
+    space = spaces.make("mobilenet_v3")
+    network = lambda x, condition: jnp.zeros_like(x).at[:, :, SKIP].set(-5.0)  # noqa: E731
+    logits = denoiser_logits(network, sde, space.allowed, space.class_posterior)
+    third_skipped = space.encode(np.tile([0, 0, SKIP, SKIP], 5)[None]).at[:, 3::4].set(0.0)
+    probabilities = np.asarray(jax.nn.softmax(logits(third_skipped, jnp.full(1, 1e-3)), axis=-1))
+    assert (probabilities[0, 3::4, SKIP] > 0.999).all()
+    zero = denoiser_logits(lambda x, _: jnp.zeros_like(x), sde, space.allowed, space.class_posterior)
+    noised = jax.random.normal(jax.random.key(0), (len(t), *space.allowed.shape))
+    exact = posterior_score(sde, space.class_posterior)(noised, t)
+    np.testing.assert_allclose(denoiser_score(zero, sde)(noised, t), exact, rtol=1e-3, atol=1e-3)
 
 
 def test_network_gets_x_of_unit_scale_and_the_noise_level(nb201, sde, x, t):

@@ -8,7 +8,9 @@ from nag_jax.errors import InputError
 
 
 def test_an_unknown_evaluator_gets_the_names():
-    with pytest.raises(InputError, match=r"'tabel': did you mean 'table'\?.*analog_nasbench, nas_bench_graph, table"):
+    with pytest.raises(
+        InputError, match=r"'tabel': did you mean 'table'\?.*analog_nasbench, mobilenet_v3, nas_bench_graph, table"
+    ):
         evaluators.make("tabel")
 
 

@@ -29,7 +29,7 @@ MISTAKES = {
         ("can't be streamed in chunks", "config.sampler.langevin.norm=sample"),
     ),
     "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['generate', 'search', 'stream']")),
-    "a space": (["--config.space.name=nb201"], ("space 'nb201'", "use one of ['nasbench201'")),
+    "a space": (["--config.space.name=nb201"], ("space 'nb201'", "'nasbench201'")),
     "an evaluator": (["--config.evaluator.name=tabel"], ("evaluator 'tabel'", "did you mean 'table'?")),
     "a metric": (["--config.evaluator.metric=basline"], ("metric", "'basline'", "did you mean 'baseline'?")),
     "no metric": (["--config.evaluator.metric="], ("metric", "''", "baseline, ptq, qat")),

@@ -119,6 +119,7 @@ def test_objective_and_labels_are_named(results):
         "evaluator": "analog_nasbench",
         "space": "nasbench201",
         "best_of_table": 94.0664,
+        "facts": {},
     }
     assert results["labels"] == {"paid": 44, "failed": 0, "by_purpose": {"training": 40, "final": 4}}
 

@@ -48,6 +48,7 @@ def test_a_copy_of_the_default_table_gives_the_default_architectures(
         "evaluator": "table",
         "space": "nasbench201",
         "best_of_table": 94.0664,
+        "facts": {},
     }
     assert results["labels"] == undisturbed.results["labels"]
     assert results["best"] == undisturbed.results["best"]
