@@ -66,6 +66,7 @@ def _default() -> ConfigDict:
                 "top_share": 0.02,  # what the first round aims at: this share of the space, by acquisition
                 "scale": 1.0,
                 "transform": "class_tilt",  # or "denoised_gradient"
+                "climbs": 0,  # steps by which mutations refine what was generated
             },
             "bo_exhaustive": {"name": "bo", **BELIEF, "maximizer": "exhaustive"},
             "bo_random": {"name": "bo", **BELIEF, "maximizer": "random"},

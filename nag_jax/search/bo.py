@@ -15,6 +15,9 @@ from nag_jax.search.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.search.surrogates import Surrogate, make_data
 from nag_jax.training.labels import NORMALIZATIONS
 
+_PARENTS, _FRONT, _CHILDREN = 10, 64, 8
+"""Best trials that a climb begins at, its front, and children of each of it a step."""
+
 
 def bo(
     domain: Domain,
@@ -119,6 +122,33 @@ def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belie
         return np.asarray(compiled(key, belief, padded))[: len(tokens)]
 
     return score
+
+
+def climb(domain: Domain, acquire: AcquireFn, pool: PoolFn, *, climbs: int) -> PoolFn:
+    """The `pool`, with what mutations make of its best and of the best trials: the front of a climb by acquisition.
+
+    A step gives each of the front a few children by one mutation and keeps the best of all.
+
+    Args:
+        domain: what may be proposed.
+        acquire: what is climbed.
+        pool: where it begins.
+        climbs: steps; 0 for the pool as it is.
+    """
+    score = make_score(domain, acquire)
+
+    def climbed(key, history, belief):
+        pool_key, score_key, mutation_key = jax.random.split(key, 3)
+        drawn = pool(pool_key, history, belief)
+        front = np.concatenate([domain.new(drawn, history.keys), history.best(_PARENTS)])
+        for i in range(climbs):
+            children = domain.mutate(jax.random.fold_in(mutation_key, i), np.repeat(front, _CHILDREN, axis=0))
+            candidates = domain.new(np.concatenate([front, children]), history.keys)
+            values = score(score_key, belief, candidates, len(drawn) * (1 + _CHILDREN))
+            front = candidates[np.argsort(-values, kind="stable")[:_FRONT]]
+        return np.concatenate([drawn, front])
+
+    return climbed
 
 
 def pick(tokens: np.ndarray, n: int, min_distance: int) -> np.ndarray:

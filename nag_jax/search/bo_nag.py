@@ -23,7 +23,7 @@ from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.value import estimate_spread, exceedance
 from nag_jax.search import surrogates
 from nag_jax.search.base import Domain, Strategy
-from nag_jax.search.bo import make_acquire, pool_strategy
+from nag_jax.search.bo import climb, make_acquire, pool_strategy
 from nag_jax.search.maximizers import AcquireFn, PoolFn
 
 TRANSFORMS = ("class_tilt", "denoised_gradient")
@@ -67,6 +67,7 @@ def bo_nag(
     top_share: float = 0.02,
     scale: float = 1.0,
     transform: str = "class_tilt",
+    climbs: int = 0,
     labels: str = "regret",
     min_distance: int = 2,
     capacity: int = 64,
@@ -85,6 +86,8 @@ def bo_nag(
         top_share: share of the space, by acquisition, that the first round aims at.
         scale: of the guidance; 1 samples the posterior given that the aim is reached.
         transform: one of `TRANSFORMS`.
+        climbs: steps by which mutations refine what was generated; see `bo.climb`. Where the space is too large for
+            a pool to hold its best.
         labels: see `bo`.
         min_distance: see `bo`.
         capacity: see `bo`.
@@ -92,10 +95,10 @@ def bo_nag(
     Raises:
         InputError: a name, an option or a number is wrong.
     """
-    if rounds < 1 or pool_size < 1 or not 0 < top_share < 1:
+    if rounds < 1 or pool_size < 1 or climbs < 0 or not 0 < top_share < 1:
         raise InputError(
-            "bo_nag needs at least one round and one sample and 0 < top_share < 1, found "
-            f"rounds={rounds}, pool_size={pool_size}, top_share={top_share}"
+            "bo_nag needs at least one round and one sample, no negative climbs and 0 < top_share < 1, found "
+            f"rounds={rounds}, pool_size={pool_size}, climbs={climbs}, top_share={top_share}"
         )
     if transform not in TRANSFORMS:
         raise InputError(f"unknown transform {transform!r} of bo_nag: use one of {TRANSFORMS}")
@@ -111,6 +114,7 @@ def bo_nag(
         scale=scale,
         transform=transform,
     )
+    pool = climb(domain, acquire, pool, climbs=climbs)
     return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
 

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax import search
+from nag_jax import search, spaces
 from nag_jax.errors import InputError
 from nag_jax.search import surrogates
-from nag_jax.search.base import History
-from nag_jax.search.bo import make_acquire, make_score, pick
+from nag_jax.search.base import Domain, History
+from nag_jax.search.bo import climb, make_acquire, make_score, pick
 from nag_jax.search.bo_nag import generator_pool, normal_score
 from nag_jax.search.maximizers import Belief
 
@@ -107,11 +107,31 @@ def test_a_round_is_compiled_once_as_labels_grow(name, options, space, generator
     assert not compiled
 
 
+def test_a_climb_refines_the_pool_and_the_best_trials():
+    space = spaces.make("mobilenet_v3")
+    domain = Domain(space)
+    target = np.asarray(space.encode(space.random(jax.random.key(1), 1)))
+    acquire = lambda belief, x, noise: (x * target).sum(axis=(1, 2))  # noqa: E731
+    tokens = np.asarray(space.random(jax.random.key(2), 40))
+    values = np.asarray(acquire(None, space.encode(tokens), None))
+    belief: Any = None
+    history = History.empty(space).add(space, tokens[:20], values[:20])
+    best = []
+    for climbs in (0, 4, 60):
+        pool = climb(domain, acquire, lambda key, history, belief: tokens[20:], climbs=climbs)
+        found = domain.new(pool(jax.random.key(3), history, belief), history.keys)
+        assert set(space.canonical(tokens[20:])) <= set(space.canonical(found))
+        best.append(float(acquire(None, space.encode(found), None).max()))
+    assert values.max() < best[1] < best[2] == (target * target).sum()
+    assert best[0] < best[1]
+
+
 def test_numbers_that_make_no_sense_are_refused(space, generator):
     cases: tuple[dict[str, Any], ...] = (
         {"rounds": 0},
         {"top_share": 1.0},
         {"pool_size": 0},
+        {"climbs": -1},
         {"transform": "identity"},
         {"labels": "log"},
     )
