@@ -158,7 +158,8 @@ def make_config(arguments: argparse.Namespace, task: Task, score: str) -> Config
 
 def write(arguments: argparse.Namespace, found: dict[str, dict[str, Any]]) -> None:
     """Writes the tables and the figure of ranks."""
-    about = machine.describe("python -m experiments.bench.search --table=nb201_cifar.csv")
+    seeds = f"--seeds={arguments.seeds} --graph_seeds={arguments.graph_seeds}"
+    about = machine.describe(f"python -m experiments.bench.search --table=nb201_cifar.csv {seeds}")
     arguments.results.mkdir(parents=True, exist_ok=True)
     stored = {name: read_results(arguments.workdir / name) for name in found}
     (arguments.results / "search.json").write_text(json.dumps({"about": about, "tasks": stored}, indent=1) + "\n")
