@@ -12,7 +12,7 @@ from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench
 from nag_jax.search import surrogates
 from nag_jax.search.base import History
-from nag_jax.search.surrogates.base import Data, padded_capacity
+from nag_jax.search.surrogates.base import Data, make_data, padded_capacity
 from nag_jax.search.surrogates.gaussian_process import NestedExpSquared
 from nag_jax.spaces import NASBench201
 
@@ -127,17 +127,36 @@ def test_equal_labels_and_failed_ones_are_no_trouble(surrogate, labelled):
     assert (np.asarray(std) > 0).all()
 
 
-def test_the_kernel_matrix_is_the_kernel_of_pairs():
+@pytest.mark.parametrize("trend", [0, 2])
+def test_the_kernel_matrix_is_the_kernel_of_pairs(trend):
     rng = np.random.default_rng(0)
-    a, b = ((jnp.asarray(rng.normal(size=(n, 3))), jnp.asarray(rng.normal(size=(n, 2)))) for n in (4, 5))
+    a, b = (tuple(jnp.asarray(rng.normal(size=(n, size))) for size in (3, 2, trend)) for n in (4, 5))
     kernel: Any = NestedExpSquared(jnp.array([0.5, 2.0]), jnp.array([0.3, 0.1]))
-    pairs = [[kernel.evaluate((a[0][i], a[1][i]), (b[0][j], b[1][j])) for j in range(5)] for i in range(4)]
+    rows, columns = list(zip(*a, strict=True)), list(zip(*b, strict=True))
+    pairs = [[kernel.evaluate(row, column) for column in columns] for row in rows]
     np.testing.assert_allclose(kernel(a, b), pairs, rtol=1e-4)
     np.testing.assert_allclose(kernel(a), np.diag(kernel(a, a)), rtol=1e-5)
 
 
 def test_capacities_double():
     assert [padded_capacity(n, 64) for n in (1, 64, 65, 128, 129, 300)] == [64, 64, 128, 128, 256, 512]
+
+
+def test_a_prior_is_believed_without_labels_of_its_own_and_unlearned_where_it_misleads():
+    tokens = np.asarray(SPACE.random(jax.random.key(0), 40))
+    convolutions = (SPACE.to_ops(tokens) == 3).sum(axis=1).astype(float)
+
+    def prior(x):
+        return (x[:, :, 5].sum(axis=1) + 6.0) / 2.0 - 1.2
+
+    model = surrogates.make("gaussian_process", SPACE, prior=prior)
+    new = np.asarray(SPACE.random(jax.random.key(1), 60))
+    good = np.asarray(prior(SPACE.encode(new)))
+    few = History.empty(SPACE).add(SPACE, tokens[:3], convolutions[:3])
+    many = History.empty(SPACE).add(SPACE, tokens, -convolutions)
+    for history, sign in ((few, 1), (many, -1)):
+        posterior = model.fit(jax.random.key(2), make_data(SPACE, history, labels="z", least=64))
+        assert sign * np.corrcoef(model.predict(posterior, SPACE.encode(new))[0], good)[0, 1] > 0.6
 
 
 def test_unknown_names_and_options():
