@@ -135,6 +135,8 @@ def climb(domain: Domain, acquire: AcquireFn, pool: PoolFn, *, climbs: int) -> P
         pool: where it begins.
         climbs: steps; 0 for the pool as it is.
     """
+    if not climbs:
+        return pool
     score = make_score(domain, acquire)
 
     def climbed(key, history, belief):
