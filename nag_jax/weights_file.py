@@ -20,14 +20,14 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     is left out. Its pickle is not executed; see `torch_file`.
 
     Raises:
-        InputError: the file is missing, damaged or of another format, or holds no arrays by name.
+        InputError: the file is missing, damaged or of another format, or a PyTorch file without arrays by name.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file of weights {path}: correct the path")
     try:
         if is_torch_file(path):
-            arrays = _tensors(read_torch_file(path))
+            arrays = _tensors(path)
         elif zipfile.is_zipfile(path):
             with np.load(path, allow_pickle=False) as stored:
                 arrays = dict(stored)
@@ -40,13 +40,15 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path} can't be read as weights ({reason}): expected an intact safetensors, npz or PyTorch file"
         ) from error
-    if not arrays:
-        raise InputError(f"{path} holds no arrays by name: use a file of weights, as PyTorch's state_dict()")
     return arrays
 
 
-def _tensors(content) -> dict[str, np.ndarray]:
+def _tensors(path: Path) -> dict[str, np.ndarray]:
+    content = read_torch_file(path)
     if isinstance(content, dict) and isinstance(content.get(_WRAPPER), dict):
         content = content[_WRAPPER]
     named = content.items() if isinstance(content, dict) else ()
-    return {str(name): value for name, value in named if isinstance(value, np.ndarray)}
+    arrays = {str(name): value for name, value in named if isinstance(value, np.ndarray)}
+    if not arrays:
+        raise InputError(f"{path} holds no arrays by name: use a file of weights, as of PyTorch's state_dict()")
+    return arrays

@@ -15,8 +15,8 @@ from nag_jax.search.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.search.surrogates import Surrogate, make_data
 from nag_jax.training.labels import NORMALIZATIONS
 
-_PARENTS, _FRONT, _CHILDREN = 10, 64, 8
-"""Best trials that a climb begins at, its front, and children of each of it a step."""
+_PARENTS, _FRONT, _CHILDREN = 10, 64, 512
+"""Best trials that a climb begins at, its front, and the children of a step."""
 
 
 def bo(
@@ -127,7 +127,7 @@ def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belie
 def climb(domain: Domain, acquire: AcquireFn, pool: PoolFn, *, climbs: int) -> PoolFn:
     """The `pool`, with what mutations make of its best and of the best trials: the front of a climb by acquisition.
 
-    A step gives each of the front a few children by one mutation and keeps the best of all.
+    A step gives the front children, of one mutation each, and keeps the best of all.
 
     Args:
         domain: what may be proposed.
@@ -142,13 +142,15 @@ def climb(domain: Domain, acquire: AcquireFn, pool: PoolFn, *, climbs: int) -> P
     def climbed(key, history, belief):
         pool_key, score_key, mutation_key = jax.random.split(key, 3)
         drawn = pool(pool_key, history, belief)
-        front = np.concatenate([domain.new(drawn, history.keys), history.best(_PARENTS)])
+        front = np.concatenate([history.best(_PARENTS), domain.new(drawn, history.keys)])
+        most = len(drawn) + _PARENTS + _CHILDREN  # sizes stay the same, or every call would compile anew
         for i in range(climbs):
-            children = domain.mutate(jax.random.fold_in(mutation_key, i), np.repeat(front, _CHILDREN, axis=0))
+            parents = np.resize(front, (_CHILDREN, front.shape[1]))
+            children = domain.mutate(jax.random.fold_in(mutation_key, i), parents)
             candidates = domain.new(np.concatenate([front, children]), history.keys)
-            values = score(score_key, belief, candidates, len(drawn) * (1 + _CHILDREN))
+            values = score(score_key, belief, candidates, most)
             front = candidates[np.argsort(-values, kind="stable")[:_FRONT]]
-        return np.concatenate([drawn, front])
+        return np.concatenate([drawn, np.resize(front, (_FRONT, front.shape[1]))])
 
     return climbed
 

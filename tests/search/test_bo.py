@@ -80,6 +80,7 @@ def test_beats_random_search_with_few_labels(name, space, objective):
     ("name", "options"),
     [
         ("bo_nag", {"pool_size": 32, "rounds": 1}),
+        ("bo_nag", {"pool_size": 32, "rounds": 1, "climbs": 2}),
         ("bo", {"maximizer": "mutation"}),
         ("bo", {"maximizer": "exhaustive"}),
     ],
