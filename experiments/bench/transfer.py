@@ -55,7 +55,9 @@ def main() -> None:
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
     found = {part: globals()[f"run_{part}"](arguments) for part in arguments.parts}
-    about = machine.describe("python -m experiments.bench.transfer --triples=... --classes=... --table=nb201_cifar.csv")
+    files = "--triples=... --classes=... --table=nb201_cifar.csv"
+    chosen = f"--parts {' '.join(arguments.parts)} --seeds={arguments.seeds}"
+    about = machine.describe(f"python -m experiments.bench.transfer {files} {chosen}")
     arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / "transfer.json").write_text(json.dumps({"about": about, "parts": found}, indent=1) + "\n")
     lines = machine.heading("Transfer to data sets never seen", about)
