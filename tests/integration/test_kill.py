@@ -78,7 +78,7 @@ def test_killed_again_and_again_until_it_finishes(smoke, command_line, tmp_path)
             break
         command_line.kill(job)
         kills += 1
-        seconds += 0.75
+        seconds += 0.5
         trials = run.trials()
         assert trials[: len(stored)] == stored
         stored = trials

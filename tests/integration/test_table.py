@@ -119,7 +119,7 @@ def test_nothing_left_to_pay_for_is_said_in_one_line(frame, space, smoke, comman
     assert "Traceback" not in job.stderr
     last = job.stderr.splitlines()[-1]
     assert last.startswith(
-        "error: no generated architecture is valid, known to the evaluator and still without a label"
+        "error: no generated architecture is valid, within the constraints, known to the evaluator and still without"
     )
     assert "raise config.num_samples" in last
     assert len(run.trials()) == 99
