@@ -11,7 +11,6 @@ the same outputs with the same weights, as far as PyTorch and onnx are installed
 
 import argparse
 import difflib
-import importlib.metadata
 import json
 import sys
 import textwrap
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from experiments.facts import git_commit, versions
 from experiments.finished import Candidate, FinishedRun
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
         run = None if given.run is None else FinishedRun(given.run)
         space = spaces.make(given.space) if run is None else run.space()
         use_compilation_cache()
-        export(choose(space, run, given.architecture), given.out or given.run / "export")
+        out = given.out if run is None else given.out or run.path / "export"
+        export(choose(space, run, given.architecture), out)
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -125,7 +126,9 @@ def export(choice: Choice, out: Path) -> dict[str, Any]:
     blueprint = make_blueprint(choice.space, choice.tokens)
     described = describe(choice, blueprint)
     (out / "architecture.txt").write_text(choice.native + "\n")
-    draw_architectures(choice.space, choice.tokens[None], [_title(choice, described["labels"])], out / "architecture")
+    draw_architectures(
+        choice.space, choice.tokens[None], [_objective_label(choice, described["labels"])], out / "architecture"
+    )
     exports = export_network(blueprint, out, about=about(choice, described)) if blueprint else {}
     described["files"] = {name: _file(found) for name, found in exports.items()}
     (out / "architecture.json").write_text(json.dumps(described, indent=1) + "\n")
@@ -161,7 +164,7 @@ def paid_labels(choice: Choice) -> dict[str, float | None]:
 
 def provenance(choice: Choice) -> dict[str, Any]:
     """Where the architecture is from."""
-    exporter = {"nag_jax": _version()}
+    exporter = {"nag_jax": versions()["nag-jax"] or git_commit()}
     if choice.run is None:
         return exporter
     results, config = choice.run.results, choice.run.config
@@ -188,8 +191,7 @@ def about(choice: Choice, described: dict[str, Any]) -> str:
         rank = "" if choice.rank is None else f", rank {choice.rank}"
         told.append(f"From the run {source['run']} (config {source['config']}, seed {source['seed']}{rank}),")
         told.append(f"evaluator {source['evaluator']['name']}, commit {source['commit']}.")
-    for name, value in described["labels"].items():
-        told.append(f"Label paid for: {name} {value}.")
+        told += [f"Paid label: {label}." for label in [_objective_label(choice, described["labels"])] if label]
     return choice.native + "\n\n" + textwrap.fill(" ".join(told), 110, break_long_words=False, break_on_hyphens=False)
 
 
@@ -213,7 +215,7 @@ def _verdict(found: Export) -> str:
     if found.check is None:
         return f"not {'checked' if found.written else 'written'}: {found.missing}"
     params, difference = found.check
-    return f"checked: {params:,} parameters, as ours; same weights, outputs within {difference:.0e} of ours"
+    return f"checked: {params:,} parameters, as ours; with equal weights, outputs differ by a share of {difference:.0g}"
 
 
 def _file(found: Export) -> dict[str, Any]:
@@ -221,17 +223,14 @@ def _file(found: Export) -> dict[str, Any]:
     return {"written": found.written, "check": check, "missing": found.missing}
 
 
-def _title(choice: Choice, labels: dict[str, float | None]) -> str:
+def _objective_label(choice: Choice, labels: dict[str, float | None]) -> str:
+    """The objective, as `accuracy 93.25 %`; empty where there is none or nobody paid for it."""
     objective = choice.run.objective if choice.run else None
     value = labels.get(objective["metric"]) if objective else None
-    return "" if objective is None or value is None else f"{value:.6g} {objective['unit']}".strip()
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("nag-jax")
-    except importlib.metadata.PackageNotFoundError:
-        return "(a checkout)"
+    if objective is None or value is None:
+        return ""
+    number = f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{objective['metric']} {number} {objective['unit']}".strip()
 
 
 if __name__ == "__main__":

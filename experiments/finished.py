@@ -107,7 +107,7 @@ class FinishedRun:
         for path in sorted((self.path / "samples").glob("*.parquet")):
             frame = pq.read_table(path, columns=["architecture", "predicted"]).to_pandas().dropna()
             frame["architecture"] = frame["architecture"].astype(str)
-            best = pd.concat([best, frame.drop_duplicates("architecture")] if len(best) else [frame])
+            best = pd.concat([best, frame]) if len(best) else frame
             best = best.drop_duplicates("architecture").nlargest(most, "predicted")
         return [Candidate(*row) for row in best.itertuples(index=False, name=None)]
 

@@ -59,7 +59,7 @@ def blueprint(
     """
     edges = tuple(space.cell_edges(tokens))
     nodes = cell_nodes(edges)
-    sizes = {"channels": channels, "cells": cells, "num_classes": num_classes}
+    sizes: dict[str, Any] = {"channels": channels, "cells": cells, "num_classes": num_classes}
 
     def pools(nodes):
         return any(edge.operation == "avg_pool_3x3" for node in nodes for edge in node.edges)

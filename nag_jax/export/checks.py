@@ -57,8 +57,9 @@ def check_flax(path: Path, reference: Reference) -> Check:
     network = runpy.run_path(str(path))["Network"]()
     shapes = jax.eval_shape(network.init, jax.random.key(0), reference.images[:1])
     params = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+    _check_params(path, reference, params)
     logits = jax.jit(network.apply)(reference.variables, reference.images)
-    return _compare(path, reference, params, np.asarray(logits))
+    return Check(params, _difference(path, reference, np.asarray(logits)))
 
 
 def check_torch(path: Path, reference: Reference) -> Check:
@@ -66,10 +67,12 @@ def check_torch(path: Path, reference: Reference) -> Check:
     torch: Any = importlib.import_module("torch")
     module = runpy.run_path(str(path))
     network = module["Network"]().eval()
+    params = sum(value.numel() for value in network.parameters())
+    _check_params(path, reference, params)
     network.load_state_dict(module["state_dict_from_flax"](reference.variables))
     with torch.no_grad():
         logits = network(torch.tensor(_channels_first(reference.images))).numpy()
-    return _compare(path, reference, sum(value.numel() for value in network.parameters()), logits)
+    return Check(params, _difference(path, reference, logits))
 
 
 def check_onnx(path: Path, reference: Reference) -> Check:
@@ -81,18 +84,22 @@ def check_onnx(path: Path, reference: Reference) -> Check:
     statistics = (".mean", ".var")
     trained = [tensor for tensor in model.graph.initializer if not tensor.name.endswith(statistics)]
     params = sum(int(np.prod(tensor.dims)) for tensor in trained)
+    _check_params(path, reference, params)
     (logits,) = ReferenceEvaluator(model).run(None, {"images": _channels_first(reference.images)})
-    return _compare(path, reference, params, np.asarray(logits))
+    return Check(params, _difference(path, reference, np.asarray(logits)))
 
 
-def _compare(path: Path, reference: Reference, params: int, logits: np.ndarray) -> Check:
+def _check_params(path: Path, reference: Reference, params: int) -> None:
     if params != reference.params:
         raise RuntimeError(f"{path} has {params:,} parameters, and our network {reference.params:,}")
+
+
+def _difference(path: Path, reference: Reference, logits: np.ndarray) -> float:
     scale = float(np.abs(reference.logits).max()) or 1.0
     difference = float(np.abs(logits - reference.logits).max()) / scale
     if not difference <= TOLERANCE:
         raise RuntimeError(f"outputs of {path} differ from our network's by {difference:.2g} of the largest")
-    return Check(params, difference)
+    return difference
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:

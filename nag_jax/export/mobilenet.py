@@ -1,17 +1,18 @@
 """MobileNetV3's networks as blueprints."""
 
 import itertools
+from typing import Any
 
 from nag_jax.export.blueprint import Blueprint
 from nag_jax.export.onnx_graph import Graph
 from nag_jax.models.mobilenet import MobileNet, block_name
-from nag_jax.spaces.mobilenet_layers import IMAGE_CHANNELS, Layer
+from nag_jax.spaces.mobilenet_layers import IMAGE_CHANNELS
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 
 
 def blueprint(space: MobileNetV3, tokens) -> Blueprint:
     """The network of tokens `[20]`; layers that are skipped are left out."""
-    layers = space.layers(tokens)
+    layers: list[Any] = space.layers(tokens)  # fields of a named tuple are read-only, and so no protocol's
     network = MobileNet(tuple(layers))
 
     def build(graph: Graph, images: str) -> str:
@@ -38,7 +39,7 @@ def blueprint(space: MobileNetV3, tokens) -> Blueprint:
     )
 
 
-def _build(graph: Graph, images: str, layers: list[Layer]) -> str:
+def _build(graph: Graph, images: str, layers: list[Any]) -> str:
     h = graph.add("HardSwish", graph.conv_norm(images, "stem", stride=2))
     for layer in layers:
         h = _block(graph, h, layer)
@@ -47,7 +48,7 @@ def _build(graph: Graph, images: str, layers: list[Layer]) -> str:
     return graph.dense(graph.add("HardSwish", graph.dense(h, "features")), "classifier")
 
 
-def _block(graph: Graph, h: str, layer: Layer) -> str:
+def _block(graph: Graph, h: str, layer: Any) -> str:
     path = block_name(layer)
     activation = "HardSwish" if layer.hard_swish else "Relu"
     inner = h
