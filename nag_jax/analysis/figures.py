@@ -73,7 +73,7 @@ def draw_cells(space: Space, tokens, titles: Sequence[str], path: str | Path) ->
     if not len(tokens) or len(tokens) != len(titles):
         raise InputError(f"expected a cell or more and a title each, found {len(tokens)} and {len(titles)}")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(2.0 * len(tokens), 6.0), 2.65), layout="constrained")
+        figure = Figure(figsize=(max(2.0 * len(tokens), 7.5), 2.65), layout="constrained")
         for axes, row, title in zip(np.ravel(figure.subplots(1, len(tokens))), tokens, titles, strict=True):
             _draw_cell(axes, space.cell_edges(row))
             axes.set_title(title, fontsize=11)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,7 @@ INSERT INTO trials (key, architecture, purpose, time, labels, checksum) VALUES (
 """
 _TRIAL_COLUMNS = "id, key, architecture, purpose, time, labels, checksum"
 _LOCK_POLL_SECONDS = 0.05
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -262,14 +263,29 @@ def _checksum(*fields) -> int:
     return zlib.crc32(json.dumps(fields).encode())
 
 
+def read_trials(path: str | Path) -> list[Trial]:
+    """All trials of a ledger in the order of payment, without its evaluator; writes nothing.
+
+    Raises:
+        InputError: the file is no readable ledger.
+    """
+    query = f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id"
+    return _read_only(Path(path), lambda connection: [_decode_trial(row) for row in connection.execute(query)])
+
+
 def _examine(path: Path, evaluator: Evaluator) -> None:
     """Raises InputError unless the file is a sound ledger of the evaluator or empty; writes nothing."""
+    _read_only(path, lambda connection: _examine_content(connection, path, evaluator))
+
+
+def _read_only(path: Path, read: Callable[[sqlite3.Connection], _Read]) -> _Read:
+    """What `read` makes of the file, which it can't change."""
     has_log = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # immutable: leaves no files beside it
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=0)
         try:
-            _patiently(lambda: _examine_content(connection, path, evaluator))
+            return _patiently(lambda: read(connection))
         finally:
             connection.close()
     except InputError:
@@ -347,12 +363,11 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _patiently(action: Callable[[], object]) -> None:
+def _patiently(action: Callable[[], _Read]) -> _Read:
     """Does it once no other handle has the file locked, however long that takes; Ctrl-C works meanwhile."""
     while True:
         try:
-            action()
-            return
+            return action()
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             if code & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # the rest refines these

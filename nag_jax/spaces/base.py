@@ -197,6 +197,10 @@ class Space(abc.ABC):
         out[np.arange(len(nodes)), nodes] = classes
         return out
 
+    def edges(self, tokens) -> list[tuple[int, int]]:
+        """Which node feeds which in one architecture (tokens `[N]`): pairs of nodes, sources first."""
+        return list(zip(*(nodes.tolist() for nodes in np.nonzero(self.adjacency)), strict=True))
+
     def path_terms(self) -> PathTerms | None:
         """The paths from input to output as products of one-hot entries, or None where they are too many to list."""
         return dag_path_terms(self.adjacency, self.allowed, passing=self.passing, blocking=self.blocking)

@@ -179,6 +179,10 @@ class NASBenchGraph(Space):
             passing=operations[..., _SKIP],
         )
 
+    def edges(self, tokens) -> list[tuple[int, int]]:
+        """See `Space.edges`; node 0 stands for the network's input, and what feeds nothing goes to its output."""
+        return [(int(source), node) for node, source in enumerate(LINKS[tokens[0]], start=1)]
+
     def connected(self, tokens) -> np.ndarray:
         """Bool `[B]`: always True, since every operation reads something and passes something on."""
         return np.ones(len(tokens), bool)

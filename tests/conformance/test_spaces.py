@@ -180,6 +180,13 @@ def test_graph(space, tokens):
     traces_once(lambda tokens: space.graph(tokens).nodes, (tokens,), (tokens[::-1],))
 
 
+def test_edges(space, tokens):
+    for row in tokens:
+        edges = np.array(space.edges(row))
+        assert space.adjacency[edges[:, 0], edges[:, 1]].all()
+        assert len(np.unique(edges, axis=0)) == len(edges)
+
+
 def test_all_tokens(space):
     if space.size > LISTABLE:
         with pytest.raises(InputError, match="too many to list"):

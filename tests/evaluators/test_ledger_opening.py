@@ -6,7 +6,7 @@ import pytest
 
 from nag_jax import evaluators
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger, table_file
+from nag_jax.evaluators import Ledger, read_trials, table_file
 
 
 @pytest.fixture
@@ -43,6 +43,19 @@ def check_refused(path, evaluator, message):
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert contents(path.parent) == before
+
+
+def test_trials_are_read_without_the_evaluator_and_without_a_trace(path, table):
+    before = contents(path.parent)
+    found = read_trials(path)
+    assert contents(path.parent) == before
+    with Ledger.open(path, table) as ledger:
+        ledger.label(table.architectures(), "again")
+        assert found == read_trials(path) == ledger.trials()
+    assert len(found) == 4
+    path.write_text("no ledger")
+    with pytest.raises(InputError, match="is no readable ledger"):
+        read_trials(path)
 
 
 def test_a_closed_ledger_is_one_file(path):

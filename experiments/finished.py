@@ -1,0 +1,134 @@
+"""A finished run as others read it: its results, its labels and its architectures, best first."""
+
+import difflib
+import itertools
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.generate import FINAL
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Trial, read_trials
+from nag_jax.spaces import Space
+
+
+class Candidate(NamedTuple):
+    """An architecture that a run found.
+
+    Attributes:
+        architecture: its native string.
+        predicted: the run's own prediction, higher is better; None where it made none.
+    """
+
+    architecture: str
+    predicted: float | None = None
+
+
+class FinishedRun:
+    """The workdir of a run that has ended.
+
+    Args:
+        path: the folder.
+
+    Attributes:
+        path: the folder.
+        results: what stands in its `results.json`.
+        config: its config.
+
+    Raises:
+        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or a file can't be read.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        if not path.is_dir():
+            raise InputError(f"there is no run {path}{_near(path)}: name the folder of one, as runs/nb201")
+        if not (path / "config.json").exists():
+            raise InputError(f"{path} holds no config.json, so it isn't a run{_near(path)}: name the folder of one")
+        if not (path / "results.json").exists():
+            raise InputError(
+                f"run {path} isn't finished: start it again with the same command, and it goes on where it was"
+            )
+        self.results = _read_json(path / "results.json")
+        self.config: Any = ConfigDict(self.results["config"])
+
+    @property
+    def objective(self) -> dict[str, Any] | None:
+        """Metric, unit, direction and split of what it searched by; None where it only kept to constraints."""
+        return self.results.get("objective")
+
+    def space(self) -> Space:
+        """The space of its architectures."""
+        return build.make_space(self.config)
+
+    def trials(self) -> list[Trial]:
+        """All labels that it paid for, of all its ledgers."""
+        ledgers = sorted([*self.path.glob("*.db"), *self.path.glob("*/*.db")])
+        return [trial for path in ledgers for trial in read_trials(path)]
+
+    def candidates(self, most: int) -> list[Candidate]:
+        """Its architectures, best first; `most` at least, if there are so many that differ.
+
+        In the mode `generate` those paid for at the end by their labels, then the guided pool by its prediction (under
+        constraints alone there is no order but the file's); in `search` all that were paid for, by their labels;
+        in `stream` by prediction.
+        """
+        if self.config.mode == "stream":
+            return self._streamed(most)
+        return self._searched() if self.config.mode == "search" else self._generated()
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether its candidates have an order that means something."""
+        return self.config.mode == "stream" or self.objective is not None
+
+    def _generated(self) -> list[Candidate]:
+        frame = pd.read_csv(self.path / "architectures.csv")
+        if self.objective is None:
+            return [Candidate(arch) for arch in frame[(frame["pool"] == "constrained") & frame["feasible"]]["arch"]]
+        guided = frame[frame["pool"] == "guided"]
+        predicted = dict(zip(guided["arch"], guided["predicted"], strict=True))
+        final = [trial for trial in self.trials() if trial.purpose == FINAL]
+        first = [trial.architecture for trial in _best_first(final, self.objective)]
+        return [Candidate(arch, predicted.get(arch)) for arch in dict.fromkeys([*first, *predicted])]
+
+    def _searched(self) -> list[Candidate]:
+        assert self.objective is not None
+        best_first = _best_first(self.trials(), self.objective)
+        return [Candidate(arch) for arch in dict.fromkeys(trial.architecture for trial in best_first)]
+
+    def _streamed(self, most: int) -> list[Candidate]:
+        best = pd.DataFrame({"architecture": [], "predicted": []})
+        for path in sorted((self.path / "samples").glob("*.parquet")):
+            frame = pq.read_table(path, columns=["architecture", "predicted"]).to_pandas().dropna()
+            frame["architecture"] = frame["architecture"].astype(str)
+            best = pd.concat([best, frame]) if len(best) else frame
+            best = best.drop_duplicates("architecture").nlargest(most, "predicted")
+        return [Candidate(*row) for row in best.itertuples(index=False, name=None)]
+
+
+def _best_first(trials: list[Trial], objective: dict[str, Any]) -> list[Trial]:
+    """The trials that have a label, by it; equal ones in the order of payment."""
+    metric, sign = objective["metric"], -1 if objective["direction"] == "max" else 1
+    labelled = [trial for trial in trials if trial.labels[metric] == trial.labels[metric]]
+    return sorted(labelled, key=lambda trial: sign * trial.labels[metric])
+
+
+def _near(path: Path) -> str:
+    """What to say of the runs beside a folder that isn't one."""
+    folders = [path, path.parent] if path.is_dir() else [path.parent]
+    runs = [str(found.parent) for folder in folders for found in sorted(folder.glob("*/config.json"))]
+    close = difflib.get_close_matches(str(path), runs, 1) or runs
+    return f" (did you mean {', '.join(itertools.islice(close, 5))}?)" if close else ""
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is not readable ({error}): run it again to have it written anew") from error
