@@ -26,7 +26,7 @@ def chain(length, **options):
     return DagSpace(
         f"chain of {length}",
         classes=("conv", "pool", "skip"),
-        nodes={name: ("conv", "pool", "skip") for name in names},
+        nodes=dict.fromkeys(names, ("conv", "pool", "skip")),
         edges=list(itertools.pairwise(names)),
         passing=("skip",),
         **options,
