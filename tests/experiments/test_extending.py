@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from experiments import generate, search
 from nag_jax import evaluators, guidance, spaces
@@ -26,6 +27,7 @@ from nag_jax.options import own
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 FILES = {block.partition("\n")[0].removeprefix("# "): block for language, block in BLOCKS if language == "python"}
+SMALL = {"name": "my_space.py:make", "vertices": 4, "most_edges": 4}
 TRAIN = f"{sys.executable} -S train.py"
 
 
@@ -82,7 +84,6 @@ def generated(folder, load):
     """The main job on all of it, at tiny sizes."""
     config = load(
         "smoke",
-        "space.name=my_space.py:make",
         "evaluator.name=command",
         f"evaluator.command={TRAIN}",
         "evaluator.metric=accuracy",
@@ -93,10 +94,12 @@ def generated(folder, load):
         "predictor.view=noised",
         "labels.training=20",
     )
+    config.space = ConfigDict(SMALL)
     return generate.run(config, folder / "generated")
 
 
-def test_the_main_job_takes_the_space_the_command_and_the_guidance(generated, folder, space):
+def test_the_main_job_takes_the_space_the_command_and_the_guidance(generated, folder):
+    space = spaces.make(**SMALL)
     assert generated["objective"]["evaluator"] == "command"
     assert generated["objective"]["best_of_table"] is None
     assert generated["pools"]["guided"]["validity_argmax"] == 1.0
