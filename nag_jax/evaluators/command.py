@@ -151,7 +151,8 @@ class CommandEvaluator:
                 f"{os.getcwd()})"
             )
         if process.returncode:
-            return dict.fromkeys(self.metrics, math.nan), f"exit status {process.returncode}: {_tail(errors)}"
+            said = ": ".join(filter(None, [f"exit status {process.returncode}", _tail(errors)]))
+            return dict.fromkeys(self.metrics, math.nan), said
         return read_labels(output, self.metrics)
 
 
@@ -322,9 +323,7 @@ def _check_command(command: str) -> None:
     try:
         words = [word for word in shlex.split(command) if not re.match(r"\w+=", word)]
     except ValueError as error:
-        raise InputError(
-            f"the evaluator's command {command!r} isn't a shell's ({error}): quote it correctly"
-        ) from error
+        raise InputError(f"the evaluator's command {command!r} can't be read ({error}): correct its quotes") from error
     if not words:
         raise InputError("the evaluator's command is empty: name one, as 'python train.py'")
     if not re.fullmatch(r"[\w./+-]+", words[0]):
