@@ -1,6 +1,6 @@
 """What every evaluator is: the true value of an architecture, at a price."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
@@ -104,6 +104,6 @@ class StreamingEvaluator(Evaluator, Protocol):
     A ledger asks it for all it wants at once, and stores every outcome as it comes.
     """
 
-    def outcomes(self, tokens: np.ndarray) -> Iterator[Outcome]:
+    def outcomes(self, tokens: np.ndarray) -> Generator[Outcome]:
         """Evaluates tokens int32 `[B, N]`, in any order; closing the iterator stops what is still running."""
         ...

@@ -16,7 +16,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 
@@ -86,7 +86,7 @@ class CommandEvaluator:
                 labels[name][outcome.row] = value
         return labels
 
-    def outcomes(self, tokens: np.ndarray) -> Iterator[Outcome]:
+    def outcomes(self, tokens: np.ndarray) -> Generator[Outcome]:
         """Evaluates tokens `[B, N]`, and yields what came of each as soon as it is there.
 
         Closing the iterator kills the commands that are still running.

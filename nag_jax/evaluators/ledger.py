@@ -5,7 +5,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -197,7 +197,7 @@ class Ledger:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def _pay_in_batches(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Iterator[int]:
+    def _pay_in_batches(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Generator[int]:
         """Evaluates and stores distinct architectures batch by batch; yields how many are paid for so far."""
         for start in range(0, len(tokens), self._evaluator.batch_size):
             batch = slice(start, start + self._evaluator.batch_size)
@@ -215,7 +215,7 @@ class Ledger:
             for i, (key, native) in enumerate(zip(keys[new].tolist(), natives, strict=True)):
                 self._store(key, native, purpose, {name: float(column[i]) for name, column in labels.items()})
 
-    def _pay_as_they_come(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Iterator[int]:
+    def _pay_as_they_come(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Generator[int]:
         """Has distinct architectures evaluated and stores each outcome as it comes; yields how many are paid for."""
         if not len(tokens):
             return

@@ -83,7 +83,7 @@ class DagSpace(Space):
         self._combinations = math.prod(counts.tolist())
         self._valid_share = 1.0
         if valid is not None:
-            self._check_rule()
+            self._check_rule(valid)
             self._measure_rule()
 
     @property
@@ -215,7 +215,7 @@ class DagSpace(Space):
                 if name not in ids or not self.allowed[node, ids[name]]:
                     raise InputError(
                         f"row {row}: {architecture!r} is not an architecture of {self.name}: node "
-                        f"{self.node_names[node]!r} can't be {name!r}, only one of {self._choices(node)}"
+                        f"{self.node_names[node]!r} can't be {name!r}, only one of {self._choices(int(node))}"
                     )
                 tokens[row, node] = ids[name]
         return self._checked(tokens)
@@ -246,11 +246,14 @@ class DagSpace(Space):
 
     def connected(self, tokens) -> np.ndarray:
         """Bool `[B]`: whether a path without blocking classes leads from an input to an output."""
-        passes = ~np.isin(np.asarray(tokens), self.blocking)
-        reached = passes & ~self.adjacency.any(axis=0)[None]
+        blocks = np.zeros(self.num_classes, bool)
+        blocks[list(self.blocking)] = True
+        passes = ~blocks[np.asarray(tokens)]
+        reached = passes.copy()
+        reached[:, self.adjacency.any(axis=0)] = False
         for node in range(self.num_nodes):
             reached[:, node] |= passes[:, node] & reached[:, self.adjacency[:, node]].any(axis=1)
-        return reached[:, ~self.adjacency.any(axis=1)].any(axis=1)
+        return np.asarray(reached[:, ~np.asarray(self.adjacency.any(axis=1))].any(axis=1))
 
     @functools.cached_property
     def _every(self) -> np.ndarray:
@@ -267,7 +270,8 @@ class DagSpace(Space):
 
     def _are_allowed(self, tokens: np.ndarray) -> np.ndarray:
         inside = (tokens >= 0) & (tokens < self.num_classes)
-        return (inside & self.allowed[np.arange(self.num_nodes), np.where(inside, tokens, 0)]).all(axis=1)
+        allowed = self.allowed[np.arange(self.num_nodes), np.where(inside, tokens, 0)]
+        return np.asarray((inside & allowed).all(axis=1))
 
     def _checked(self, tokens) -> np.ndarray:
         """The tokens `[B, N]`; raises InputError where they are not of the space."""
@@ -317,10 +321,10 @@ class DagSpace(Space):
             adjacency[places[source], places[target]] = True
         return adjacency
 
-    def _check_rule(self) -> None:
+    def _check_rule(self, rule: Callable[[jax.Array], jax.Array]) -> None:
         example = jax.ShapeDtypeStruct((3, self.num_nodes), jnp.int32)
         try:
-            found = jax.eval_shape(self._rule, example)
+            found = jax.eval_shape(rule, example)
         except jax.errors.JAXTypeError as error:
             raise InputError(
                 f"space {self.name!r}: the rule valid can't be compiled ({type(error).__name__}): write it for all "
