@@ -38,18 +38,23 @@ def _default() -> Any:
     config.mode = "generate"  # or "stream": as many guided samples as you like, into Parquet files
     config.seed = 0
 
-    config.space = ConfigDict({"name": "nasbench201"})
+    config.space = ConfigDict({"name": "nasbench201"})  # or FILE.py:NAME of your own, see docs/extending.md
     config.evaluator = ConfigDict(
         {
-            "name": "analog_nasbench",  # or "table", "nas_bench_graph"
+            "name": "analog_nasbench",  # or "table", "command", "nas_bench_graph", or FILE.py:NAME of your own
             "path": "",  # of the table
             "dataset": "",  # of "nas_bench_graph"
             "metric": "baseline",  # the objective
-            "direction": "",  # of a table's metric, "max" or "min"; empty is "max"
-            "unit": "",  # of a table's metric, for reports
-            "split": "",  # of a table's metric, "validation" or "test"; empty reads it off the name
+            "direction": "",  # of a table's or a command's metric, "max" or "min"; empty is "max"
+            "unit": "",  # of a table's or a command's metric, for reports
+            "split": "",  # of a table's or a command's metric, "validation" or "test"; empty reads it off the name
             "allow_failed": False,  # whether empty labels are failed trials, not errors
             "average_twins": False,  # whether architectures that compute the same thing get the mean of their labels
+            "command": "",  # of "command": an architecture in as JSON, its metrics out; see docs/extending.md
+            "metrics": "",  # that it gives beside the objective, as "latency:min:ms, test_accuracy:max:%:test"
+            "timeout": 0.0,  # seconds that it may take; 0 for no limit
+            "retries": 0,  # after a failure
+            "workers": 0,  # commands at the same time; 0 for one
         }
     )
 
@@ -144,7 +149,7 @@ def _default() -> Any:
 
     config.guidance = ConfigDict(
         {
-            "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity"
+            "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity", FILE.py:NAME
             "value": "exceedance",  # or "mean"
             "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
             "softness": 0.05,  # least width of that step, in standard deviations of the predictions

@@ -7,6 +7,8 @@ More seeds:       --config.seeds=100 in the same workdir; finished ones are skip
 Some strategies:  --config.run="('bo_nag', 'bo_exhaustive')"
 Your own table:   --config.evaluator.name=table --config.evaluator.path=FILE --config.evaluator.metric=VALIDATION_COLUMN
                   --config.search.report=TEST_COLUMN
+Your own training: --config.evaluator.name=command --config.evaluator.command="python train.py"
+                  --config.evaluator.metric=NAME (see docs/extending.md)
 """
 
 from typing import Any

@@ -21,6 +21,7 @@ from nag_jax.guidance.value import exceedance, mean_value
 from nag_jax.models import Predictor, set_encoder
 from nag_jax.models.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.models.score_network import GraphTransformer
+from nag_jax.options import find
 from nag_jax.search.constraints import Constraints, parse
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import Space
@@ -47,8 +48,9 @@ def make_space(config: Config) -> Space:
 
 
 def make_evaluator(config: Config, space: Space):
-    """The evaluator of `config.evaluator`, whose objective is checked to exist."""
-    given = options(config.evaluator, "name", "direction", "unit", "split") | {"metric": config.evaluator.metric}
+    """The evaluator of `config.evaluator`, whose objective is checked to exist; numbers that are 0 are left to it."""
+    given = options(config.evaluator, "name", "direction", "unit", "split")
+    given = {name: value for name, value in given.items() if value != 0} | {"metric": config.evaluator.metric}
     for field in ("direction", "unit", "split"):
         if config.evaluator.get(field):
             given[f"{field}s"] = {config.evaluator.metric: config.evaluator[field]}
@@ -79,7 +81,7 @@ def make_score_model(config: Config, space: Space) -> ScoreModel:
         coordinates=tuple(map(tuple, space.coordinates.tolist())),
         **config.score.network.to_dict(),
     )
-    closed_form = space.class_posterior if space.inequalities() else None
+    closed_form = space.class_posterior if space.is_ruled and space.has_posterior else None
     return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization, closed_form)
 
 
@@ -91,7 +93,7 @@ def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
         if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout")
     }
     return {
-        "space": space.name,
+        "space": space.fingerprint,
         "nodes": space.num_nodes,
         "parametrization": model.parametrization,
         "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
@@ -147,8 +149,8 @@ def make_view(config: Config, model: ScoreModel, score_params: Any) -> View:
 
 def check_guidance(config: Config) -> None:
     """Raises InputError where a field of guidance or predictor names something unknown or can't work together."""
+    find("config.guidance.transform", config.guidance.transform, guidance.REGISTRY)
     for field, value, choices in (
-        ("guidance.transform", config.guidance.transform, tuple(guidance.REGISTRY)),
         ("guidance.value", config.guidance.value, ("mean", "exceedance")),
         ("predictor.view", config.predictor.view, ("clean", "noised", "denoised")),
         ("predictor.labels", config.predictor.labels, NORMALIZATIONS),

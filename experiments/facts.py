@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
             "paid": ledger.num_paid,
             "failed": ledger.num_failed,
             "by_purpose": ledger.paid_by_purpose(),
+            "failed_because": Counter(ledger.reasons().values()),
         },
         **of_setting(run),
     }

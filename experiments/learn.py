@@ -280,5 +280,5 @@ def _spread_times(run: Run) -> jax.Array:
 
 
 def _predictor_checkpoints(run: Run) -> Checkpoints:
-    description = {"space": run.space.name, "predictor": run.config.predictor.name, "metric": run.metric.name}
+    description = {"space": run.space.fingerprint, "predictor": run.config.predictor.name, "metric": run.metric.name}
     return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)

@@ -217,8 +217,9 @@ def search_seed(
 ) -> None:
     """Pays for labels until the seed is over, going on from what the ledger holds.
 
-    Stored batches are told as they were; the rest of one that a kill cut short is asked for again, with the same key
-    and state, so that it's the same. The initial design is random, or the first of the given tokens.
+    Batches are told in the ledger's order, which parallel workers decide; the rest of one that a kill cut short is
+    asked for again, with the same key and state, so that it's the same. The initial design is random, or the first of
+    the given tokens.
     """
     settings = run.config.search
     path = run.ledger_path(name, seed)
@@ -231,20 +232,28 @@ def search_seed(
         while not run.is_over(values):
             told = len(values)
             wanted = initial if not told else min(settings.batch_size, settings.budget - told)
-            if told + wanted <= len(stored):
-                tokens = run.space.from_native([trial.architecture for trial in stored[told : told + wanted]])
-            elif not told and design is not None:
-                tokens = design[:wanted]
-            elif not told:
-                initial_key = run.seed_key(seed, "initial design")
-                tokens = random_distinct(run.space, initial_key, wanted, covers=run.may_be_labelled)
-            else:
-                tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
-            labels = ledger.label(tokens, SEARCH if told else INITIAL)[run.metric.name]
+            if told + wanted > len(stored):
+                if told:
+                    tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
+                elif design is not None:
+                    tokens = design[:wanted]
+                else:
+                    initial_key = run.seed_key(seed, "initial design")
+                    tokens = random_distinct(run.space, initial_key, wanted, covers=run.may_be_labelled)
+                already = len(stored)
+                ledger.label(
+                    tokens,
+                    SEARCH if told else INITIAL,
+                    lambda paid, _, already=already: progress(already + paid),
+                )
+                stored += ledger.trials(after=already)
+            batch = stored[told : told + wanted]
+            labels = np.array([trial.labels[run.metric.name] for trial in batch])
+            tokens = run.space.from_native([trial.architecture for trial in batch])
             state = strategy.tell(state, tokens, run.metric.sign * labels)
             values += labels.tolist()
             progress(len(values))
-            if len(tokens) < wanted:
+            if len(batch) < wanted:
                 raise InputError(
                     f"strategy {name!r} found nothing new after {len(values)} labels: lower config.search.budget"
                 )

@@ -155,7 +155,7 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
     training, found = run.config.predictor.training, transfer.triples
     view = build.make_view(run.config.predictor, run.model, score_params)
     described = {
-        "space": run.space.name,
+        "space": run.space.fingerprint,
         "encoder": run.config.meta.encoder,
         "predictor": run.config.predictor.name,
         "data_sets": len(transfer.table.rows),

@@ -34,5 +34,4 @@ def make(source: str, **options) -> Description:
         >>> make("statistics", name="cora").features.shape
         (1, 1, 6)
     """
-    check_options("data-set source", source, REGISTRY, options)
-    return REGISTRY[source](**options)
+    return check_options("data-set source", source, REGISTRY, options)(**options)

@@ -1,7 +1,8 @@
 """What every evaluator is: the true value of an architecture, at a price."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -80,4 +81,29 @@ class Evaluator(Protocol):
 
     def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
         """Evaluates tokens int32 `[B, N]`: float64 `[B]` for each metric in its unit, NaN where it failed."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """What came of one architecture.
+
+    Attributes:
+        row: its place in the tokens that were asked for.
+        labels: the value of each metric in its unit, NaN where it failed.
+        reason: why it failed, in one line; empty where it didn't.
+    """
+
+    row: int
+    labels: dict[str, float]
+    reason: str = ""
+
+
+class StreamingEvaluator(Evaluator, Protocol):
+    """An evaluator whose architectures take their own time, as training runs do.
+
+    A ledger asks it for all it wants at once, and stores every outcome as it comes.
+    """
+
+    def outcomes(self, tokens: np.ndarray) -> Generator[Outcome]:
+        """Evaluates tokens int32 `[B, N]`, in any order; closing the iterator stops what is still running."""
         ...

@@ -1,20 +1,21 @@
 """The ledger: every label that was paid for, in one SQLite file, stored before anything uses it."""
 
+import fcntl
 import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 
 from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Evaluator, Metric
+from nag_jax.evaluators.base import Evaluator, Metric, StreamingEvaluator
 from nag_jax.spaces import Space
 
 FORMAT = "nag_jax ledger 1"
@@ -31,6 +32,7 @@ CREATE TABLE trials (
     checksum INTEGER NOT NULL
 );
 """
+_FAILURES = "CREATE TABLE IF NOT EXISTS failures (trial INTEGER PRIMARY KEY, reason TEXT NOT NULL)"
 _INSERT = """
 INSERT INTO trials (key, architecture, purpose, time, labels, checksum) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -76,6 +78,9 @@ class Ledger:
     same one meanwhile; the others wait. The lock dies with its process, and every commit is on disk before it
     returns (WAL, synchronous=FULL), so a process killed at any moment loses at most the call it was in.
 
+    What a `StreamingEvaluator` finds out is stored one by one, as it comes. Its handles keep each other out by a lock
+    on a file beside the ledger instead, for SQLite's ends with every commit.
+
     Example:
         >>> with Ledger.open("trials.db", evaluator) as ledger:
         ...     labels = ledger.label(tokens, "predictor")["baseline"]
@@ -118,7 +123,8 @@ class Ledger:
     def label(self, tokens, purpose: str, progress: Callable[[int, int], None] | None = None) -> dict[str, np.ndarray]:
         """Returns labels, paying for those that nobody has paid for yet.
 
-        Pays in calls of the evaluator's `batch_size`, and stores each call's labels before the next.
+        Pays in calls of the evaluator's `batch_size`, and stores each call's labels before the next, or stores each
+        label as it comes from a `StreamingEvaluator`.
 
         Args:
             tokens: `[B, N]`, in any order and with any repetitions.
@@ -131,11 +137,11 @@ class Ledger:
         tokens = np.asarray(tokens, np.int32)
         keys = self.space.canonical(tokens)
         new = self._first_unpaid(keys)
-        for start in range(0, len(new), self._evaluator.batch_size):
-            batch = new[start : start + self._evaluator.batch_size]
-            self._pay(tokens[batch], keys[batch], purpose)
-            if progress is not None:
-                progress(start + len(batch), len(new))
+        pay = self._pay_as_they_come if hasattr(self._evaluator, "outcomes") else self._pay_in_batches
+        with closing(pay(tokens[new], keys[new], purpose)) as payments:
+            for done in payments:
+                if progress is not None:
+                    progress(done, len(new))
         stored = self._stored(keys)
         rows = [stored[key] for key in keys.tolist()]
         return {metric: np.array([row[metric] for row in rows], np.float64) for metric in self.metrics}
@@ -148,10 +154,14 @@ class Ledger:
         """How many labels `label` would pay for, given tokens `[B, N]`."""
         return len(self._first_unpaid(self.space.canonical(np.asarray(tokens, np.int32))))
 
-    def trials(self) -> list[Trial]:
-        """All paid labels, in the order of payment."""
-        rows = self._connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id")
+    def trials(self, *, after: int = 0) -> list[Trial]:
+        """All paid labels, in the order of payment, from the one after the trial of that id on."""
+        rows = self._connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials WHERE id > ? ORDER BY id", (after,))
         return [_decode_trial(row) for row in rows]
+
+    def reasons(self) -> dict[int, str]:
+        """Why trials failed, by their ids, where the evaluator said so."""
+        return dict(self._connection.execute("SELECT trial, reason FROM failures ORDER BY trial").fetchall())
 
     def paid_by_purpose(self) -> dict[str, int]:
         """How many labels were paid for each purpose, failed ones included, in the order of first payment."""
@@ -188,6 +198,13 @@ class Ledger:
     def __exit__(self, *_) -> None:
         self.close()
 
+    def _pay_in_batches(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Generator[int]:
+        """Evaluates and stores distinct architectures batch by batch; yields how many are paid for so far."""
+        for start in range(0, len(tokens), self._evaluator.batch_size):
+            batch = slice(start, start + self._evaluator.batch_size)
+            self._pay(tokens[batch], keys[batch], purpose)
+            yield min(start + self._evaluator.batch_size, len(tokens))
+
     def _pay(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> None:
         """Evaluates and stores those of distinct architectures that have no trial yet."""
         with _writing(self._connection):
@@ -195,11 +212,31 @@ class Ledger:
             if not new.any():
                 return
             labels = _evaluate(self._evaluator, tokens[new])
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
             natives = self.space.to_native(tokens[new])
             for i, (key, native) in enumerate(zip(keys[new].tolist(), natives, strict=True)):
-                values = {name: float(column[i]) for name, column in labels.items()}
-                self._connection.execute(_INSERT, _encode_trial(key, native, purpose, now, values))
+                self._store(key, native, purpose, {name: float(column[i]) for name, column in labels.items()})
+
+    def _pay_as_they_come(self, tokens: np.ndarray, keys: np.ndarray, purpose: str) -> Generator[int]:
+        """Has distinct architectures evaluated and stores each outcome as it comes; yields how many are paid for."""
+        if not len(tokens):
+            return
+        evaluator = cast(StreamingEvaluator, self._evaluator)
+        with _alone(self.path.with_name(f"{self.path.name}.lock")):
+            rows = np.nonzero(~self._is_stored(keys))[0]  # another handle may have paid since we looked
+            natives = self.space.to_native(tokens[rows])
+            with closing(evaluator.outcomes(tokens[rows])) as outcomes:
+                for done, (i, labels, reason) in enumerate(outcomes, start=1 + len(keys) - len(rows)):
+                    values = {name: labels[name] if np.isfinite(labels[name]) else np.nan for name in self.metrics}
+                    with _writing(self._connection):
+                        trial = self._store(keys[rows[i]].item(), natives[i], purpose, values)
+                        if reason:
+                            self._connection.execute("INSERT INTO failures VALUES (?, ?)", (trial, reason))
+                    yield done
+
+    def _store(self, key: int | str, native: str, purpose: str, labels: dict[str, float]) -> int | None:
+        """Adds a trial within a write transaction; returns its id."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return self._connection.execute(_INSERT, _encode_trial(key, native, purpose, now, labels)).lastrowid
 
     def _first_unpaid(self, keys: np.ndarray) -> np.ndarray:
         """Where each key without a trial comes first, in increasing order."""
@@ -226,6 +263,7 @@ def _connect(path: Path, evaluator: Evaluator) -> sqlite3.Connection:
         with _writing(connection):
             if not _has_tables(connection):
                 _create(connection, evaluator)
+            connection.execute(_FAILURES)
         _check_meta(connection, path, evaluator)
     except BaseException:
         connection.close()
@@ -322,7 +360,7 @@ def _meta(evaluator: Evaluator) -> dict[str, str]:
     """What makes a ledger this evaluator's."""
     return {
         "format": FORMAT,
-        "space": evaluator.space.name,
+        "space": evaluator.space.fingerprint,
         "evaluator": evaluator.name,
         "metrics": json.dumps(sorted(evaluator.metrics)),
         "fingerprint": evaluator.fingerprint,
@@ -361,6 +399,14 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         connection.rollback()
         raise
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Waits until no other handle is in here with the same file; the lock dies with its process."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _patiently(action: Callable[[], _Read]) -> _Read:

@@ -69,7 +69,7 @@ def load(
             name,
             unit=(units or {}).get(name, ""),
             direction=(directions or {}).get(name, "max"),
-            split=(splits or {}).get(name, _guess_split(name)),
+            split=(splits or {}).get(name, guess_split(name)),
         )
         for name in columns
     }
@@ -176,7 +176,8 @@ def _is_text(value: object) -> bool:
         return True
 
 
-def _guess_split(column: str) -> Split:
+def guess_split(column: str) -> Split:
+    """What a metric's name says of the data that it was measured on."""
     words = re.split(r"[^a-z]+", column.lower())
     if "valid" in column.lower() or "val" in words:
         return "validation"

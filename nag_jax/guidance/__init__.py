@@ -5,12 +5,12 @@
 
 import inspect
 
-from nag_jax.errors import InputError
 from nag_jax.guidance.base import ScoreTransform, ValueFn, chain, identity
 from nag_jax.guidance.clip import clip_norm
 from nag_jax.guidance.constraint import cost_band
 from nag_jax.guidance.denoised import class_tilt, denoised_gradient
 from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
+from nag_jax.options import find
 
 REGISTRY = {
     "class_tilt": class_tilt,
@@ -28,7 +28,7 @@ def make(name: str, **options) -> ScoreTransform:
     """Makes the transform of that name.
 
     Args:
-        name: a key of `REGISTRY`.
+        name: a key of `REGISTRY`, or `FILE.py:NAME` of a function of your own.
         **options: those that it takes count; `value_fn`, `scale` and `sde` may be given to any of them.
 
     Raises:
@@ -38,7 +38,6 @@ def make(name: str, **options) -> ScoreTransform:
         >>> make("predictor_gradient", value_fn=lambda x, t: x.sum((1, 2)), scale=2.0).coupled
         False
     """
-    if name not in REGISTRY:
-        raise InputError(f"unknown guidance {name!r}: use one of {sorted(REGISTRY)}")
-    shared = {"value_fn", "scale", "sde"} - set(inspect.signature(REGISTRY[name]).parameters)
-    return REGISTRY[name](**{option: value for option, value in options.items() if option not in shared})
+    transform = find("guidance", name, REGISTRY)
+    shared = {"value_fn", "scale", "sde"} - set(inspect.signature(transform).parameters)
+    return transform(**{option: value for option, value in options.items() if option not in shared})

@@ -31,8 +31,8 @@ def make(
         >>> predictor.apply(predictor.init(jax.random.key(0)), np.zeros((4, 3, 2)), np.zeros(4)).shape
         (4, 5)
     """
-    check_options("predictor", name, REGISTRY, options, given=("adjacency", "parent", "name"))
+    form = check_options("predictor", name, REGISTRY, options, given=("adjacency", "parent", "name"))
     adjacency = np.asarray(adjacency, bool)
-    network = REGISTRY[name](adjacency=tuple(map(tuple, adjacency.tolist())), **options)
+    network = form(adjacency=tuple(map(tuple, adjacency.tolist())), **options)
     single = make_predictor(network, (len(adjacency), num_classes), condition=condition, context=context)
     return ensemble(single, members)

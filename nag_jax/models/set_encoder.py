@@ -155,10 +155,10 @@ def make(name: str, shape: tuple[int, ...], **options) -> Encoder:
         >>> encoder.apply(params, jnp.ones((10, 1, 384)), jnp.ones((10, 1), bool)).shape
         (8,)
     """
-    check_options("data-set encoder", name, ENCODERS, options, given=("parent", "name"))
+    encoder = check_options("data-set encoder", name, ENCODERS, options, given=("parent", "name"))
     if len(shape) not in (1, 3):
         raise InputError(f"an item of a data set must have the shape [F] or [H, W, 3], found {list(shape)}")
-    network = ENCODERS[name](**options)
+    network = encoder(**options)
 
     def init(key):
         return network.init(key, jnp.zeros((1, 1, *shape)), jnp.ones((1, 1), bool))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nag_jax.options import check_options
+from nag_jax.options import check_options, find
 from nag_jax.search.bananas import bananas
 from nag_jax.search.base import Domain, Strategy
 from nag_jax.search.bo import bo
@@ -36,7 +36,7 @@ def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] 
     """Makes the strategy of that name.
 
     Args:
-        name: a key of `REGISTRY`.
+        name: a key of `REGISTRY`, or `FILE.py:NAME` of a function of your own, whose first argument is `domain`.
         space: to search.
         covers: tokens `[B, N]` -> bool `[B]`: which architectures can be labelled; None for all.
         **options: keyword arguments of the function there.
@@ -48,10 +48,9 @@ def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] 
         >>> strategy = make("random_search", NASBench201())
         >>> tokens, state = strategy.ask(key, strategy.init(key), 10)
     """
-    check_options("strategy", name, REGISTRY, options, given=("domain",))
-    return REGISTRY[name](Domain(space, covers), **options)
+    return check_options("strategy", name, REGISTRY, options, given=("domain",))(Domain(space, covers), **options)
 
 
 def needs_generator(name: str) -> bool:
     """Whether the strategy has the option `generator`, for which a score network has to be trained."""
-    return name in REGISTRY and "generator" in inspect.signature(REGISTRY[name]).parameters
+    return "generator" in inspect.signature(find("strategy", name, REGISTRY)).parameters

@@ -88,5 +88,4 @@ def make(name: str, **options) -> AcquisitionFn:
         >>> make("ucb", beta=1.0)(1.0, 2.0, 0.0, 0.0)
         3.0
     """
-    check_options("acquisition", name, REGISTRY, options)
-    return REGISTRY[name](**options)
+    return check_options("acquisition", name, REGISTRY, options)(**options)

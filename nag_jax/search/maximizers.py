@@ -106,5 +106,4 @@ def make(name: str, domain: Domain, **options) -> PoolFn:
     """
     if name not in REGISTRY:
         raise InputError(f"unknown maximizer {name!r}: use one of {sorted(REGISTRY)}, or the strategy 'bo_nag'")
-    check_options("maximizer", name, REGISTRY, options, given=("domain",))
-    return REGISTRY[name](domain, **options)
+    return check_options("maximizer", name, REGISTRY, options, given=("domain",))(domain, **options)

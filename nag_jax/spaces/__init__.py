@@ -1,7 +1,8 @@
 """Search spaces: what an architecture is."""
 
-from nag_jax.errors import InputError
+from nag_jax.options import find
 from nag_jax.spaces.base import Space
+from nag_jax.spaces.dag import DagSpace
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
@@ -9,8 +10,15 @@ from nag_jax.spaces.nasbench_graph import NASBenchGraph
 REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
 
 
+__all__ = ["REGISTRY", "DagSpace", "MobileNetV3", "NASBench201", "NASBenchGraph", "Space", "make"]
+
+
 def make(name: str, **options) -> Space:
     """Makes the space of that name.
+
+    Args:
+        name: a key of `REGISTRY`, or `FILE.py:NAME` of a function or class of your own that makes one, as a `DagSpace`.
+        **options: its keyword arguments.
 
     Raises:
         InputError: no space has that name.
@@ -19,6 +27,4 @@ def make(name: str, **options) -> Space:
         >>> make("nasbench201").size
         15625
     """
-    if name not in REGISTRY:
-        raise InputError(f"unknown space {name!r}: use one of {sorted(REGISTRY)}")
-    return REGISTRY[name](**options)
+    return find("space", name, REGISTRY)(**options)

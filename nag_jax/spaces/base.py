@@ -47,6 +47,16 @@ class Space(abc.ABC):
         return self.allowed.shape[1]
 
     @property
+    def node_names(self) -> tuple[str, ...]:
+        """What the nodes are called; their numbers where nobody named them."""
+        return tuple(map(str, range(self.num_nodes)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies what tokens mean, so that ledgers and checkpoints never mix two spaces; here the name says it."""
+        return self.name
+
+    @property
     def coordinates(self) -> np.ndarray:
         """Where each node stands, int `[N, C]`, for networks to embed: its number, or what says more about it."""
         return np.arange(self.num_nodes)[:, None]
@@ -148,6 +158,16 @@ class Space(abc.ABC):
             log_likelihood: `[B, N, V]`, of what was seen of a node under each class; nodes are seen independently.
         """
         return jax.nn.softmax(jnp.where(jnp.asarray(self.allowed), log_likelihood, -jnp.inf), axis=-1)
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether `class_posterior` can be computed."""
+        return True
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether a denoiser should be told, by `class_posterior`, which classes go together."""
+        return bool(self.inequalities())
 
     def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
         """Mean and variance of a sum over nodes, given the class of one node: each `[B, N, V]`. Jittable.

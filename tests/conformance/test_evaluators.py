@@ -1,10 +1,12 @@
 """The contract of an evaluator, over the whole registry.
 
 An evaluator is made with no more than the options that it can't do without. A new one that needs other options than
-a path and a metric must be told here what to get.
+these must be told here what to get.
 """
 
 import inspect
+import shlex
+import sys
 
 import jax
 import numpy as np
@@ -32,9 +34,20 @@ def table_path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def make(table_path):
+def command(tmp_path_factory):
+    """A command that gives the mean of the tokens."""
+    script = tmp_path_factory.mktemp("command") / "evaluate.py"
+    script.write_text(
+        "import json, sys\ntokens = json.load(sys.stdin)['tokens']\n"
+        "print(json.dumps({'test_acc': sum(tokens) / len(tokens)}))\n"
+    )
+    return shlex.join([sys.executable, "-S", str(script)])
+
+
+@pytest.fixture(scope="module")
+def make(table_path, command):
     """Makes an evaluator by name with what it needs; keyword arguments are further options."""
-    known = {"path": table_path, "metric": "test_acc", "dataset": "cora"}
+    known = {"path": table_path, "metric": "test_acc", "dataset": "cora", "command": command}
 
     def make(name, **options):
         parameters = inspect.signature(evaluators.REGISTRY[name]).parameters
@@ -156,6 +169,8 @@ def test_a_ledger_stores_what_it_gives_once(evaluator, tokens, tmp_path):
 def test_an_unknown_metric_gets_the_metrics(make, name, evaluator):
     if "metric" not in inspect.signature(evaluators.REGISTRY[name]).parameters:
         pytest.skip(f"{name} has no metric to choose")
+    if name == "command":
+        pytest.skip("what a command prints is only known once it has run")
     with pytest.raises(InputError, match="'accurracy'") as error:
         make(name, metric="accurracy")
     assert "\n" not in str(error.value)

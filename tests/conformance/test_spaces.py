@@ -1,6 +1,10 @@
-"""What every space of the registry must keep to; a new entry is tested without touching this file."""
+"""What every space of the registry, and every declared one, must keep to.
+
+A new entry of the registry is tested without touching this file.
+"""
 
 import inspect
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +14,40 @@ import pytest
 
 from nag_jax import spaces
 from nag_jax.errors import InputError
-from nag_jax.spaces import Space
+from nag_jax.spaces import DagSpace, Space
 
 B = 40
 LISTABLE = 10**6
 
 
-@pytest.fixture(params=sorted(spaces.REGISTRY), scope="module")
+def chain(length, **options):
+    """`length` nodes in a row, each one of three classes."""
+    names = [f"layer {i}" for i in range(length)]
+    return DagSpace(
+        f"chain of {length}",
+        classes=("conv", "pool", "skip"),
+        nodes=dict.fromkeys(names, ("conv", "pool", "skip")),
+        edges=list(itertools.pairwise(names)),
+        passing=("skip",),
+        **options,
+    )
+
+
+def few_pools(tokens):
+    return (tokens == 1).sum(axis=1) < tokens.shape[1] / 3
+
+
+DECLARED = {
+    "declared": lambda: chain(4),
+    "declared, with a rule": lambda: chain(5, valid=few_pools, canonical=lambda tokens: np.sort(tokens, axis=1)),
+    "declared, too large to list": lambda: chain(40),
+    "declared, with a rule, too large to list": lambda: chain(20, valid=few_pools),
+}
+
+
+@pytest.fixture(params=[*sorted(spaces.REGISTRY), *DECLARED], scope="module")
 def space(request):
-    return spaces.make(request.param)
+    return DECLARED[request.param]() if request.param in DECLARED else spaces.make(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +71,9 @@ def traces_once(function, *calls):
 
 def test_attributes(space):
     assert isinstance(space, Space)
-    assert spaces.REGISTRY[space.name] is type(space)
+    assert isinstance(space, DagSpace) or spaces.REGISTRY[space.name] is type(space)
+    assert len(set(space.node_names)) == space.num_nodes
+    assert space.fingerprint.startswith(space.name)
     n, v = space.num_nodes, space.num_classes
     assert len(space.class_names) == len(set(space.class_names)) == v
     assert space.allowed.shape == (n, v)

@@ -121,7 +121,12 @@ def test_objective_and_labels_are_named(results):
         "best_of_table": 94.0664,
         "facts": {},
     }
-    assert results["labels"] == {"paid": 44, "failed": 0, "by_purpose": {"training": 40, "final": 4}}
+    assert results["labels"] == {
+        "paid": 44,
+        "failed": 0,
+        "failed_because": {},
+        "by_purpose": {"training": 40, "final": 4},
+    }
 
 
 def test_the_run_can_be_traced_to_code_config_and_machine(results, undisturbed, root, environment):

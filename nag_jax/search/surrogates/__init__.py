@@ -20,5 +20,4 @@ def make(name: str, space: Space, **options) -> Surrogate:
     Example:
         >>> surrogate = make("gaussian_process", NASBench201(), groups=["one_hot"])
     """
-    check_options("surrogate", name, REGISTRY, options, given=("space",))
-    return REGISTRY[name](space, **options)
+    return check_options("surrogate", name, REGISTRY, options, given=("space",))(space, **options)

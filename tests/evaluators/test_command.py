@@ -1,0 +1,324 @@
+"""Evaluating by a shell command: what goes in and out, what fails and how, and what is stored when."""
+
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nag_jax import evaluators
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators.command import parse_metrics, read_labels
+
+PATIENCE = 60.0
+"""Seconds after which a test that waits for something has failed."""
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it didn't happen"
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    """Whether a process is there and no zombie, as one is whose parent is slow to look."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def cells(space):
+    """Cells that differ, whose first operations count up: tokens `[5, 8]`."""
+    tokens = space.from_ops([[n, 3, 3, 3, 3, 3] for n in range(5)])
+    assert len(np.unique(space.canonical(tokens))) == 5
+    return tokens
+
+
+@pytest.fixture
+def make(tmp_path, space):
+    """(body of a script, **options) -> its evaluator. The script's `n` is the first operation, `here` its folder."""
+
+    def make(body, **options):
+        script = tmp_path / "evaluate.py"
+        script.write_text(
+            "import json, math, os, pathlib, sys, time\n"
+            f"here = pathlib.Path({str(tmp_path)!r})\n"
+            "n = json.load(sys.stdin)['tokens'][1] - 2\n" + body
+        )
+        command = shlex.join([sys.executable, "-S", str(script)])
+        return evaluators.make("command", space=space, command=command, **{"metric": "acc", **options})
+
+    return make
+
+
+def test_what_else_is_printed_does_not_matter(make, cells):
+    evaluator = make("print('epoch 1'); print('{'); print(json.dumps({'acc': n / 2, 'other': 'x'}))")
+    assert evaluator(cells)["acc"].tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("sys.exit('no memory\\nat all')", "exit status 1: no memory at all"),
+        ("sys.exit(7)", "exit status 7"),
+        ("os.kill(os.getpid(), 9)", "exit status (-9|137: Killed)"),
+        ("print('done')", "expected a JSON object on stdout or on its last line, found 'done'"),
+        ("pass", "expected a JSON object on stdout or on its last line, found ''"),
+        ("print(json.dumps([1.0]))", r"expected a JSON object .* found '\[1.0\]'"),
+        ("print(json.dumps({'accuracy': 1.0}))", "no 'acc' among its metrics, 'accuracy'"),
+        ("print(json.dumps({}))", "no 'acc' among its metrics, of which there is none"),
+        ("print(json.dumps({'acc': math.nan}))", "'acc' is nan, expected a finite number"),
+        ("print(json.dumps({'acc': '93'}))", "'acc' is '93', expected a finite number"),
+        ("print(json.dumps({'acc': True}))", "'acc' is True, expected a finite number"),
+        ("time.sleep(100)", r"it took more than 3 s and was stopped"),
+    ],
+)
+def test_failures_are_recorded_with_their_reason(body, reason, make, cells, tmp_path, caplog):
+    """Of the third cell; the others are as they should be."""
+    evaluator = make(f"if n == 2:\n    {body}\nelse:\n    print(json.dumps({{'acc': n}}))", timeout=3.0, workers=3)
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        labels = ledger.label(cells, "test")["acc"]
+        np.testing.assert_array_equal(labels, [0, 1, np.nan, 3, 4])
+        assert (ledger.num_paid, ledger.num_failed) == (5, 1)
+        (failed,) = [trial for trial in ledger.trials() if trial.failed]
+        assert failed.architecture == evaluator.space.to_native(cells[2:3])[0]
+        (found,) = ledger.reasons().items()
+        assert found[0] == failed.id
+        assert re.fullmatch(reason, found[1])
+        np.testing.assert_array_equal(ledger.label(cells, "again")["acc"], labels)
+        assert ledger.num_paid == 5
+    assert f"the trial of {failed.architecture} failed: {found[1]}" in caplog.text
+
+
+def test_metrics_that_are_there_are_kept(make, cells, tmp_path):
+    evaluator = make("print(json.dumps({'acc': n}))", metrics="latency:min:ms")
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        labels = ledger.label(cells, "test")
+        assert ledger.num_failed == 5
+        assert ledger.reasons()[1] == "no 'latency' among its metrics, 'acc'"
+    assert sorted(labels["acc"].tolist()) == [0, 1, 2, 3, 4]
+    assert np.isnan(labels["latency"]).all()
+
+
+COUNTED = """
+tries = here / f'{n}.tries'
+tries.open('a').write('x')
+if len(tries.read_text()) <= n:
+    sys.exit('not yet')
+print(json.dumps({'acc': n}))
+"""
+
+
+def test_failures_are_tried_again(make, cells, tmp_path):
+    """The cell of operation n works at its attempt n + 1."""
+    evaluator = make(COUNTED, retries=2)
+    outcomes = {outcome.row: outcome for outcome in evaluator.outcomes(cells)}
+    assert [outcomes[row].labels["acc"] for row in range(3)] == [0, 1, 2]
+    assert [len((tmp_path / f"{n}.tries").read_text()) for n in range(5)] == [1, 2, 3, 3, 3]
+    assert outcomes[3].reason == outcomes[4].reason == "exit status 1: not yet (attempt 3 of 3)"
+
+
+def test_every_label_is_stored_before_the_rest_are_there(make, cells, tmp_path):
+    """The first cell ends only after another connection has seen the labels of all others in the ledger's file."""
+    evaluator = make(
+        "while n == 0 and not (here / 'go').exists():\n    time.sleep(0.01)\nprint(json.dumps({'acc': n}))", workers=2
+    )
+    seen = []
+
+    def look(done, total):
+        with sqlite3.connect(tmp_path / "trials.db") as other:
+            seen.append((done, total, other.execute("SELECT count(*) FROM trials").fetchone()[0]))
+        if done == 4:
+            (tmp_path / "go").touch()
+
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        labels = ledger.label(cells, "test", look)["acc"]
+        assert ledger.trials()[-1].labels == {"acc": 0.0}
+        assert [trial.id for trial in ledger.trials(after=3)] == [4, 5]
+    assert labels.tolist() == [0, 1, 2, 3, 4]
+    assert seen == [(n, 5, n) for n in range(1, 6)]
+
+
+def test_workers_have_numbers_of_their_own(make, cells, tmp_path):
+    """Two at a time wait for each other, so both have to run."""
+    body = """
+worker = os.environ['NAG_JAX_WORKER']
+(here / f'{worker} is here').touch()
+while len(list(here.glob('* is here'))) < 2:
+    time.sleep(0.01)
+print(json.dumps({'acc': int(worker)}))
+"""
+    assert set(make(body, workers=2)(cells)["acc"]) == {0.0, 1.0}
+
+
+SLEEPER = "(here / f'{n}.pid').write_text(str(os.getpid()))\ntime.sleep(1000)"
+
+
+def pids(folder):
+    return [int(text) for file in folder.glob("*.pid") if (text := file.read_text())]
+
+
+def test_what_runs_is_killed_where_the_run_stops(make, cells, tmp_path):
+    evaluator = make(f"if n:\n    exec({SLEEPER!r})\nprint(json.dumps({{'acc': n}}))", workers=3)
+    outcomes = evaluator.outcomes(cells)
+    assert next(outcomes).row == 0
+    wait_until(lambda: len(pids(tmp_path)) >= 2)
+    outcomes.close()
+    started = pids(tmp_path)
+    wait_until(lambda: not any(map(is_running, started)))
+    assert len(pids(tmp_path)) <= 3, "nothing starts any more"
+
+
+def test_a_timeout_kills_what_the_command_started(make, cells, tmp_path, space):
+    script = make(SLEEPER)._command
+    evaluator = evaluators.make("command", space=space, command=f"{script}; true", metric="acc", timeout=1.0)
+    assert np.isnan(evaluator(cells[:1])["acc"]).all()
+    (pid,) = pids(tmp_path)
+    wait_until(lambda: not is_running(pid))
+
+
+@pytest.mark.parametrize(("status", "message"), [(127, "isn't found"), (126, "can't be executed")])
+def test_a_broken_command_stops_before_anything_is_stored(status, message, make, cells, tmp_path):
+    evaluator = make(f"print('no such thing', file=sys.stderr); sys.exit({status})", retries=3)
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        with pytest.raises(InputError, match=f"{message}: no such thing"):
+            ledger.label(cells, "test")
+        assert ledger.num_paid == 0
+
+
+def test_two_handles_never_run_the_same_twice(make, cells, tmp_path):
+    evaluator = make("(here / f'{n}.runs').open('a').write('x'); time.sleep(0.05); print(json.dumps({'acc': n}))")
+    found = []
+
+    def label(order):
+        with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+            found.append(ledger.label(cells[order], "test")["acc"].tolist())
+
+    threads = [threading.Thread(target=label, args=(order,)) for order in ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[0, 1, 2, 3, 4]] * 2
+    assert [(tmp_path / f"{n}.runs").read_text() for n in range(5)] == ["x"] * 5
+
+
+WORKER = """
+import sys
+from nag_jax import evaluators, spaces
+
+database, command = sys.argv[1:]
+space = spaces.make("nasbench201")
+evaluator = evaluators.make("command", space=space, command=command, metric="acc", workers=2)
+with evaluators.Ledger.open(database, evaluator) as ledger:
+    print(ledger.label(space.from_ops([[n, 3, 3, 3, 3, 3] for n in range(5)]), "test")["acc"].tolist())
+"""
+
+
+def test_a_kill_loses_only_what_was_running(make, tmp_path):
+    """Killed while the second cell waits for a file: all others have their labels, and only the second is run again."""
+    evaluator = make(
+        "(here / f'{n}.runs').open('a').write('x')\n"
+        "deadline = time.monotonic() + 60\n"
+        "while n == 1 and not (here / 'go').exists() and time.monotonic() < deadline:\n    time.sleep(0.01)\n"
+        "print(json.dumps({'acc': n}))"
+    )
+    database = tmp_path / "trials.db"
+    program = [sys.executable, "-c", WORKER, str(database), evaluator._command]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
+
+    def stored():
+        if not database.exists():
+            return 0
+        with Ledger.open(database, evaluator) as ledger:
+            return ledger.num_paid
+
+    process = subprocess.Popen(program, env=environment)
+    wait_until(lambda: stored() == 4)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert stored() == 4
+    (tmp_path / "go").touch()
+    out = subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout
+    assert out == "[0.0, 1.0, 2.0, 3.0, 4.0]\n"
+    assert [(tmp_path / f"{n}.runs").read_text() for n in range(5)] == ["x", "xx", "x", "x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"command": "no-such-program train.py"}, "there is no program 'no-such-program' .*install it, or correct"),
+        ({"command": "A=1 ./train.sh"}, "there is no program './train.sh'"),
+        ({"command": "python 'train.py"}, "can't be read .No closing quotation.: correct its quotes"),
+        ({"command": " "}, "is empty: name one"),
+        ({"command": "true", "timeout": -1.0}, "timeout must be more than 0, found -1.0"),
+        ({"command": "true", "retries": -1}, "retries must be at least 0, found -1"),
+        ({"command": "true", "workers": 0}, "workers must be at least 1, found 0"),
+        ({"command": "true", "metrics": "a:min, a"}, "a metric comes twice in .'a', 'a'.: name it once"),
+        ({"command": "true", "metrics": "a:min:ms:test:x"}, "metric 'a:min:ms:test:x' isn't understood"),
+        ({"command": "true", "metrics": ":min"}, "metric ':min' isn't understood"),
+        ({"command": "true", "metrics": "a:most"}, "unknown direction of the metric 'a' 'most'"),
+        ({"command": "true", "metrics": "a:min::tset"}, "unknown split of the metric 'a' 'tset': did you mean 'test'"),
+        ({"command": "true", "directions": {"b": "min"}}, "unknown metric of the command 'b'"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_runs(options, message, space):
+    with pytest.raises(InputError, match=message) as caught:
+        evaluators.make("command", space=space, **{"metric": "acc", **options})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["true", "A=1 B='x y' true", "(true)", "cd / && true", "for i in 1; do true; done"])
+def test_what_a_shell_understands_is_accepted(command, space):
+    assert evaluators.make("command", space=space, command=command, metric="acc").name == "command"
+
+
+def test_the_objective_comes_first_and_fields_describe_it(space):
+    found = evaluators.make(
+        "command",
+        space=space,
+        command="true",
+        metric="val_loss",
+        directions={"val_loss": "min"},
+        metrics=[Metric("params", "M", "min"), Metric("val_loss", "?")],
+    )
+    assert list(found.metrics) == ["val_loss", "params"]
+    assert found.metrics["val_loss"] == Metric("val_loss", "", "min", "validation")
+    assert getattr(found, "objective", None) == "val_loss"
+
+
+def test_metrics_in_words():
+    assert parse_metrics("latency:min:ms, test_acc:max:%, x") == [
+        Metric("latency", "ms", "min"),
+        Metric("test_acc", "%", "max", "test"),
+        Metric("x"),
+    ]
+    assert parse_metrics("") == []
+
+
+def test_the_whole_output_may_be_one_object():
+    labels, reason = read_labels('{\n "acc": 3\n}\n', {"acc": Metric("acc")})
+    assert (labels, reason) == ({"acc": 3.0}, "")
+
+
+def test_the_ledger_is_that_of_the_command(make, cells, tmp_path, space):
+    evaluator = make("print(json.dumps({'acc': n}))")
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        ledger.label(cells[:1], "test")
+    other = evaluators.make("command", space=space, command=f"{evaluator._command} --epochs=3", metric="acc")
+    with pytest.raises(InputError, match="is a ledger of another table or other source of labels"):
+        Ledger.open(tmp_path / "trials.db", other)
+    with Ledger.open(tmp_path / "trials.db", make("print(json.dumps({'acc': n}))", workers=3, retries=1)) as ledger:
+        assert ledger.num_paid == 1

@@ -1,0 +1,235 @@
+"""The examples of docs/extending.md, as files in the working folder, do what it says of them."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import generate, search
+from nag_jax import evaluators, guidance, spaces
+from nag_jax import search as strategies
+from nag_jax.diffusion import kernels, sde
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.diffusion.parametrization import posterior_score
+from nag_jax.diffusion.sampler import sample
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger
+from nag_jax.options import own
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+FILES = {block.partition("\n")[0].removeprefix("# "): block for language, block in BLOCKS if language == "python"}
+SMALL = {"name": "my_space.py:make", "vertices": 4, "most_edges": 4}
+TRAIN = f"{sys.executable} -S train.py"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def folder(tmp_path_factory):
+    """The working folder, with the files of the document."""
+    folder, before = tmp_path_factory.mktemp("mine"), Path.cwd()
+    for name, block in FILES.items():
+        (folder / name).write_text(block, encoding="utf-8")
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def space(folder):
+    return spaces.make("my_space.py:make")
+
+
+def random_tokens(space, n, seed=0):
+    return np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(seed), n))
+
+
+def test_every_python_block_is_a_file():
+    names = {"my_space", "train", "my_evaluator", "my_guidance", "my_strategy", "my_config"}
+    assert set(FILES) == {f"{name}.py" for name in names}
+
+
+def reaches_output(links, vertices):
+    reached = {0}
+    for i, j in sorted(links, key=lambda link: link[1]):
+        reached |= {j} if i in reached else set()
+    return vertices - 1 in reached
+
+
+@pytest.mark.parametrize(("vertices", "most"), [(4, 4), (5, 6)])
+def test_the_space_is_what_its_rule_says(vertices, most):
+    space = spaces.make("my_space.py:make", vertices=vertices, most_edges=most)
+    pairs = list(itertools.combinations(range(vertices), 2))
+    wirings = sum(
+        reaches_output(links, vertices) for n in range(most + 1) for links in itertools.combinations(pairs, n)
+    )
+    assert space.size == wirings * 3 ** (vertices - 2)
+    assert space.connected(space.all_tokens()).all()
+
+
+def test_the_space_takes_30_lines():
+    assert len(FILES["my_space.py"].strip().splitlines()) <= 32  # with its name and the rule's docstring
+    assert spaces.make("my_space.py:make").size == 17_955
+
+
+@pytest.fixture(scope="module")
+def generated(folder, load):
+    """The main job on all of it, at tiny sizes."""
+    config = load(
+        "smoke",
+        "evaluator.name=command",
+        f"evaluator.command={TRAIN}",
+        "evaluator.metric=accuracy",
+        "evaluator.metrics=latency:min:ms",
+        "evaluator.workers=2",
+        "guidance.transform=my_guidance.py:late_gradient",
+        "guidance.value=mean",
+        "predictor.view=noised",
+        "labels.training=20",
+    )
+    config.space = ConfigDict(SMALL)
+    return generate.run(config, folder / "generated")
+
+
+def test_the_main_job_takes_the_space_the_command_and_the_guidance(generated, folder):
+    space = spaces.make(**SMALL)
+    assert generated["objective"]["evaluator"] == "command"
+    assert generated["objective"]["best_of_table"] is None
+    assert generated["pools"]["guided"]["validity_argmax"] == 1.0
+    assert generated["labels"]["by_purpose"] == {"training": 20, "final": 4}
+    evaluator = evaluators.make("command", space=space, command=TRAIN, metric="accuracy", metrics="latency:min:ms")
+    with Ledger.open(folder / "generated" / "trials.db", evaluator) as ledger:
+        trials = ledger.trials()
+        assert set(ledger.reasons()) == {trial.id for trial in trials if trial.failed}
+    for trial in trials:
+        convolutions = trial.architecture.split("|").count("conv3x3")
+        expected = 0.1 * convolutions if convolutions else np.nan
+        np.testing.assert_allclose(trial.labels["latency"], expected)
+
+
+def test_the_command_by_hand():
+    (example,) = [block for language, block in BLOCKS if language == "sh" and block.startswith("echo")]
+    done = subprocess.run(["/bin/sh", "-c", example], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == {"accuracy": 70 + 3 + 3 + 1.5 + 0.5 * 5, "latency": 0.2}
+
+
+def test_the_request_by_hand_is_what_the_command_gets(space, folder):
+    (example,) = [block for language, block in BLOCKS if language == "sh" and block.startswith("echo")]
+    shown = json.loads(example.split("'")[1])
+    evaluator = evaluators.make("command", space=space, command="cat > got.json; echo '{\"a\": 1}'", metric="a")
+    assert evaluator(np.array([shown["tokens"]]))["a"].tolist() == [1.0]
+    assert json.loads((folder / "got.json").read_text()) == shown
+
+
+def test_a_failed_trial_is_recorded_with_its_reason(space, folder, caplog):
+    evaluator = evaluators.make("command", space=space, command=TRAIN, metric="accuracy")
+    tokens = space.from_native(["on|conv1x1|off|off|conv1x1|off|off|off|conv1x1|off|on|off|off"])
+    with Ledger.open(folder / "failed.db", evaluator) as ledger:
+        assert np.isnan(ledger.label(tokens, "test")["accuracy"]).all()
+        assert ledger.reasons() == {1: "exit status 1: nothing to train"}
+    assert "nothing to train" in caplog.text
+
+
+def test_the_evaluator(space, folder):
+    evaluator = evaluators.make("my_evaluator.py:Parameters", space=space, metric="parameters")
+    tokens = random_tokens(space, 50)
+    with Ledger.open(folder / "parameters.db", evaluator) as ledger:
+        found = ledger.label(tokens, "test")["parameters"]
+        assert ledger.num_paid == len(np.unique(tokens, axis=0))
+    for native, value in zip(space.to_native(tokens), found, strict=True):
+        names = native.split("|")
+        assert value == pytest.approx((9 * names.count("conv3x3") + names.count("conv1x1")) * 128**2 / 1e6)
+
+
+def test_the_guidance_bends_the_pool(space):
+    process = sde.make("ve")
+    wanted = space.class_names.index("conv3x3")
+
+    def convolutions(x, t):
+        return x[:, :, wanted].sum(axis=1)
+
+    def counts(scale):
+        x = sample(
+            sample_keys(jax.random.key(0), 64),
+            posterior_score(process, space.class_posterior),
+            sde=process,
+            kernels=[kernels.make("ancestral", process)],
+            transform=guidance.make("my_guidance.py:late_gradient", value_fn=convolutions, scale=scale, sde=process),
+            shape=space.allowed.shape,
+            num_steps=20,
+        )
+        tokens, valid = map(np.asarray, space.decode(x))
+        assert valid.all()
+        return (tokens == wanted).sum(axis=1)
+
+    assert counts(2.0).mean() > counts(0.0).mean() + 0.5
+    assert abs(counts(0.0).mean() - 1.0) < 0.4  # a third of three vertices
+
+
+def best_found(name, space, evaluator, labels):
+    """The fewest parameters after so many labels."""
+    strategy = strategies.make(name, space)
+    state, found = strategy.init(jax.random.key(0)), []
+    for i in range(labels):
+        tokens, state = strategy.ask(jax.random.key(i), state, 1)
+        values = evaluator(tokens)["parameters"]
+        state = strategy.tell(state, tokens, -values)
+        found += values.tolist()
+    return min(found), len(np.unique(space.canonical(state.tokens)))
+
+
+def test_the_strategy_finds(space):
+    evaluator = evaluators.make("my_evaluator.py:Parameters", space=space)
+    least, differing = best_found("my_strategy.py:greedy", space, evaluator, 25)
+    assert least == 0.0  # three poolings, as one architecture of 27
+    assert differing == 25
+
+
+def test_the_config_runs(folder):
+    config = own("my_config.py:get_config")("smoke")
+    assert config.run == ("greedy", "bo_nag", "random_search")
+    config.run, config.seeds = ("greedy", "random_search"), 1
+    results = search.run(config, folder / "searched")
+    assert results["evaluator"] == "parameters"
+    assert set(results["strategies"]) == {"greedy", "random_search"}
+    trials = (folder / "searched" / "trajectories.csv").read_text().splitlines()
+    assert len(trials) == 1 + 2 * config.search.budget
+
+
+@pytest.mark.slow
+def test_the_config_runs_with_generation(folder):
+    config = own("my_config.py:get_config")("smoke")
+    results = search.run(config, folder / "searched with generation")
+    assert set(results["strategies"]) == {"greedy", "bo_nag", "random_search"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.py:make", "there is no file 'nowhere.py'"),
+        ("my_space.py:mak", "my_space.py has no function or class 'mak'"),
+        ("my_space.py:ON", "my_space.py has no function or class 'ON'"),
+        ("broken.py:make", r"broken.py, line 2: ZeroDivisionError: division by zero"),
+        ("unfinished.py:make", r"unfinished.py, line 1: SyntaxError"),
+    ],
+)
+def test_a_wrong_reference_gets_one_line(name, message, folder):
+    (folder / "broken.py").write_text("x = 0\ny = 1 / x\n")
+    (folder / "unfinished.py").write_text("def make(:\n")
+    with pytest.raises(InputError, match=message) as caught:
+        spaces.make(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_of_ones_own_are_checked(space):
+    with pytest.raises(InputError, match=r"'my_strategy.py:greedy' has no option \['parent'\]"):
+        strategies.make("my_strategy.py:greedy", space, parent=3)
+    with pytest.raises(InputError, match="'parent'"):
+        evaluators.make("my_evaluator.py:Parameters", space=space, parent=3)
