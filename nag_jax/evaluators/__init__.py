@@ -7,7 +7,7 @@ import inspect
 
 from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench, mobilenet_v3, nas_bench_graph, table_file
-from nag_jax.evaluators.base import Evaluator, Metric
+from nag_jax.evaluators.base import Evaluator, Metric, objective
 from nag_jax.evaluators.ledger import Ledger, Trial
 from nag_jax.evaluators.names import check_name
 
@@ -18,7 +18,7 @@ REGISTRY = {
     "table": table_file.load,
 }
 
-__all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Trial", "make"]
+__all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Trial", "make", "objective", "of_metric"]
 
 
 def make(name: str, **options) -> Evaluator:
@@ -44,3 +44,17 @@ def make(name: str, **options) -> Evaluator:
         if parameter.default is parameter.empty and options.get(option) is None:
             raise InputError(f"the evaluator {name!r} needs the option {option!r}: give it one")
     return REGISTRY[name](**options)
+
+
+def of_metric(metric: str, **facts: str | None) -> dict[str, dict[str, str]]:
+    """What is known of one metric as the options of evaluators that don't know it themselves.
+
+    Args:
+        metric: its name.
+        **facts: its direction, unit and split; None or empty counts as left out.
+
+    Example:
+        >>> of_metric("latency", direction="min", unit="ms", split="")
+        {'directions': {'latency': 'min'}, 'units': {'latency': 'ms'}}
+    """
+    return {f"{fact}s": {metric: value} for fact, value in facts.items() if value}

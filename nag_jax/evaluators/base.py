@@ -41,6 +41,12 @@ class Metric:
         return 1.0 if self.direction == "max" else -1.0
 
 
+def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
+    """The metric to search by: the one of that name, or the evaluator's own choice; None where that is none."""
+    name = name or getattr(evaluator, "objective", None) or ""
+    return evaluator.metrics[name] if name else None
+
+
 class Evaluator(Protocol):
     """Gives the true values of architectures. Only a ledger calls it, since every call is a payment."""
 

@@ -36,6 +36,7 @@ INSERT INTO trials (key, architecture, purpose, time, labels, checksum) VALUES (
 """
 _TRIAL_COLUMNS = "id, key, architecture, purpose, time, labels, checksum"
 _LOCK_POLL_SECONDS = 0.05
+_MEMORY = Path(":memory:")
 
 
 @dataclass(frozen=True)
@@ -75,32 +76,40 @@ class Ledger:
     same one meanwhile; the others wait. The lock dies with its process, and every commit is on disk before it
     returns (WAL, synchronous=FULL), so a process killed at any moment loses at most the call it was in.
 
+    Attributes:
+        path: of the file; None for a ledger in memory.
+
     Example:
-        >>> with Ledger.open("trials.db", evaluator) as ledger:
+        >>> from nag_jax import evaluators
+        >>> evaluator = evaluators.make("analog_nasbench")
+        >>> tokens = evaluator.space.all_tokens()[:3]
+        >>> with Ledger.open(None, evaluator) as ledger:
         ...     labels = ledger.label(tokens, "predictor")["baseline"]
-        ...     ledger.num_paid
-        200
+        ...     ledger.label(tokens, "again")["baseline"].tolist() == labels.tolist(), ledger.paid_by_purpose()
+        (True, {'predictor': 3})
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, evaluator: Evaluator):
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, evaluator: Evaluator):
         self._connection = connection
         self._evaluator = evaluator
         self.path = path
 
     @classmethod
-    def open(cls, path: str | Path, evaluator: Evaluator) -> Self:
+    def open(cls, path: str | Path | None, evaluator: Evaluator) -> Self:
         """Opens the ledger of an evaluator, and makes it if the file isn't there.
 
         An existing file is examined read-only first, and is left as it is if anything is wrong with it.
 
         Args:
-            path: the SQLite file; its folder must exist.
+            path: the SQLite file; its folder must exist. None keeps the ledger in memory, until it is closed.
             evaluator: pays for the labels that aren't there yet.
 
         Raises:
             InputError: there is no such folder, or the file is no ledger, or a damaged one, or the ledger of
                 another evaluator, space or source of labels, or it can't be written.
         """
+        if path is None:
+            return cls(_connect(_MEMORY, evaluator), None, evaluator)
         path = Path(path)
         if path.is_dir() or not path.parent.is_dir():
             raise InputError(f"{path} can't be a ledger: expected a file's name in a folder that exists")

@@ -46,7 +46,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
     build.check_guidance(config)
     build.check_sampler(config, model, build.make_predictor(config, space), 1)
     for training in (config.score.training, config.predictor.training):
-        assert jax.tree.leaves(jax.eval_shape(build.optimizer(training).init, predictor_params))
+        assert jax.tree.leaves(jax.eval_shape(build.recipe(training).optimizer().init, predictor_params))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
