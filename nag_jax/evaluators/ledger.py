@@ -50,6 +50,10 @@ class Trial:
         purpose: what it was paid for, as the caller of `Ledger.label` said.
         time: when it was stored, ISO 8601 in UTC.
         labels: value of each metric in its unit; NaN where the evaluator gave none.
+
+    Example:
+        >>> Trial(1, 7, "a cell", "training", "2026-01-01T00:00:00.000+00:00", {"accuracy": float("nan")}).failed
+        True
     """
 
     id: int

@@ -63,7 +63,12 @@ def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] 
 
 
 def needs_generator(name: str) -> bool:
-    """Whether the strategy has the option `generator`, for which a score network has to be trained."""
+    """Whether the strategy has the option `generator`, for which a score network has to be trained.
+
+    Example:
+        >>> needs_generator("bo_nag"), needs_generator("bo")
+        (True, False)
+    """
     return name in REGISTRY and "generator" in inspect.signature(REGISTRY[name]).parameters
 
 
