@@ -46,9 +46,10 @@ TRAINING, FINAL = "training", "final"
 """Purposes of labels in the ledger of `generate`."""
 NETWORK: Mapping[str, Any] = {"width": 32, "num_blocks": 2, "num_heads": 4, "mlp_width": 64}
 """Fields of the score network; the others have the defaults of `models.score_network.GraphTransformer`."""
-PREDICTOR, MEMBERS, LABELS, SOFT_SHARE, SOFTNESS = "directional_gcn", 2, "tail", 0.5, 0.05
-"""The predictor, the size of its ensemble, its normalisation of labels, its share of denoised estimates, and the least
-width of what guides."""
+PREDICTOR: Mapping[str, Any] = {"name": "directional_gcn", "members": 2, "width": 32}
+"""The predictor of `generate`; its other options have their own defaults."""
+LABELS, SOFT_SHARE, SOFTNESS = "tail", 0.5, 0.05
+"""Its normalisation of labels, its share of denoised estimates, and the least width of what guides."""
 STRATEGY_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "bananas": {"labels": "regret"},
     "regularized_evolution": {"population": 30},
@@ -248,9 +249,7 @@ def fit(
     """
     recipe, mesh = _changed(scores.RECIPE, training), parallel.make_mesh()
     check_batches(recipe, mesh)
-    model = make_score_model(
-        space, process or sde.make("ve", sigma_min=0.1, sigma_max=5.0), {**NETWORK, **(network or {})}
-    )
+    model = make_score_model(space, process or sde.make("ve"), {**NETWORK, **(network or {})})
     tokens = draw_share(stream_key(seed, "split"), space)
     checkpoints = Checkpoints(folder, describe_score_model(model, space)) if folder is not None else None
     with Phases(quiet=not progress)("score network") as update:
@@ -309,7 +308,7 @@ def generate(
         >>> pool.labels_paid, pool.best in pool.architectures
         ({'training': 20, 'final': 3}, True)
     """
-    metric = None if evaluator is None else evaluators.objective(evaluator)
+    metric = None if evaluator is None else _objective(evaluator)
     recipe = _changed(predictors.RECIPE, training or {})
     _check_generate(evaluator if metric else None, num_samples, labels, final, top_share, num_steps)
     bounds = _constraints(model.space, evaluator, constraints)
@@ -382,6 +381,7 @@ def search(
     batch_size: int = 1,
     constraints: str = "",
     model: Model | None = None,
+    num_steps: int = 20,
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -398,6 +398,7 @@ def search(
         batch_size: labels between two decisions.
         constraints: see `generate`; nothing else is labelled.
         model: from `fit`, for strategies that generate; by default it is trained first.
+        num_steps: of their sampler.
         ledger: file of the labels of this search alone: a search that was cut short goes on from there, and a finished
             one is read from there. By default they are kept in memory.
         seed: of everything here; the same one gives the same labels.
@@ -414,10 +415,10 @@ def search(
         >>> found.best_value, found.labels_paid
         (6.0, {'local_search, seed 0': 40})
     """
-    metric = evaluators.objective(evaluator)
+    metric = _objective(evaluator)
     if metric is None:
         raise InputError(f"the evaluator {evaluator.name!r} has no metric to search by: name one, as metric='accuracy'")
-    _check_positive(budget=budget, initial=initial, batch_size=batch_size)
+    _check_positive(budget=budget, initial=initial, batch_size=batch_size, num_steps=num_steps)
     if initial > budget:
         raise InputError(f"initial, {initial}, is more than budget, {budget}: the initial design counts")
     if budget > evaluator.num_distinct:
@@ -432,7 +433,8 @@ def search(
         model = model or fit(space, seed=seed, progress=progress)
         parts = [kernels.make("ancestral", model.score.sde)]
         bend = bounds.transform(model.score.sde) if bounds else None
-        options["generator"] = Diffusion(model.score.score_fn, model.params, model.score.sde, parts, transform=bend)
+        process = model.score.sde
+        options["generator"] = Diffusion(model.score.score_fn, model.params, process, parts, num_steps, bend)
     made = make_strategy(strategy, space, covers=may_be_labelled, **options)
     purpose = f"{strategy}, seed {seed}"
     with Ledger.open(ledger, evaluator) as book:
@@ -456,6 +458,12 @@ def search(
         labels = {name: np.array([trial.labels[name] for trial in trials]) for name in evaluator.metrics}
         best, best_value = _best(architectures, values, metric)
         return Found(architectures, values, labels, metric, best, best_value, book.paid_by_purpose())
+
+
+def _objective(evaluator: Evaluator) -> Metric | None:
+    if not hasattr(evaluator, "metrics"):
+        raise InputError(f"{evaluator!r} is no evaluator: make one of it, with nag_jax.evaluator({evaluator!r}, space)")
+    return evaluators.objective(evaluator)
 
 
 def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -508,11 +516,10 @@ def _may_be_labelled(evaluator: Evaluator, bounds: Constraints) -> Callable[[np.
 
 def _predictor(model: Model) -> Predictor:
     return models.make(
-        PREDICTOR,
         adjacency=model.space.adjacency,
         num_classes=model.space.num_classes,
-        members=MEMBERS,
         condition=model.score.sde.sigma,
+        **PREDICTOR,
     )
 
 
