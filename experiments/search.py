@@ -87,6 +87,8 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     run = prepare(config, path)
     params = train_score(run, split_space(run)) if _needs_score(config) else None
+    if run.source:
+        run.source.score_params = params
     prior = learn_prior(run, run.source) if run.source else None
     return parallel.on_first(lambda: search_all(run, params, prior))
 
