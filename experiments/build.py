@@ -1,11 +1,9 @@
 """From a config to the objects of the library. Only this room reads ConfigDicts."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-import optax
 from jax import Array
 
 from experiments.config import Config
@@ -17,18 +15,18 @@ from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.guidance import ScoreTransform
-from nag_jax.guidance.value import exceedance, mean_value
 from nag_jax.models import Predictor, set_encoder
 from nag_jax.models.meta_predictor import MetaPredictor, meta_predictor
-from nag_jax.models.score_network import GraphTransformer
 from nag_jax.options import find
+from nag_jax.search import score as score_networks
+from nag_jax.search.aim import make_guide as make_guidance
 from nag_jax.search.constraints import Constraints, parse
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import Space
 from nag_jax.training.labels import NORMALIZATIONS
 from nag_jax.training.predictor import View, clean_view, denoised_view, noised_view
+from nag_jax.training.recipe import Recipe
 from nag_jax.training.score import ScoreModel
-from nag_jax.training.state import make_optimizer
 
 
 def options(config: Config, *without: str) -> dict[str, Any]:
@@ -51,16 +49,14 @@ def make_evaluator(config: Config, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist; numbers that are 0 are left to it."""
     given = options(config.evaluator, "name", "direction", "unit", "split")
     given = {name: value for name, value in given.items() if value != 0} | {"metric": config.evaluator.metric}
-    for field in ("direction", "unit", "split"):
-        if config.evaluator.get(field):
-            given[f"{field}s"] = {config.evaluator.metric: config.evaluator[field]}
+    facts = {field: config.evaluator.get(field) for field in ("direction", "unit", "split")}
+    given |= evaluators.of_metric(config.evaluator.metric, **facts)
     return evaluators.make(config.evaluator.name, space=space, **given)
 
 
 def objective(config: Config, evaluator: Evaluator) -> Metric | None:
-    """The metric to search by: the config's, or the evaluator's own choice; None where that is none."""
-    name = config.evaluator.metric or getattr(evaluator, "objective", None)
-    return evaluator.metrics[name] if name else None
+    """The metric to search by; see `evaluators.base.objective`."""
+    return evaluators.objective(evaluator, config.evaluator.metric)
 
 
 def make_constraints(config: Config, space: Space, evaluator: Evaluator) -> Constraints:
@@ -75,30 +71,10 @@ def make_sde(config: Config) -> SDE:
 
 def make_score_model(config: Config, space: Space) -> ScoreModel:
     """The score network of `config.score`."""
-    network = GraphTransformer(
-        adjacency=tuple(map(tuple, space.adjacency.tolist())),
-        num_classes=space.num_classes,
-        coordinates=tuple(map(tuple, space.coordinates.tolist())),
-        **config.score.network.to_dict(),
+    score = config.score
+    return score_networks.make_score_model(
+        space, make_sde(config), score.network.to_dict(), parametrization=score.parametrization
     )
-    closed_form = space.class_posterior if space.is_ruled and space.has_posterior else None
-    return ScoreModel(network, make_sde(config), space.allowed, config.score.parametrization, closed_form)
-
-
-def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
-    """What a checkpoint of the model must agree with."""
-    network = {
-        field.name: getattr(model.network, field.name)
-        for field in dataclasses.fields(model.network)
-        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout")
-    }
-    return {
-        "space": space.fingerprint,
-        "nodes": space.num_nodes,
-        "parametrization": model.parametrization,
-        "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
-        **{f"network.{name}": value for name, value in network.items()},
-    }
 
 
 def make_predictor(config: Config, space: Space, context: Array | None = None) -> Predictor:
@@ -200,39 +176,19 @@ def check_sampler(config: Config, model: ScoreModel, predictor: Predictor | None
 def make_guide(
     config: Config, predictor: Predictor, process: SDE, constraints: Constraints | None = None
 ) -> Callable[..., ScoreTransform]:
-    """The guidance of `config.guidance`: (unguided score, what `experiments.learn.aim` returns) -> transform.
-
-    Constraints come last, so that they bend what the predictor asks for.
-    """
-
-    def guide(score_fn, aim):
-        def estimates(x, t):
-            return predictor.apply(aim["params"], x, t)
-
-        if config.guidance.value == "mean":
-            value = mean_value(estimates)
-        else:
-            value = exceedance(estimates, target=aim["target"], times=aim["times"], spread=aim["spread"])
-        if config.guidance.transform == "predictor_gradient" and config.guidance.through_denoiser:
-            value = guidance.through_denoiser(value, score_fn, process)
-        bend = guidance.make(config.guidance.transform, value_fn=value, scale=aim["scale"], sde=process)
-        parts = [bend]
-        if config.guidance.max_norm:
-            parts.append(guidance.make("clip_norm", sde=process, max_norm=config.guidance.max_norm))
-        if constraints:
-            parts.append(constraints.transform(process))
-        return guidance.chain(*parts)
-
-    return guide
-
-
-def optimizer(config: Config) -> optax.GradientTransformation:
-    """The optimiser of one `training` block."""
-    return make_optimizer(
-        learning_rate=config.learning_rate,
-        num_steps=config.num_steps,
-        warmup_steps=config.warmup_steps,
-        decay=config.decay,
-        clip_norm=config.clip_norm,
-        weight_decay=config.weight_decay,
+    """The guidance of `config.guidance`; see `nag_jax.search.aim.make_guide`."""
+    given = config.guidance
+    return make_guidance(
+        predictor,
+        process,
+        transform=given.transform,
+        value=given.value,
+        through_denoiser=given.through_denoiser,
+        max_norm=given.max_norm,
+        constraints=constraints,
     )
+
+
+def recipe(config: Config) -> Recipe:
+    """How something is trained, of one `training` block."""
+    return Recipe(**config.to_dict())

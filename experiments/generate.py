@@ -10,8 +10,7 @@ from experiments import build, report, unlabelled
 from experiments.config import Config
 from experiments.learn import Learned, Run, learn, make_generator, prepare
 from nag_jax import parallel
-from nag_jax.errors import InputError
-from nag_jax.search.generate import rank
+from nag_jax.search.generate import rank_new
 
 FINAL = "final"
 """Purpose in the ledger of the labels of the best."""
@@ -97,14 +96,10 @@ def ranked(run: Run, x: np.ndarray, learned: Learned) -> np.ndarray:
     Raises:
         InputError: there is none that the predictor hasn't learned from.
     """
-    tokens, valid = map(np.asarray, run.space.decode(x))
-    tokens = tokens[valid]
-    tokens = tokens[run.evaluator.covers(tokens) & run.constraints.hold(tokens)]
-    known = run.space.canonical(learned.labelled)
-    order = rank(run.space, tokens, learned.predict(tokens), exclude=known) if len(tokens) else []
-    if not len(order):
-        raise InputError(
-            "no generated architecture is valid, within the constraints, known to the evaluator and still without "
-            "a label: raise config.num_samples, lower config.labels.training, or train the score network longer"
-        )
-    return tokens[order]
+    return rank_new(
+        run.space,
+        x,
+        learned.predict,
+        may_be_labelled=lambda tokens: run.evaluator.covers(tokens) & run.constraints.hold(tokens),
+        labelled=learned.labelled,
+    )

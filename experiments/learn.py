@@ -10,34 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments import build, transfer
 from experiments.config import Config
-from experiments.progress import Phases
 from experiments.ranges import check_numbers
 from experiments.score import Setting, check_score, split_space, train_score
 from experiments.transfer import Transfer
 from experiments.workdir import Workdir
 from nag_jax import parallel
-from nag_jax.diffusion.noise import sample_keys
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger, Metric
-from nag_jax.guidance.value import estimate_spread
 from nag_jax.models import Predictor
+from nag_jax.progress import Phases
+from nag_jax.search.aim import feasible, make_aim, measure
 from nag_jax.search.generate import Generator, random_distinct
 from nag_jax.training.checkpoint import Checkpoints, checksum
-from nag_jax.training.fit import fit, restore
+from nag_jax.training.fit import restore
 from nag_jax.training.labels import normalize
-from nag_jax.training.predictor import predict, regression_loss
+from nag_jax.training.predictor import fit_predictor, predict
 
-LEAST_FEASIBLE = 256
-"""Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
 TRAINING = "training"
 """Purpose in the ledger of the labels that the predictor learns from."""
-SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
-"""Grid and sample size with which `aim` measures the spread of estimates."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -105,7 +99,7 @@ def learn(run: Run) -> Learned:
         score_params=score_params,
         labelled=labelled,
         predict=lambda tokens: predict(run.predictor, predictor_params, run.space.encode(tokens))[0],
-        guidance=aim(run, score_params, predictor_params, feasible(run, training_tokens)),
+        guidance=aim(run, score_params, predictor_params, feasible(run.constraints, training_tokens)),
     )
 
 
@@ -144,7 +138,7 @@ def prepare(config: Config, path: Path) -> Run:
     build.check_guidance(config)
     build.check_sampler(config, run.model, run.predictor, run.mesh.size)
     check_score(run)
-    optimizer = build.optimizer(config.predictor.training)
+    optimizer = build.recipe(config.predictor.training).optimizer()
     if source is None and (step := _predictor_checkpoints(run).latest_step()) is not None:
         state = restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
         if step == config.predictor.training.num_steps:
@@ -188,32 +182,22 @@ def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
 def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.ndarray) -> Any:
     """Trains the predictor on the paid labels, or restores it; returns its parameters."""
     config = run.config.predictor
-    training = config.training
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
     view = build.make_view(config, run.model, score_params)
     with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
         if run.predictor_params is not None:
             return run.predictor_params
-        return fit(
-            run.predictor.init,
-            regression_loss(run.predictor, view, batch_size=training.batch_size),
+        return fit_predictor(
             run.key("predictor"),
-            (run.space.encode(tokens), targets),
-            optimizer=build.optimizer(training),
-            num_steps=training.num_steps,
+            run.predictor,
+            view,
+            run.space.encode(tokens),
+            targets,
+            build.recipe(config.training),
             mesh=run.mesh,
-            ema_decay=training.ema_decay,
-            chunk_steps=training.chunk_steps,
             checkpoints=checkpoints,
-            checkpoint_every=training.checkpoint_every,
             progress=progress,
         )
-
-
-def feasible(run: Run, tokens: np.ndarray) -> np.ndarray:
-    """Those of unlabelled architectures `[M, N]` that keep to the constraints; all where too few do."""
-    good = run.constraints.hold(tokens)
-    return tokens[good] if good.sum() >= LEAST_FEASIBLE else tokens
 
 
 def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
@@ -232,16 +216,20 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
     with run.phases("aim"):
         found = parallel.on_first(lambda: _stored_aim(run, networks))
         if found is None:
-            target, spread = _measure_aim(run, score_params, predictor_params, tokens)
+            target, spread = measure(
+                run.key("spread"),
+                run.model,
+                score_params,
+                run.predictor,
+                predictor_params,
+                run.space,
+                tokens,
+                top_share=run.config.guidance.top_share,
+                softness=run.config.guidance.softness,
+            )
             found = {"networks": networks, "target": target, "spread": spread}
             parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
-    return {
-        "params": predictor_params,
-        "scale": np.float32(run.config.guidance.scale),
-        "target": np.float32(found["target"]),
-        "times": _spread_times(run),
-        "spread": np.asarray(found["spread"], np.float32),
-    }
+    return make_aim(predictor_params, run.model.sde, found["target"], found["spread"], scale=run.config.guidance.scale)
 
 
 def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
@@ -251,32 +239,6 @@ def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
         return found if found["networks"] == networks else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _measure_aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> tuple[float, list[float]]:
-    """Target and spread of `aim`."""
-    guidance, times = run.config.guidance, _spread_times(run)
-
-    def measure(score_params, predictor_params, keys, x0):
-        return estimate_spread(
-            keys,
-            lambda x, t: run.predictor.apply(predictor_params, x, t),
-            run.model.score_fn(score_params),
-            x0,
-            run.model.sde,
-            times,
-        )
-
-    predictions = predict(run.predictor, predictor_params, run.space.encode(tokens))[0]
-    x0 = run.space.encode(tokens[:SPREAD_SAMPLES])
-    keys = sample_keys(run.key("spread"), len(x0))
-    spread = np.asarray(jax.jit(measure)(score_params, predictor_params, keys, x0))
-    target = np.float32(np.quantile(predictions, 1.0 - guidance.top_share))
-    return float(target), np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32).tolist()
-
-
-def _spread_times(run: Run) -> jax.Array:
-    return jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
 
 
 def _predictor_checkpoints(run: Run) -> Checkpoints:

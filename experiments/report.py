@@ -16,6 +16,7 @@ from nag_jax.diffusion.parametrization import posterior_score
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.search.generate import tally
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 
@@ -160,18 +161,17 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
     frames = []
     for name, x in outcome.pools.items():
         tokens, valid = map(np.asarray, run.space.decode(x))
-        tokens = tokens[valid]
-        unique, counts = np.unique(tokens, axis=0, return_counts=True)
+        unique, counts, predictions = tally(tokens[valid], outcome.learned.predict)
         frame = pd.DataFrame(
             {
                 "pool": name,
                 "arch": run.space.to_native(unique),
                 "times_generated": counts,
-                "predicted": outcome.learned.predict(unique) if len(unique) else [],
+                "predicted": predictions,
                 f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
             }
         )
-        frames.append(frame.sort_values("predicted", ascending=False, kind="stable"))
+        frames.append(frame)
     return pd.concat(frames[::-1], ignore_index=True)
 
 

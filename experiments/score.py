@@ -1,7 +1,6 @@
 """What every mode that generates needs: a run's setting, and a score network trained on its space."""
 
 import dataclasses
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,17 @@ import numpy as np
 
 from experiments import build
 from experiments.config import Config
-from experiments.progress import Phases
 from experiments.workdir import Workdir
-from nag_jax import parallel
+from nag_jax.diffusion.noise import stream_key
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator
+from nag_jax.progress import Phases
 from nag_jax.search.constraints import Constraints
+from nag_jax.search.score import check_batches, describe_score_model, draw_share, fit_score
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
-from nag_jax.training.fit import fit, restore
-from nag_jax.training.score import ScoreModel, batch_loss, drawn_loss
-
-UNLISTED_SAMPLE = 2**15
-"""Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
+from nag_jax.training.fit import restore
+from nag_jax.training.score import ScoreModel
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -44,17 +41,14 @@ class Setting:
 
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
-        return jax.random.fold_in(jax.random.key(self.config.seed), zlib.crc32(stream.encode()))
+        return stream_key(self.config.seed, stream)
 
 
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
-    if run.config.score.training.batch_size % run.mesh.size:
-        raise InputError(
-            f"config.score.training.batch_size, {run.config.score.training.batch_size}, must be a multiple of the "
-            f"{run.mesh.size} devices that share it: change it"
-        )
-    build.optimizer(run.config.score.training)
+    recipe = build.recipe(run.config.score.training)
+    check_batches(recipe, run.mesh, "config.score.training.batch_size")
+    recipe.optimizer()
     if run.config.score.train_fraction < 1 and not run.space.listable:
         raise InputError(
             f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
@@ -69,50 +63,32 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures that the score network may learn from: a random share of the space, tokens `[M, N]`.
-
-    Of a space too large to list, a random sample. The score network then learns from draws of its own, new at every
-    step, and nothing is held out: what is generated is novel because hardly anything was ever drawn.
-    """
-    if not run.space.listable:
-        return np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("split"), UNLISTED_SAMPLE))
-    tokens = run.space.all_tokens()
-    order = np.asarray(jax.random.permutation(run.key("split"), len(tokens)))
-    return tokens[order[: max(1, round(run.config.score.train_fraction * len(tokens)))]]
+    """The architectures that the score network may learn from; see `nag_jax.search.score.draw_share`."""
+    return draw_share(run.key("split"), run.space, run.config.score.train_fraction)
 
 
 def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     """Trains the score network, or restores it; returns its parameters."""
-    training = run.config.score.training
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
-        shared = {"batch_size": training.batch_size, "sharding": parallel.batched(run.mesh)}
-        if run.space.listable:
-            data, loss = run.space.encode(training_tokens), batch_loss(run.model, **shared)
-        else:
-            data, loss = (), drawn_loss(run.model, lambda key, n: run.space.encode(run.space.random(key, n)), **shared)
         with _checkpoints(run) as checkpoints:
-            return fit(
-                run.model.init,
-                loss,
+            return fit_score(
                 run.key("score"),
-                data,
-                optimizer=build.optimizer(training),
-                num_steps=training.num_steps,
+                run.model,
+                run.space,
+                training_tokens,
+                build.recipe(run.config.score.training),
                 mesh=run.mesh,
-                ema_decay=training.ema_decay,
-                chunk_steps=training.chunk_steps,
                 checkpoints=checkpoints,
-                checkpoint_every=training.checkpoint_every,
                 progress=progress,
             )
 
 
 def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
-    return Checkpoints(folder or run.workdir.path / "score", build.describe_score_model(run.model, run.space))
+    return Checkpoints(folder or run.workdir.path / "score", describe_score_model(run.model, run.space))
 
 
 def _restore_score(run: Setting, folder: Path | None = None) -> Any:
-    optimizer = build.optimizer(run.config.score.training)
+    optimizer = build.recipe(run.config.score.training).optimizer()
     return jax.device_get(restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema)

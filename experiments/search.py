@@ -1,7 +1,6 @@
 """The mode `search`: strategies decide what to label next, seed by seed, with every label counted."""
 
 import dataclasses
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,20 +12,20 @@ from experiments import build, search_report, transfer
 from experiments.config import Config
 from experiments.generate import ranked
 from experiments.learn import Run, learn, make_generator
-from experiments.progress import Phases
 from experiments.score import Setting, check_score, split_space, train_score
 from experiments.workdir import Workdir
-from nag_jax import parallel, search
+from nag_jax import parallel
+from nag_jax.diffusion.noise import stream_key
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator, Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.search import Strategy
+from nag_jax.progress import Phases
+from nag_jax.search import Strategy, loop, needs_generator
+from nag_jax.search import make as make_registered
 from nag_jax.search.bo_nag import Diffusion
 from nag_jax.search.generate import random_distinct
 from nag_jax.search.surrogates.gaussian_process import PriorFn
 
-INITIAL, SEARCH = "initial design", "search"
-"""Purposes of labels in the ledgers."""
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
 
@@ -71,14 +70,11 @@ class Search(Setting):
 
     def seed_key(self, seed: int, stream: str) -> jax.Array:
         """The key of a named stream of one seed."""
-        return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stream.encode()))
+        return stream_key(seed, stream)
 
     def is_over(self, values: Sequence[float]) -> bool:
         """Whether a seed is over that paid for these values of the objective, in order."""
-        if len(values) >= self.config.search.budget:
-            return True
-        sign = self.metric.sign
-        return self.goal is not None and bool(np.any(sign * np.asarray(values) >= sign * self.goal))
+        return loop.is_over(values, self.metric, budget=self.config.search.budget, goal=self.goal)
 
 
 def run(config: Config, path: Path) -> dict[str, Any]:
@@ -91,6 +87,8 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     run = prepare(config, path)
     params = train_score(run, split_space(run)) if _needs_score(config) else None
+    if run.source:
+        run.source.score_params = params
     prior = learn_prior(run, run.source) if run.source else None
     return parallel.on_first(lambda: search_all(run, params, prior))
 
@@ -198,13 +196,13 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
     options = _options(block)
     if options.pop("prior", False) and prior is not None:
         options["surrogate_options"] = {**options.get("surrogate_options", {}), "prior": prior.value}
-    if search.needs_generator(block.name):
+    if needs_generator(block.name):
         kernels = build.make_kernels(run.config)
         transform = run.constraints.transform(run.model.sde) if run.constraints else None
         options["generator"] = Diffusion(
             run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps, transform
         )
-    return search.make(block.name, run.space, covers=run.may_be_labelled, **options)
+    return make_registered(block.name, run.space, covers=run.may_be_labelled, **options)
 
 
 def search_seed(
@@ -215,48 +213,32 @@ def search_seed(
     design: np.ndarray | None,
     progress: Callable[[int], None],
 ) -> None:
-    """Pays for labels until the seed is over, going on from what the ledger holds.
+    """Pays for labels until the seed is over; the initial design is random, or the first of the given tokens.
 
-    Batches are told in the ledger's order, which parallel workers decide; the rest of one that a kill cut short is
-    asked for again, with the same key and state, so that it's the same. The initial design is random, or the first of
-    the given tokens.
+    See `nag_jax.search.loop.search_labels`.
     """
     settings = run.config.search
     path = run.ledger_path(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    key = run.seed_key(seed, name)
-    initial = run.config.strategies[name].get("initial", settings.initial)
+
+    def first(n):
+        if design is not None:
+            return design[:n]
+        return random_distinct(run.space, run.seed_key(seed, loop.INITIAL), n, covers=run.may_be_labelled)
+
     with Ledger.open(path, run.evaluator) as ledger:
-        stored = ledger.trials()
-        state, values = strategy.init(key), []
-        while not run.is_over(values):
-            told = len(values)
-            wanted = initial if not told else min(settings.batch_size, settings.budget - told)
-            if told + wanted > len(stored):
-                if told:
-                    tokens, state = strategy.ask(jax.random.fold_in(key, told), state, wanted)
-                elif design is not None:
-                    tokens = design[:wanted]
-                else:
-                    initial_key = run.seed_key(seed, "initial design")
-                    tokens = random_distinct(run.space, initial_key, wanted, covers=run.may_be_labelled)
-                already = len(stored)
-                ledger.label(
-                    tokens,
-                    SEARCH if told else INITIAL,
-                    lambda paid, _, already=already: progress(already + paid),
-                )
-                stored += ledger.trials(after=already)
-            batch = stored[told : told + wanted]
-            labels = np.array([trial.labels[run.metric.name] for trial in batch])
-            tokens = run.space.from_native([trial.architecture for trial in batch])
-            state = strategy.tell(state, tokens, run.metric.sign * labels)
-            values += labels.tolist()
-            progress(len(values))
-            if len(batch) < wanted:
-                raise InputError(
-                    f"strategy {name!r} found nothing new after {len(values)} labels: lower config.search.budget"
-                )
+        loop.search_labels(
+            run.seed_key(seed, name),
+            strategy,
+            ledger,
+            run.metric,
+            budget=settings.budget,
+            initial=run.config.strategies[name].get("initial", settings.initial),
+            design=first,
+            batch_size=settings.batch_size,
+            goal=run.goal,
+            progress=progress,
+        )
 
 
 def _options(block: Config) -> dict[str, Any]:
@@ -264,7 +246,7 @@ def _options(block: Config) -> dict[str, Any]:
 
 
 def _needs_score(config: Config) -> bool:
-    return _needs_prior(config) or any(search.needs_generator(config.strategies[name].name) for name in config.run)
+    return _needs_prior(config) or any(needs_generator(config.strategies[name].name) for name in config.run)
 
 
 def _needs_prior(config: Config) -> bool:

@@ -23,9 +23,9 @@ from nag_jax.models.meta_predictor import MetaPredictor
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
-from nag_jax.training.fit import fit
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import meta_loss
+from nag_jax.training.recipe import fit_recipe
 
 LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""
@@ -161,18 +161,14 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
         "data_sets": len(transfer.table.rows),
     }
     with Checkpoints(run.workdir.path / "meta", described, max_to_keep=1) as checkpoints:
-        return fit(
+        return fit_recipe(
             meta.init,
             meta_loss(meta, view, batch_size=training.batch_size),
             run.key("meta-predictor"),
             (run.space.encode(found.tokens), found.values.astype(np.float32), found.task, transfer.table),
-            optimizer=build.optimizer(training),
-            num_steps=training.num_steps,
+            build.recipe(training),
             mesh=run.mesh,
-            ema_decay=training.ema_decay,
-            chunk_steps=training.chunk_steps,
             checkpoints=checkpoints,
-            checkpoint_every=training.checkpoint_every,
             progress=progress,
         )
 

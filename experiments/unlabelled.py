@@ -11,13 +11,13 @@ from rich.table import Table
 
 from experiments import build, facts
 from experiments.config import Config
-from experiments.progress import Phases
 from experiments.ranges import check_numbers
 from experiments.score import Setting, check_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.analysis import figures, metrics
 from nag_jax.errors import InputError
+from nag_jax.progress import Phases
 from nag_jax.search.generate import Generator
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 

@@ -1,1 +1,25 @@
-"""Generate neural architectures for an objective with guided diffusion."""
+"""Generate neural architectures for an objective with guided diffusion.
+
+Five calls are enough, `space`, `evaluator`, `fit`, `generate` and `search`; see `nag_jax.api`. They are loaded when
+first asked for, so that `import nag_jax` is light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nag_jax.api import Found, Model, Pool, evaluator, fit, generate, search, space
+
+__all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "search":  # a room too; see there how it can be called
+        return importlib.import_module("nag_jax.search")
+    if name in __all__:
+        return getattr(importlib.import_module("nag_jax.api"), name)
+    raise AttributeError(f"module 'nag_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

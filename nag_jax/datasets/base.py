@@ -22,6 +22,10 @@ class Description:
         mask: bool `[C, I]`, True where there is an item.
         classes: the C classes' names; empty where they have none.
         facts: what a report should say of how it was made, as plain values by name.
+
+    Example:
+        >>> describe("two classes", [np.ones((3, 4)), np.ones((2, 4))], classes=("cats", "dogs")).features.shape
+        (2, 3, 4)
     """
 
     name: str
@@ -60,6 +64,10 @@ class Batch(NamedTuple):
     Attributes:
         features: float32 `[T, C, I, ...]`.
         mask: bool `[T, C, I]`.
+
+    Example:
+        >>> Batch(np.zeros((2, 1, 3, 4)), np.ones((2, 1, 3), bool))._fields
+        ('features', 'mask')
     """
 
     features: np.ndarray
@@ -90,6 +98,10 @@ def stack(descriptions: Sequence[Description]) -> Batch:
 
     Raises:
         InputError: there is none, or their items differ in shape.
+
+    Example:
+        >>> stack([describe("a", [np.ones((3, 4))]), describe("b", [np.ones((2, 4))])]).mask.sum(axis=2).tolist()
+        [[3], [2]]
     """
     shapes = {description.item_shape for description in descriptions}
     if len(shapes) != 1:
@@ -118,6 +130,11 @@ def class_rows(table: Description, tasks: Sequence[Description | Sequence[str]])
 
     Raises:
         InputError: a task has no class, or one that the table hasn't.
+
+    Example:
+        >>> table = describe("table", [np.ones((1, 4))] * 3, classes=("cats", "dogs", "owls"))
+        >>> class_rows(table, [("owls", "cats")])[0].tolist()
+        [[2, 0]]
     """
     place = {name: i for i, name in enumerate(table.classes)}
     by_task = [task.classes if isinstance(task, Description) else task for task in tasks]
@@ -134,7 +151,13 @@ def class_rows(table: Description, tasks: Sequence[Description | Sequence[str]])
 
 
 def select_classes(table: Description, names: Sequence[str], *, name: str) -> Description:
-    """The data set of some classes of a table; raises InputError where it has no such class."""
+    """The data set of some classes of a table; raises InputError where it has no such class.
+
+    Example:
+        >>> table = describe("table", [np.ones((1, 4))] * 3, classes=("cats", "dogs", "owls"))
+        >>> select_classes(table, ("owls",), name="birds").classes
+        ('owls',)
+    """
     rows, _ = class_rows(table, [names])
     return Description(name, table.features[rows[0]], table.mask[rows[0]], tuple(names), table.facts)
 

@@ -20,6 +20,11 @@ class Triples(NamedTuple):
         values: float64 `[R]`, the metric.
         ids: names of the T data sets.
         tasks: what is known of each: a description, or the names of its classes in a table of classes (`class_rows`).
+
+    Example:
+        >>> found = Triples(np.zeros((1, 5), np.int32), np.array([0]), np.array([93.1]), ("pets",), (("cats", "dogs"),))
+        >>> found.ids[found.task[0]], found.values.item()
+        ('pets', 93.1)
     """
 
     tokens: np.ndarray

@@ -1,6 +1,13 @@
 """Random numbers with one key a sample, so that no result depends on devices, processes or chunks."""
 
+import zlib
+
 import jax
+
+
+def stream_key(seed: int, name: str) -> jax.Array:
+    """The key of a named stream of randomness: of the seed and the name alone."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
 
 def sample_keys(key, n: int, *, start=0) -> jax.Array:

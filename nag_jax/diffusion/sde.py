@@ -132,6 +132,10 @@ def make(name: str, **options) -> SDE:
 
     Raises:
         InputError: no SDE has that name.
+
+    Example:
+        >>> make("ve", sigma_max=10.0)
+        VESDE(sigma_min=0.1, sigma_max=10.0)
     """
     if name not in REGISTRY:
         raise InputError(f"unknown SDE {name!r}: use one of {sorted(REGISTRY)}")

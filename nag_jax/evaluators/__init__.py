@@ -7,7 +7,7 @@ import inspect
 
 from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench, command, mobilenet_v3, nas_bench_graph, table_file
-from nag_jax.evaluators.base import Evaluator, Metric, Outcome
+from nag_jax.evaluators.base import Evaluator, Metric, Outcome, objective
 from nag_jax.evaluators.ledger import Ledger, Trial, read_trials
 from nag_jax.evaluators.names import check_name
 from nag_jax.options import find, is_own
@@ -20,7 +20,18 @@ REGISTRY = {
     "table": table_file.load,
 }
 
-__all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Outcome", "Trial", "make", "read_trials"]
+__all__ = [
+    "REGISTRY",
+    "Evaluator",
+    "Ledger",
+    "Metric",
+    "Outcome",
+    "Trial",
+    "make",
+    "objective",
+    "of_metric",
+    "read_trials",
+]
 
 
 def make(name: str, **options) -> Evaluator:
@@ -48,3 +59,17 @@ def make(name: str, **options) -> Evaluator:
         if parameter.default is parameter.empty and options.get(option) is None:
             raise InputError(f"the evaluator {name!r} needs the option {option!r}: give it one")
     return load(**options)
+
+
+def of_metric(metric: str, **facts: str | None) -> dict[str, dict[str, str]]:
+    """What is known of one metric as the options of evaluators that don't know it themselves.
+
+    Args:
+        metric: its name.
+        **facts: its direction, unit and split; None or empty counts as left out.
+
+    Example:
+        >>> of_metric("latency", direction="min", unit="ms", split="")
+        {'directions': {'latency': 'min'}, 'units': {'latency': 'ms'}}
+    """
+    return {f"{fact}s": {metric: value} for fact, value in facts.items() if value}

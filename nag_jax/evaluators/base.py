@@ -25,6 +25,10 @@ class Metric:
 
     Raises:
         InputError: the direction or the split is none of those.
+
+    Example:
+        >>> Metric("latency", unit="ms", direction="min").sign
+        -1.0
     """
 
     name: str
@@ -40,6 +44,18 @@ class Metric:
     def sign(self) -> float:
         """What makes its values higher is better: 1 or -1."""
         return 1.0 if self.direction == "max" else -1.0
+
+
+def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
+    """The metric to search by: the one of that name, or the evaluator's own choice; None where that is none.
+
+    Example:
+        >>> from nag_jax import evaluators
+        >>> objective(evaluators.make("analog_nasbench")).name
+        'baseline'
+    """
+    name = name or getattr(evaluator, "objective", None) or ""
+    return evaluator.metrics[name] if name else None
 
 
 class Evaluator(Protocol):

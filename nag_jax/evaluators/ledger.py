@@ -6,7 +6,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ INSERT INTO trials (key, architecture, purpose, time, labels, checksum) VALUES (
 _TRIAL_COLUMNS = "id, key, architecture, purpose, time, labels, checksum"
 _LOCK_POLL_SECONDS = 0.05
 _Read = TypeVar("_Read")
+_MEMORY = Path(":memory:")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Trial:
         purpose: what it was paid for, as the caller of `Ledger.label` said.
         time: when it was stored, ISO 8601 in UTC.
         labels: value of each metric in its unit; NaN where the evaluator gave none.
+
+    Example:
+        >>> Trial(1, 7, "a cell", "training", "2026-01-01T00:00:00.000+00:00", {"accuracy": float("nan")}).failed
+        True
     """
 
     id: int
@@ -81,32 +86,40 @@ class Ledger:
     What a `StreamingEvaluator` finds out is stored one by one, as it comes. Its handles keep each other out by a lock
     on a file beside the ledger instead, for SQLite's ends with every commit.
 
+    Attributes:
+        path: of the file; None for a ledger in memory.
+
     Example:
-        >>> with Ledger.open("trials.db", evaluator) as ledger:
+        >>> from nag_jax import evaluators
+        >>> evaluator = evaluators.make("analog_nasbench")
+        >>> tokens = evaluator.space.all_tokens()[:3]
+        >>> with Ledger.open(None, evaluator) as ledger:
         ...     labels = ledger.label(tokens, "predictor")["baseline"]
-        ...     ledger.num_paid
-        200
+        ...     ledger.label(tokens, "again")["baseline"].tolist() == labels.tolist(), ledger.paid_by_purpose()
+        (True, {'predictor': 3})
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, evaluator: Evaluator):
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, evaluator: Evaluator):
         self._connection = connection
         self._evaluator = evaluator
         self.path = path
 
     @classmethod
-    def open(cls, path: str | Path, evaluator: Evaluator) -> Self:
+    def open(cls, path: str | Path | None, evaluator: Evaluator) -> Self:
         """Opens the ledger of an evaluator, and makes it if the file isn't there.
 
         An existing file is examined read-only first, and is left as it is if anything is wrong with it.
 
         Args:
-            path: the SQLite file; its folder must exist.
+            path: the SQLite file; its folder must exist. None keeps the ledger in memory, until it is closed.
             evaluator: pays for the labels that aren't there yet.
 
         Raises:
             InputError: there is no such folder, or the file is no ledger, or a damaged one, or the ledger of
                 another evaluator, space or source of labels, or it can't be written.
         """
+        if path is None:
+            return cls(_connect(_MEMORY, evaluator), None, evaluator)
         path = Path(path)
         if path.is_dir() or not path.parent.is_dir():
             raise InputError(f"{path} can't be a ledger: expected a file's name in a folder that exists")
@@ -221,7 +234,7 @@ class Ledger:
         if not len(tokens):
             return
         evaluator = cast(StreamingEvaluator, self._evaluator)
-        with _alone(self.path.with_name(f"{self.path.name}.lock")):
+        with _alone(self.path.with_name(f"{self.path.name}.lock")) if self.path else nullcontext():
             rows = np.nonzero(~self._is_stored(keys))[0]  # another handle may have paid since we looked
             natives = self.space.to_native(tokens[rows])
             with closing(evaluator.outcomes(tokens[rows])) as outcomes:

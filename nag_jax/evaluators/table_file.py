@@ -1,4 +1,4 @@
-"""Reads a benchmark of the user's own, a CSV or Parquet file, into a table evaluator."""
+"""Reads a benchmark of the user's own, a CSV or Parquet file or a data frame, into a table evaluator."""
 
 import re
 import warnings
@@ -52,18 +52,70 @@ def load(
             holds something else than numbers, a string is not an architecture of the space, an architecture
             comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
     """
-    path = Path(path)
+    frame, place = _read(Path(path))
+    return from_frame(
+        frame,
+        metric=metric,
+        space=space,
+        directions=directions,
+        units=units,
+        splits=splits,
+        allow_failed=allow_failed,
+        average_twins=average_twins,
+        source=str(path),
+        place=place,
+    )
+
+
+def from_frame(
+    frame: "pd.DataFrame",
+    *,
+    metric: str,
+    space: Space | None = None,
+    directions: Mapping[str, Direction] | None = None,
+    units: Mapping[str, str] | None = None,
+    splits: Mapping[str, Split] | None = None,
+    allow_failed: bool = False,
+    average_twins: bool = False,
+    source: str = "the data frame",
+    place: Callable[[int], str] = "row {} (from 0)".format,
+) -> TableEvaluator:
+    """The evaluator of a data frame with such columns; see `load`.
+
+    Args:
+        frame: with the column `arch`, or with that as its index.
+        metric: see `load`.
+        space: see `load`.
+        directions: see `load`.
+        units: see `load`.
+        splits: see `load`.
+        allow_failed: see `load`.
+        average_twins: see `load`.
+        source: what the frame is called in messages.
+        place: where in the source row i stands, for messages.
+
+    Raises:
+        InputError: see `load`.
+
+    Example:
+        >>> import pandas as pd
+        >>> space = spaces.make("nasbench_graph")
+        >>> frame = pd.DataFrame({"arch": ["0012|gcn|gat|fc|skip", "0123|gin|gat|fc|gcn"], "latency": [3.1, 2.5]})
+        >>> evaluator = from_frame(frame, metric="latency", space=space, directions={"latency": "min"})
+        >>> evaluator.num_distinct, evaluator.metrics["latency"].direction
+        (2, 'min')
+    """
     space = spaces.make("nasbench201") if space is None else space
-    frame, place = _read(path)
+    frame = _tidy(frame)
     if frame.empty:
-        raise InputError(f"{path} has no rows: expected an architecture a row")
-    numeric = _numeric_columns(frame, metric, path, place)
+        raise InputError(f"{source} has no rows: expected an architecture a row")
+    numeric = _numeric_columns(frame, metric, source, place)
     columns = {
         name: values for name, values in numeric.items() if name == metric or allow_failed or np.isfinite(values).all()
     }
     for option in (directions, units, splits):
         for column in option or ():
-            check_name(column, columns, f"metric of {path}")
+            check_name(column, columns, f"metric of {source}")
     metrics = {
         name: Metric(
             name,
@@ -76,8 +128,8 @@ def load(
     return TableEvaluator(
         name="table",
         space=space,
-        source=str(path),
-        tokens=_read_architectures(frame, space, path, place),
+        source=source,
+        tokens=_read_architectures(frame, space, source, place),
         columns=columns,
         metrics=metrics,
         objective=metric,
@@ -107,10 +159,14 @@ def _is_parquet(path: Path) -> bool:
 def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     import pandas as pd
 
-    frame = pd.read_parquet(path)
+    return pd.read_parquet(path), "row {} (from 0)".format
+
+
+def _tidy(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The architectures as a column, columns named by strings, rows numbered."""
     if ARCHITECTURE_COLUMN in frame.index.names:
         frame = frame.reset_index()
-    return frame.rename(columns=str).reset_index(drop=True), "row {} (from 0)".format
+    return frame.rename(columns=str).reset_index(drop=True)
 
 
 def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
@@ -131,12 +187,12 @@ def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
 
 
 def _numeric_columns(
-    frame: "pd.DataFrame", metric: str, path: Path, place: Callable[[int], str]
+    frame: "pd.DataFrame", metric: str, source: str, place: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
     """All numeric columns as float64 `[R]`, once it is clear that `metric` is one of them."""
     if ARCHITECTURE_COLUMN not in frame:
         raise InputError(
-            f"{path} has no column {ARCHITECTURE_COLUMN!r} of architecture strings (commas must separate the "
+            f"{source} has no column {ARCHITECTURE_COLUMN!r} of architecture strings (commas must separate the "
             f"columns of a CSV file): rename the one that holds them, of {', '.join(frame.columns)}"
         )
     numeric = {
@@ -147,25 +203,25 @@ def _numeric_columns(
     if metric in frame and metric not in numeric and metric != ARCHITECTURE_COLUMN:
         values = frame[metric].tolist()
         row = next((i for i, value in enumerate(values) if _is_text(value)), 0)
-        found = f"{path}, {place(row)}: the column {metric!r} must hold numbers, found {values[row]!r}"
+        found = f"{source}, {place(row)}: the column {metric!r} must hold numbers, found {values[row]!r}"
         raise InputError(f"{found}; correct it, or use a numeric column: {', '.join(numeric) or '(none)'}")
-    check_name(metric, numeric, f"metric of {path}")
+    check_name(metric, numeric, f"metric of {source}")
     return numeric
 
 
-def _read_architectures(frame: "pd.DataFrame", space: Space, path: Path, place: Callable[[int], str]) -> np.ndarray:
+def _read_architectures(frame: "pd.DataFrame", space: Space, source: str, place: Callable[[int], str]) -> np.ndarray:
     """Tokens `[R, N]` of the column of architecture strings."""
     empty = frame[ARCHITECTURE_COLUMN].isna().to_numpy(bool)
     if empty.any():
         row = int(np.argmax(empty))
-        raise InputError(f"{path}, {place(row)}: the column {ARCHITECTURE_COLUMN!r} is empty; fill it in")
+        raise InputError(f"{source}, {place(row)}: the column {ARCHITECTURE_COLUMN!r} is empty; fill it in")
     try:
         return space.from_native([str(native) for native in frame[ARCHITECTURE_COLUMN].tolist()])
     except InputError as error:
         found = re.fullmatch(r"row (\d+): (.*)", str(error), re.DOTALL)
         if found is None:
-            raise InputError(f"{path}: {error}") from error
-        raise InputError(f"{path}, {place(int(found[1]))}: {found[2]}") from error
+            raise InputError(f"{source}: {error}") from error
+        raise InputError(f"{source}, {place(int(found[1]))}: {found[2]}") from error
 
 
 def _is_text(value: object) -> bool:

@@ -16,6 +16,14 @@ class ScoreTransform(NamedTuple):
         init: x `[B, N, V]` -> state, any pytree of arrays.
         update: (score `[B, N, V]`, state, *, x `[B, N, V]`, t `[B]`, keys `[B]`) -> (score, state).
         coupled: whether a sample's score depends on the other samples; coupled batches can't be cut into chunks.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> double = stateless(lambda score, **_: 2.0 * score)
+        >>> x = jnp.ones((1, 2, 2))
+        >>> score, _ = double.update(x, double.init(x), x=x, t=jnp.ones(1), keys=None)
+        >>> score.sum().item()
+        8.0
     """
 
     init: Callable

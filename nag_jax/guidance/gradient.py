@@ -32,6 +32,14 @@ def through_denoiser(value_fn: ValueFn, score_fn: ScoreFn, sde: SDE) -> ValueFn:
         value_fn: called with the estimate and t.
         score_fn: the unguided score.
         sde: the forward process.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from nag_jax.diffusion import sde
+        >>> process = sde.make("ve")
+        >>> value = through_denoiser(lambda x, t: x.sum((1, 2)), lambda x, t: jnp.zeros_like(x), process)
+        >>> value(jnp.ones((1, 2, 2)), jnp.ones(1)).item()
+        4.0
     """
 
     def value(x, t):

@@ -1,10 +1,16 @@
 """Strategies: which architectures to label next.
 
 `REGISTRY` maps a name to the function that makes the strategy of a domain; its keyword arguments are the options.
+
+The room shares its name with the last of the library's five calls, `nag_jax.search(space, evaluator, ...)`, so the
+module can be called: see `nag_jax.api.search`.
 """
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
@@ -45,12 +51,32 @@ def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] 
         InputError: no strategy has that name, it has no such option or lacks one that it needs, or an option is wrong.
 
     Example:
-        >>> strategy = make("random_search", NASBench201())
+        >>> import jax
+        >>> from nag_jax import spaces
+        >>> key, strategy = jax.random.key(0), make("random_search", spaces.make("nasbench_graph"))
         >>> tokens, state = strategy.ask(key, strategy.init(key), 10)
+        >>> tokens.shape
+        (10, 5)
     """
     return check_options("strategy", name, REGISTRY, options, given=("domain",))(Domain(space, covers), **options)
 
 
 def needs_generator(name: str) -> bool:
-    """Whether the strategy has the option `generator`, for which a score network has to be trained."""
+    """Whether the strategy has the option `generator`, for which a score network has to be trained.
+
+    Example:
+        >>> needs_generator("bo_nag"), needs_generator("bo")
+        (True, False)
+    """
     return "generator" in inspect.signature(find("strategy", name, REGISTRY)).parameters
+
+
+class _CallableRoom(ModuleType):
+    """This module, so that a call of it is the library's search."""
+
+    def __call__(self, *args, **options):
+        """Searches; see `nag_jax.api.search`."""
+        return importlib.import_module("nag_jax.api").search(*args, **options)
+
+
+sys.modules[__name__].__class__ = _CallableRoom

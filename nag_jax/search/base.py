@@ -27,6 +27,13 @@ class Strategy(NamedTuple):
             that was told, up to `space.canonical`. m is n, or less where fewer are left.
         tell: (state, tokens `[m, N]`, values `[m]`) -> state. Higher is better; NaN is a failed trial, which counts as
             labelled.
+
+    Example:
+        >>> from nag_jax import search, spaces
+        >>> strategy = search.make("random_search", spaces.make("nasbench_graph"))
+        >>> tokens, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 2)
+        >>> strategy.tell(state, tokens, np.array([0.5, np.nan])).succeeded().values
+        array([0.5])
     """
 
     init: Callable[[jax.Array], Any]
@@ -91,6 +98,13 @@ class Domain:
     Args:
         space: whose architectures.
         covers: tokens `[B, N]` -> bool `[B]`; None for all.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> domain = Domain(spaces.make("nasbench_graph"))
+        >>> tokens = domain.random(jax.random.key(0), 3, taken=np.zeros(0, int))
+        >>> len(domain.new(np.concatenate([tokens, tokens]), taken=domain.space.canonical(tokens[:1])))
+        2
     """
 
     def __init__(self, space: Space, covers: Callable[[np.ndarray], np.ndarray] | None = None):

@@ -103,6 +103,15 @@ def make(name: str, domain: Domain, **options) -> PoolFn:
 
     Raises:
         InputError: no maximiser has that name, it has no such option, or it can't work on this domain.
+
+    Example:
+        >>> import jax
+        >>> from nag_jax import spaces
+        >>> from nag_jax.search.base import History
+        >>> domain = Domain(spaces.make("nasbench_graph"))
+        >>> pool = make("random", domain, pool_size=20)
+        >>> pool(jax.random.key(0), History.empty(domain.space), None).shape
+        (20, 5)
     """
     if name not in REGISTRY:
         raise InputError(f"unknown maximizer {name!r}: use one of {sorted(REGISTRY)}, or the strategy 'bo_nag'")

@@ -13,8 +13,24 @@ from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
 from nag_jax.diffusion.sde import SDE
 from nag_jax.models import Predictor
 from nag_jax.models.meta_predictor import MetaPredictor
+from nag_jax.training.checkpoint import Checkpoints
+from nag_jax.training.fit import Progress
+from nag_jax.training.recipe import Recipe, fit_recipe
 from nag_jax.training.state import LossFn
 
+RECIPE = Recipe(
+    num_steps=600,
+    batch_size=64,
+    learning_rate=1e-2,
+    warmup_steps=60,
+    decay="cosine",
+    clip_norm=1.0,
+    weight_decay=0.01,
+    ema_decay=0.99,
+    chunk_steps=100,
+    checkpoint_every=600,
+)
+"""For some hundred labels."""
 View = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 """(keys `[B]`, clean x `[B, N, V]`) -> the x `[B, N, V]` and t `[B]` that the predictor is shown."""
 
@@ -72,6 +88,31 @@ def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossF
         return jnp.mean((values - labels[rows][:, None]) ** 2)
 
     return loss
+
+
+def fit_predictor(
+    key: jax.Array,
+    predictor: Predictor,
+    view: View,
+    x,
+    labels,
+    recipe: Recipe,
+    *,
+    mesh: jax.sharding.Mesh,
+    checkpoints: Checkpoints | None = None,
+    progress: Progress | None = None,
+):
+    """Fits a predictor to architectures x `[M, N, V]` and their labels `[M]`, which `labels.normalize` made.
+
+    See `training.fit.fit` for the rest.
+
+    Returns:
+        Its parameters.
+    """
+    loss = regression_loss(predictor, view, batch_size=recipe.batch_size)
+    return fit_recipe(
+        predictor.init, loss, key, (x, labels), recipe, mesh=mesh, checkpoints=checkpoints, progress=progress
+    )
 
 
 def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:

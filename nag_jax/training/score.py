@@ -14,8 +14,22 @@ from nag_jax.diffusion.parametrization import PosteriorFn, ScoreFn, denoiser_log
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.models.score_network import GraphTransformer
+from nag_jax.training.recipe import Recipe
 from nag_jax.training.state import LossFn
 
+RECIPE = Recipe(
+    num_steps=600,
+    batch_size=256,
+    learning_rate=1e-3,
+    warmup_steps=50,
+    decay="cosine",
+    clip_norm=1.0,
+    weight_decay=0.0,
+    ema_decay=0.995,
+    chunk_steps=50,
+    checkpoint_every=200,
+)
+"""For spaces of cells."""
 PARAMETRIZATIONS = ("denoiser", "raw_score")
 
 

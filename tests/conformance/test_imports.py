@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EVERY_ROOM = {"errors", "options", "packaged", "torch_file", "weights_file"}
 MAY_IMPORT = {
     "errors": set(),
+    "progress": set(),
     "options": set(),
     "packaged": set(),
     "torch_file": set(),
@@ -35,6 +36,7 @@ MAY_IMPORT = {
         "training",
     },
 }
+MAY_IMPORT["api"] = MAY_IMPORT["search"] | {"search", "progress"}
 ONLY_IN = {
     "flax.linen": ["nag_jax/models/"],
     "orbax": ["nag_jax/training/checkpoint.py"],

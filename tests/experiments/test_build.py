@@ -11,6 +11,7 @@ from experiments import build
 from nag_jax import guidance, models, parallel
 from nag_jax.diffusion import kernels, sde
 from nag_jax.errors import InputError
+from nag_jax.search.score import describe_score_model
 from nag_jax.training.labels import NORMALIZATIONS
 from nag_jax.training.score import PARAMETRIZATIONS
 
@@ -46,7 +47,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
     build.check_guidance(config)
     build.check_sampler(config, model, build.make_predictor(config, space), 1)
     for training in (config.score.training, config.predictor.training):
-        assert jax.tree.leaves(jax.eval_shape(build.optimizer(training).init, predictor_params))
+        assert jax.tree.leaves(jax.eval_shape(build.recipe(training).optimizer().init, predictor_params))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -155,7 +156,7 @@ def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, loa
     def describe(**changes):
         config = load()
         config.update_from_flattened_dict(changes)
-        return build.describe_score_model(build.make_score_model(config, space), space)
+        return describe_score_model(build.make_score_model(config, space), space)
 
     default = describe()
     for change in (

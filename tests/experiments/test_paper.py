@@ -117,7 +117,7 @@ def test_a_step_of_training_and_of_guided_sampling(config, space, model, predict
             loss,
             jax.random.key(1),
             data,
-            optimizer=build.optimizer(training),
+            optimizer=build.recipe(training).optimizer(),
             num_steps=1,
             mesh=mesh,
             ema_decay=training.ema_decay,

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax import search, spaces
+import nag_jax.search as search
+from nag_jax import spaces
 from nag_jax.errors import InputError
 from nag_jax.search import surrogates
 from nag_jax.search.base import Domain, History

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from nag_jax import search
+import nag_jax.search as search
 from nag_jax.errors import InputError
 
 QUICK = {"pool_size": 64, "capacity": 16}

@@ -18,6 +18,8 @@ def make(name: str, space: Space, **options) -> Surrogate:
         InputError: no surrogate has that name, or it has no such option.
 
     Example:
-        >>> surrogate = make("gaussian_process", NASBench201(), groups=["one_hot"])
+        >>> from nag_jax import spaces
+        >>> make("gaussian_process", spaces.make("nasbench201"), groups=["one_hot"])._fields
+        ('fit', 'predict', 'noise')
     """
     return check_options("surrogate", name, REGISTRY, options, given=("space",))(space, **options)

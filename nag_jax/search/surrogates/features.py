@@ -100,6 +100,12 @@ def make(name: str, space: Space) -> FeatureFn:
 
     Raises:
         InputError: no features have that name, or the space doesn't have them.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> space = spaces.make("nasbench_graph")
+        >>> make("one_hot", space)(space.encode(space.all_tokens()[:2])).shape
+        (2, 45)
     """
     if name not in REGISTRY:
         raise InputError(f"unknown features {name!r}: use some of {sorted(REGISTRY)}")

@@ -1,4 +1,4 @@
-"""What a run tells its user while it works, and how long each phase took."""
+"""What long work tells its user meanwhile, and how long each phase took."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +12,13 @@ class Phases:
 
     Args:
         quiet: shows nothing, as in all processes of a run but one.
+
+    Example:
+        >>> phases = Phases(quiet=True)
+        >>> with phases("counting") as progress:
+        ...     progress(1, 1)
+        >>> list(phases.seconds)
+        ['counting']
     """
 
     def __init__(self, *, quiet: bool = False):

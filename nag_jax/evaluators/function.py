@@ -1,0 +1,123 @@
+"""An evaluator that calls a Python function of the user's own, as one that trains a network."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nag_jax.errors import InputError
+from nag_jax.evaluators.base import Direction, Metric, Split
+from nag_jax.evaluators.names import check_name
+from nag_jax.spaces import Space
+
+Function = Callable[[str], float | Mapping[str, float]]
+"""An architecture in the space's own notation -> its value, or a value for each metric; NaN for a failed trial."""
+
+
+class FunctionEvaluator:
+    """Calls a function architecture by architecture; the ledger stores each value before the next call.
+
+    Made by `from_function`, which describes the attributes.
+    """
+
+    name = "function"
+    batch_size = 1
+
+    def __init__(self, function: Function, space: Space, metrics: dict[str, Metric], objective: str, fingerprint: str):
+        self.space = space
+        self.metrics = metrics
+        self.objective = objective
+        self.fingerprint = fingerprint
+        self._function = function
+
+    def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """Evaluates tokens `[B, N]`: float64 `[B]` for each metric; what the function raises is raised.
+
+        Raises:
+            InputError: the function returned something else than it should.
+        """
+        rows = [self._evaluate(native) for native in self.space.to_native(tokens)]
+        return {name: np.array([row[name] for row in rows], np.float64) for name in self.metrics}
+
+    def covers(self, tokens) -> np.ndarray:
+        """Bool `[B]`: True for every architecture of the space."""
+        return np.asarray(self.space.contains(tokens))
+
+    @property
+    def num_distinct(self) -> int:
+        """How many labels can be paid for."""
+        return self.space.num_canonical or self.space.size
+
+    def _evaluate(self, native: str) -> dict[str, float]:
+        found = self._function(native)
+        row = found if isinstance(found, Mapping) else {self.objective: found}
+        try:
+            return {name: float(row[name]) for name in self.metrics}
+        except (KeyError, TypeError, ValueError) as error:
+            expected = " or ".join(["a number"] * (len(self.metrics) == 1) + [f"a mapping with {list(self.metrics)}"])
+            raise InputError(
+                f"the function returned {found!r} for {native!r}: return {expected}, NaN for a failed trial"
+            ) from error
+
+
+def from_function(
+    function: Function,
+    *,
+    space: Space,
+    metric: str = "value",
+    further: tuple[str, ...] = (),
+    directions: Mapping[str, Direction] | None = None,
+    units: Mapping[str, str] | None = None,
+    splits: Mapping[str, Split] | None = None,
+    fingerprint: str | None = None,
+) -> FunctionEvaluator:
+    """Makes the evaluator of a function.
+
+    Args:
+        function: an architecture in the space's own notation -> its value, or a mapping with a value for each metric.
+            NaN is a failed trial, which counts as paid for; an exception ends the search, and what was paid stays in
+            the ledger.
+        space: of the architectures.
+        metric: what to search by.
+        further: other metrics, which the mapping has too.
+        directions: `"max"` or `"min"` by metric; `"max"` by default.
+        units: by metric; empty by default.
+        splits: by metric; `"none"` by default.
+        fingerprint: identifies what the labels come from, so that a ledger's file never mixes two sources. By default
+            the function's name and source, which say nothing of what it calls.
+
+    Raises:
+        InputError: a mapping names what isn't a metric, or it is no function to take a fingerprint of.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> space = spaces.make("nasbench_graph")
+        >>> evaluator = from_function(lambda arch: arch.count("gcn"), space=space, metric="convolutions")
+        >>> evaluator(space.from_native(["0012|gcn|gat|fc|gcn"]))["convolutions"].item()
+        2.0
+    """
+    names = (metric, *further)
+    for option in (directions, units, splits):
+        for name in option or ():
+            check_name(name, names, "metric of the function")
+    metrics = {
+        name: Metric(
+            name,
+            unit=(units or {}).get(name, ""),
+            direction=(directions or {}).get(name, "max"),
+            split=(splits or {}).get(name, "none"),
+        )
+        for name in names
+    }
+    return FunctionEvaluator(function, space, metrics, metric, fingerprint or _fingerprint(function))
+
+
+def _fingerprint(function: Function) -> str:
+    if not inspect.isfunction(function):
+        raise InputError(f"{function!r} has no source of its own to be known by: give it a fingerprint, any string")
+    try:
+        source = inspect.getsource(function)
+    except OSError:  # as of what was typed at a prompt
+        source = function.__code__.co_code.hex()
+    return hashlib.sha256(f"{function.__module__}.{function.__qualname__} {source}".encode()).hexdigest()

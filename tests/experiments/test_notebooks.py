@@ -1,0 +1,59 @@
+"""The notebooks: they hold no outputs, say devices and versions first, and run from top to bottom."""
+
+import ast
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "experiments" / "colab"
+MINUTES = 5
+
+
+@pytest.fixture(params=["generate", "search", "transfer"])
+def notebook(request):
+    return nbformat.read(FOLDER / f"{request.param}.ipynb", as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_they_are_all_tested():
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {"generate", "search", "transfer"}
+
+
+def test_it_is_sound_and_holds_no_outputs(notebook):
+    nbformat.validate(notebook)
+    for cell in code(notebook):
+        assert not cell.outputs
+        assert cell.execution_count is None
+
+
+def test_its_code_parses_and_installs_nothing_itself(notebook):
+    for cell in code(notebook):
+        ast.parse(cell.source)
+        assert "pip" not in cell.source
+
+
+def test_it_prints_devices_and_versions_first(notebook):
+    setup, first, *_ = (cell.source for cell in code(notebook))
+    assert "install.py" in setup
+    assert "jax.devices()" in first
+    assert "versions()" in first
+
+
+@pytest.mark.slow
+def test_it_runs_from_top_to_bottom(notebook):
+    start = time.monotonic()
+    NotebookClient(notebook, timeout=60 * MINUTES, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    assert time.monotonic() - start < 60 * MINUTES
+    printed = str(code(notebook)[1].outputs)
+    assert "CpuDevice" in printed or "Device" in printed
+    shown = [output for cell in code(notebook) for output in cell.outputs if "image/png" in output.get("data", {})]
+    assert len(shown) >= 1
+    text = "".join(output.get("text", "") for cell in code(notebook) for output in cell.outputs)
+    assert "labels paid" in text

@@ -1,0 +1,274 @@
+"""The five calls: the same results as the command line, every label counted, and what is refused."""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs import nb201, nb201_bo
+from experiments import generate, search
+from nag_jax import api, models
+from nag_jax.diffusion import sde
+from nag_jax.errors import InputError
+from nag_jax.evaluators import Ledger
+from nag_jax.models.score_network import GraphTransformer
+from nag_jax.search import REGISTRY
+from nag_jax.training import predictor, score
+
+ROOT = Path(__file__).resolve().parents[1]
+SMOKE = nb201.get_config("smoke")
+SCORE = SMOKE.score.training.to_dict()
+NETWORK = {name: SMOKE.score.network[name] for name in ("width", "num_blocks", "mlp_width")}
+FEW_STEPS = {"num_steps": 30}
+SMALL = {
+    "num_samples": SMOKE.num_samples,
+    "labels": SMOKE.labels.training,
+    "final": SMOKE.labels.final,
+    "num_steps": SMOKE.sampler.num_steps,
+    "training": SMOKE.predictor.training.to_dict() | FEW_STEPS,
+    "progress": False,
+}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return api.space("nasbench201")
+
+
+@pytest.fixture(scope="module")
+def accuracy(cells):
+    return api.evaluator("analog_nasbench", cells)
+
+
+@pytest.fixture(scope="module")
+def model(cells):
+    return api.fit(cells, network=NETWORK, progress=False, **SCORE)
+
+
+@pytest.fixture(scope="module")
+def pool(model, accuracy):
+    return api.generate(model, accuracy, **SMALL)
+
+
+def defaults(function):
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def test_the_command_line_generates_the_same(pool, tmp_path):
+    config = nb201.get_config("smoke")
+    config.guidance.sweep = (1.0,)
+    config.predictor.training.update(FEW_STEPS)
+    results = generate.run(config, tmp_path / "run")
+    frame = pd.read_csv(tmp_path / "run" / "architectures.csv")
+    frame = frame[frame["pool"] == "guided"]
+    assert frame["arch"].tolist() == pool.architectures
+    assert frame["times_generated"].tolist() == pool.times_generated.tolist()
+    np.testing.assert_allclose(frame["predicted"], pool.predictions, rtol=1e-5)
+    np.testing.assert_array_equal(frame["label_baseline"], pool.values)
+    assert results["labels"]["by_purpose"] == pool.labels_paid
+
+
+@pytest.mark.slow
+def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
+    config = nb201_bo.get_config("smoke")
+    config.run, config.seeds = ("bo_nag", "regularized_evolution"), 1
+    search.run(config, tmp_path / "run")
+    small = {name: config.search[name] for name in ("budget", "initial", "batch_size")}
+    small["num_steps"] = config.sampler.num_steps
+    for name, options in {"bo_nag": {"capacity": 16, "pool_size": 32}, "regularized_evolution": {}}.items():
+        found = api.search(cells, accuracy, strategy=name, model=model, progress=False, **small, **options)
+        with Ledger.open(tmp_path / "run" / name / "0.db", accuracy) as ledger:
+            assert [trial.architecture for trial in ledger.trials()] == found.architectures
+
+
+def test_defaults_are_those_of_the_configs():
+    config, bo = nb201.get_config(), nb201_bo.get_config()
+    network = {field.name: field.default for field in dataclasses.fields(GraphTransformer)} | dict(api.NETWORK)
+    assert config.score.network.to_dict().items() <= network.items()
+    assert dataclasses.asdict(score.RECIPE) == config.score.training.to_dict()
+    assert dataclasses.asdict(predictor.RECIPE) == config.predictor.training.to_dict()
+    assert sde.make("ve") == sde.make("ve", **config.sde.ve.to_dict())
+    made = {**defaults(models.REGISTRY[config.predictor.name]), **api.PREDICTOR}
+    assert config.predictor[config.predictor.name].to_dict().items() <= made.items()
+    assert (config.predictor.name, config.predictor.members) == (made["name"], made["members"])
+    assert (config.predictor.labels, config.predictor.soft_share) == (api.LABELS, api.SOFT_SHARE)
+    assert config.predictor.view == "denoised"
+    own = defaults(api.generate)
+    assert (own["labels"], own["final"]) == (config.labels.training, config.labels.final)
+    assert (own["num_samples"], own["num_steps"]) == (config.num_samples, config.sampler.num_steps)
+    assert (own["top_share"], own["scale"]) == (config.guidance.top_share, config.guidance.scale)
+    assert config.guidance.softness == api.SOFTNESS
+    own = defaults(api.search)
+    assert {name: own[name] for name in ("budget", "initial", "batch_size")}.items() <= bo.search.to_dict().items()
+    for name, block in bo.strategies.to_dict().items():
+        if block.pop("name") == name:
+            assert block.items() <= (defaults(REGISTRY[name]) | dict(api.STRATEGY_OPTIONS.get(name, {}))).items()
+
+
+def test_a_pool_says_what_it_holds_and_what_it_cost(pool, cells, accuracy):
+    assert pool.labels_paid == {"training": SMALL["labels"], "final": SMALL["final"]}
+    assert len(pool) == len(set(pool.architectures)) == len(pool.values)
+    assert (np.diff(pool.predictions) <= 0).all()
+    paid = np.isfinite(pool.values)
+    assert paid.sum() >= SMALL["final"]
+    truth = accuracy(cells.all_tokens())["baseline"]
+    keys = cells.canonical(cells.all_tokens())
+    for key, value in zip(cells.canonical(cells.from_native(pool.architectures))[paid], pool.values[paid], strict=True):
+        assert value in truth[keys == key]  # that of the twin that was paid for
+    assert pool.best_value == np.nanmax(pool.values)
+    assert pool.architectures[int(np.nanargmax(pool.values))] == pool.best
+
+
+def test_a_ledger_is_not_paid_twice_and_changes_nothing(model, accuracy, pool, tmp_path):
+    path = tmp_path / "trials.db"
+    with Ledger.open(path, accuracy) as ledger:
+        ledger.label(accuracy.space.from_native(pool.architectures), "all of them")
+        before = ledger.num_paid
+    again = api.generate(model, accuracy, ledger=path, **SMALL)
+    assert again.architectures == pool.architectures
+    assert "final" not in again.labels_paid
+    assert again.labels_paid["all of them"] == before
+    assert np.isfinite(again.values).all()
+
+
+def test_a_folder_keeps_the_model(cells, model, tmp_path):
+    small = {"network": NETWORK, "progress": False, **SCORE}
+    for _ in range(2):
+        kept = api.fit(cells, folder=tmp_path / "score", **small)
+        jax.tree.map(np.testing.assert_array_equal, kept.params, model.params)
+    steps = []
+    small["num_steps"] = 2 * SCORE["num_steps"]
+    steps = api.fit(cells, folder=tmp_path / "score", **small)
+    assert {path.name for path in (tmp_path / "score").iterdir()} >= {str(small["num_steps"])}
+    assert steps.score.network == model.score.network
+    with pytest.raises(InputError, match="another model"):
+        api.fit(cells, folder=tmp_path / "score", **{**small, "network": {**NETWORK, "width": 32}})
+
+
+def test_without_an_evaluator_nothing_is_paid_and_seeds_decide(model):
+    one, same, other = (api.generate(model, num_samples=40, progress=False, seed=seed) for seed in (0, 0, 1))
+    assert one.labels_paid == {}
+    assert one.metric is None
+    assert np.isnan(one.values).all()
+    assert one.architectures == same.architectures != other.architectures
+
+
+@pytest.mark.slow
+def test_constraints_hold_without_a_label():
+    networks = api.space("mobilenet_v3")
+    costs = api.evaluator("mobilenet_v3", networks)
+    model = api.fit(networks, num_steps=1, batch_size=8, network={"width": 8, "num_blocks": 1}, progress=False)
+    few = {"num_samples": 64, "num_steps": 10, "progress": False}
+    bound, free = (api.generate(model, costs, constraints=text, **few) for text in ("macs <= 250e6", ""))
+    share = [(costs(networks.from_native(pool.architectures))["macs"] <= 250e6).mean() for pool in (bound, free)]
+    assert share[0] > share[1]
+    assert bound.labels_paid == {}
+
+
+def test_a_search_that_is_cut_short_goes_on_from_its_ledger(cells, tmp_path):
+    calls = []
+
+    def value(arch, most=100):
+        calls.append(arch)
+        if len(calls) == 15:
+            raise KeyboardInterrupt
+        return np.nan if arch.count("none") > 2 else arch.count("nor_conv_3x3")
+
+    mine = api.evaluator(value, cells, metric="convolutions")
+    small = {"strategy": "regularized_evolution", "budget": 30, "ledger": tmp_path / "mine.db", "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        api.search(cells, mine, **small)
+    found = api.search(cells, mine, **small)
+    assert len(calls) == 31
+    assert len(found) == 30
+    assert found.labels_paid == {"regularized_evolution, seed 0": 30}
+    np.testing.assert_array_equal(found.labels["convolutions"], found.values)
+    undisturbed = api.search(cells, mine, **{**small, "ledger": None})
+    assert undisturbed.architectures == found.architectures
+    assert np.nanmax(found.values) == found.best_value == found.best_so_far()[-1]
+    assert found.best.count("nor_conv_3x3") == found.best_value
+    with pytest.raises(InputError, match="something else"):
+        api.search(cells, mine, **{**small, "seed": 1})
+    with pytest.raises(InputError, match="another table or other source"):
+        api.search(cells, api.evaluator(lambda arch: 0.0, cells, metric="convolutions"), **small)
+
+
+def test_frames_and_files_are_the_same_table(cells, tmp_path):
+    natives = cells.to_native(cells.all_tokens()[::37])
+    frame = pd.DataFrame({"arch": natives, "valid_ms": np.arange(len(natives)) + 1.0, "test_ms": 2.0})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    given = {"metric": "valid_ms", "direction": "min", "unit": "ms", "split": "validation"}
+    sources = (frame, frame.set_index("arch"), tmp_path / "mine.csv", str(tmp_path / "mine.csv"))
+    tables = [api.evaluator(source, cells, **given) for source in sources]
+    assert len({table.fingerprint for table in tables}) == 1
+    assert {(metric.direction, metric.unit, metric.split) for metric in (t.metrics["valid_ms"] for t in tables)} == {
+        ("min", "ms", "validation")
+    }
+    found = api.search(cells, tables[0], strategy="random_search", budget=20, progress=False)
+    assert found.best_value == found.values.min()
+    assert (np.diff(found.best_so_far()) <= 0).all()
+    assert set(found.labels) == {"valid_ms", "test_ms"}
+
+
+def test_what_is_wrong_is_said_before_work(cells, accuracy, model, tmp_path):
+    missing = tmp_path / "missing.csv"
+    for wrong, words in (
+        (lambda: api.space("nasbench"), "unknown space"),
+        (lambda: api.evaluator("analog", cells), "unknown evaluator 'analog': use one of"),
+        (lambda: api.evaluator(missing, cells, metric="acc"), "found nothing"),
+        (lambda: api.evaluator(str(missing), cells), "name it, as metric="),
+        (
+            lambda: api.evaluator(pd.DataFrame({"acc": [1.0]}), cells, metric="acc"),
+            "the data frame has no column 'arch'",
+        ),
+        (lambda: api.fit(cells, steps=3), "training has no field"),
+        (lambda: api.fit(cells, num_steps=0), "num_steps must be at least 1"),
+        (lambda: api.fit(cells, batch_size=3), "multiple of the 8 devices"),
+        (lambda: api.generate(model, accuracy, labels=1), "labels must be at least 2"),
+        (lambda: api.generate(model, accuracy, labels=7000), "6,466 architectures that differ"),
+        (lambda: api.generate(model, accuracy, top_share=0.0), "top_share must be"),
+        (lambda: api.generate(model, accuracy, constraints="macs <= 3"), "unknown cost 'macs'"),
+        (lambda: api.search(cells, accuracy, strategy="bo_nga", model=model), "unknown strategy 'bo_nga'"),
+        (lambda: api.search(cells, accuracy, strategy="bo", budget=5), "initial, 10, is more than budget, 5"),
+        (lambda: api.search(cells, accuracy, budget=7000), "6,466 architectures that differ"),
+        (lambda: api.search(cells, lambda arch: 1.0), "nag_jax.evaluator"),
+    ):
+        with pytest.raises(InputError, match=re.escape(words)):
+            wrong()
+
+
+def test_a_function_must_return_what_it_said(cells):
+    for returned in ("high", None, {"accuracy": 1.0}):
+        mine = api.evaluator(lambda arch, returned=returned: returned, cells, metric="accuracy", further=("test",))
+        with pytest.raises(InputError, match="the function returned"):
+            api.search(cells, mine, strategy="random_search", budget=10, progress=False)
+    with pytest.raises(InputError, match="give it a fingerprint"):
+        api.evaluator(Path, cells)
+
+
+def test_the_search_room_can_be_called(cells, accuracy):
+    import nag_jax
+
+    found = nag_jax.search(cells, accuracy, strategy="random_search", budget=10, progress=False)
+    assert found.labels_paid == {"random_search, seed 0": 10}
+    assert nag_jax.search.REGISTRY is REGISTRY
+    assert nag_jax.fit is api.fit
+    assert set(nag_jax.__all__) <= set(dir(nag_jax))
+
+
+@pytest.mark.slow
+def test_the_block_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    section = (ROOT / "README.md").read_text().split("## As a library")[1]
+    block = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    lines = [line for line in block.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    assert {f"nag.{name}(" in block for name in ("space", "evaluator", "fit", "generate", "search")} == {True}
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+    assert "94." in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
