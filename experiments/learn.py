@@ -31,6 +31,7 @@ from nag_jax.training.checkpoint import Checkpoints, checksum
 from nag_jax.training.fit import fit, restore
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import predict, regression_loss
+from nag_jax.training.state import LossFn
 
 LEAST_FEASIBLE = 256
 """Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
@@ -110,7 +111,18 @@ def learn(run: Run) -> Learned:
 
 
 def prepare(config: Config, path: Path) -> Run:
-    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    """Builds everything, checks all that can be wrong, and claims the workdir last."""
+    run = check(config, path)
+    parallel.on_first(lambda: _claim(run))
+    return run
+
+
+def check(config: Config, path: Path) -> Run:
+    """Builds everything and checks all that can be wrong; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
     check_numbers(config)
     workdir = Workdir(path)
     parallel.on_first(lambda: workdir.check(config.to_dict()))
@@ -145,11 +157,10 @@ def prepare(config: Config, path: Path) -> Run:
     build.check_sampler(config, run.model, run.predictor, run.mesh.size)
     check_score(run)
     optimizer = build.optimizer(config.predictor.training)
-    if source is None and (step := _predictor_checkpoints(run).latest_step()) is not None:
-        state = restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
+    if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
+        state = restore(run.predictor.init, optimizer, predictor_checkpoints(run), run.mesh)
         if step == config.predictor.training.num_steps:
             run.predictor_params = jax.device_get(state.ema)
-    parallel.on_first(lambda: _claim(run))
     return run
 
 
@@ -159,13 +170,16 @@ def _claim(run: Run) -> None:
     run.workdir.claim(run.config.to_dict())
 
 
-def make_generator(run: Run, *, guided: bool) -> Generator:
-    """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`."""
+def make_generator(run: Run, *, guided: bool, num_steps: int | None = None) -> Generator:
+    """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`.
+
+    `num_steps` stands in for the config's.
+    """
     return Generator(
         run.model,
         build.make_kernels(run.config),
         guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
-        num_steps=run.config.sampler.num_steps,
+        num_steps=num_steps or run.config.sampler.num_steps,
         final=run.config.sampler.final,
         mesh=run.mesh,
     )
@@ -187,16 +201,14 @@ def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.ndarray) -> Any:
     """Trains the predictor on the paid labels, or restores it; returns its parameters."""
-    config = run.config.predictor
-    training = config.training
-    targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
-    view = build.make_view(config, run.model, score_params)
-    with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
+    training = run.config.predictor.training
+    targets = normalize(labels, run.config.predictor.labels, maximize=run.metric.direction == "max")
+    with run.phases("predictor") as progress, predictor_checkpoints(run) as checkpoints:
         if run.predictor_params is not None:
             return run.predictor_params
         return fit(
             run.predictor.init,
-            regression_loss(run.predictor, view, batch_size=training.batch_size),
+            predictor_loss(run, score_params),
             run.key("predictor"),
             (run.space.encode(tokens), targets),
             optimizer=build.optimizer(training),
@@ -208,6 +220,12 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
             checkpoint_every=training.checkpoint_every,
             progress=progress,
         )
+
+
+def predictor_loss(run: Run, score_params: Any) -> LossFn:
+    """What the predictor is fitted with, on data (x `[M, N, V]`, normalised labels `[M]`)."""
+    view = build.make_view(run.config.predictor, run.model, score_params)
+    return regression_loss(run.predictor, view, batch_size=run.config.predictor.training.batch_size)
 
 
 def feasible(run: Run, tokens: np.ndarray) -> np.ndarray:
@@ -239,7 +257,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         "params": predictor_params,
         "scale": np.float32(run.config.guidance.scale),
         "target": np.float32(found["target"]),
-        "times": _spread_times(run),
+        "times": spread_times(run),
         "spread": np.asarray(found["spread"], np.float32),
     }
 
@@ -255,7 +273,7 @@ def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
 
 def _measure_aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> tuple[float, list[float]]:
     """Target and spread of `aim`."""
-    guidance, times = run.config.guidance, _spread_times(run)
+    guidance, times = run.config.guidance, spread_times(run)
 
     def measure(score_params, predictor_params, keys, x0):
         return estimate_spread(
@@ -275,10 +293,12 @@ def _measure_aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.
     return float(target), np.hypot(spread, guidance.softness * predictions.std()).astype(np.float32).tolist()
 
 
-def _spread_times(run: Run) -> jax.Array:
+def spread_times(run: Run) -> jax.Array:
+    """The grid on which `aim` measures how far estimates are from final values."""
     return jnp.linspace(run.model.sde.t_min, 1.0, SPREAD_TIMES)
 
 
-def _predictor_checkpoints(run: Run) -> Checkpoints:
+def predictor_checkpoints(run: Run) -> Checkpoints:
+    """Where the run keeps its predictor."""
     description = {"space": run.space.name, "predictor": run.config.predictor.name, "metric": run.metric.name}
     return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments import build
 from experiments.config import Config
+from experiments.measure import Work, measure_fit
 from experiments.progress import Phases
 from experiments.workdir import Workdir
 from nag_jax import parallel
@@ -20,6 +21,7 @@ from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.fit import fit, restore
 from nag_jax.training.score import ScoreModel, batch_loss, drawn_loss
+from nag_jax.training.state import LossFn
 
 UNLISTED_SAMPLE = 2**15
 """Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
@@ -87,11 +89,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
-        shared = {"batch_size": training.batch_size, "sharding": parallel.batched(run.mesh)}
-        if run.space.listable:
-            data, loss = run.space.encode(training_tokens), batch_loss(run.model, **shared)
-        else:
-            data, loss = (), drawn_loss(run.model, lambda key, n: run.space.encode(run.space.random(key, n)), **shared)
+        data, loss = _data_and_loss(run, training_tokens)
         with _checkpoints(run) as checkpoints:
             return fit(
                 run.model.init,
@@ -107,6 +105,33 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
                 checkpoint_every=training.checkpoint_every,
                 progress=progress,
             )
+
+
+def plan_score(run: Setting) -> Work:
+    """The training of the score network, as far as it isn't done."""
+    training = run.config.score.training
+    done = training.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
+    work = Work("score network", training.num_steps, "steps", done)
+    if not work.left:
+        return work
+    data, loss = _data_and_loss(run, split_space(run))
+    seconds, memory = measure_fit(
+        run.model.init,
+        loss,
+        data,
+        optimizer=build.optimizer(training),
+        ema_decay=training.ema_decay,
+        mesh=run.mesh,
+    )
+    return work._replace(seconds=seconds, memory=memory)
+
+
+def _data_and_loss(run: Setting, training_tokens: np.ndarray) -> tuple[Any, LossFn]:
+    """What the score network learns from: a list of architectures, or draws of its own where there is none."""
+    shared = {"batch_size": run.config.score.training.batch_size, "sharding": parallel.batched(run.mesh)}
+    if run.space.listable:
+        return run.space.encode(training_tokens), batch_loss(run.model, **shared)
+    return (), drawn_loss(run.model, lambda key, n: run.space.encode(run.space.random(key, n)), **shared)
 
 
 def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:

@@ -8,7 +8,7 @@ import inspect
 from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench, mobilenet_v3, nas_bench_graph, table_file
 from nag_jax.evaluators.base import Evaluator, Metric
-from nag_jax.evaluators.ledger import Ledger, Trial
+from nag_jax.evaluators.ledger import Ledger, Trial, read_trials
 from nag_jax.evaluators.names import check_name
 
 REGISTRY = {
@@ -18,7 +18,7 @@ REGISTRY = {
     "table": table_file.load,
 }
 
-__all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Trial", "make"]
+__all__ = ["REGISTRY", "Evaluator", "Ledger", "Metric", "Trial", "make", "read_trials"]
 
 
 def make(name: str, **options) -> Evaluator:

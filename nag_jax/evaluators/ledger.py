@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -262,14 +262,30 @@ def _checksum(*fields) -> int:
     return zlib.crc32(json.dumps(fields).encode())
 
 
-def _examine(path: Path, evaluator: Evaluator) -> None:
-    """Raises InputError unless the file is a sound ledger of the evaluator or empty; writes nothing."""
+def read_trials(path: str | Path, evaluator: Evaluator) -> list[Trial]:
+    """All paid labels of an evaluator's ledger, in the order of payment; none where the file isn't there yet.
+
+    Writes nothing, and waits for nobody but a handle that is paying.
+
+    Raises:
+        InputError: the file is no ledger, or a damaged one, or that of another evaluator.
+    """
+    path = Path(path)
+    return _examine(path, evaluator) if path.exists() and path.stat().st_size else []
+
+
+def _examine(path: Path, evaluator: Evaluator) -> list[Trial]:
+    """The trials, once the file is known to be a sound ledger of the evaluator or empty; writes nothing.
+
+    Raises:
+        InputError: it is something else.
+    """
     has_log = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # immutable: leaves no files beside it
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=0)
         try:
-            _patiently(lambda: _examine_content(connection, path, evaluator))
+            return _patiently(lambda: _examine_content(connection, path, evaluator))
         finally:
             connection.close()
     except InputError:
@@ -281,15 +297,14 @@ def _examine(path: Path, evaluator: Evaluator) -> None:
         ) from error
 
 
-def _examine_content(connection: sqlite3.Connection, path: Path, evaluator: Evaluator) -> None:
+def _examine_content(connection: sqlite3.Connection, path: Path, evaluator: Evaluator) -> list[Trial]:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise ValueError(" ".join(verdict.split()))
     if not _has_tables(connection):
-        return
+        return []
     _check_meta(connection, path, evaluator)
-    for row in connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials"):
-        _decode_trial(row)
+    return [_decode_trial(row) for row in connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id")]
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
@@ -347,12 +362,11 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _patiently(action: Callable[[], object]) -> None:
-    """Does it once no other handle has the file locked, however long that takes; Ctrl-C works meanwhile."""
+def _patiently(action: Callable[[], Any]) -> Any:
+    """Its result, once no other handle has the file locked, however long that takes; Ctrl-C works meanwhile."""
     while True:
         try:
-            action()
-            return
+            return action()
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             if code & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # the rest refines these

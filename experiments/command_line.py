@@ -1,0 +1,75 @@
+"""How every command line here ends: its exit codes, one line for what is wrong, and how to go on after Ctrl-C.
+
+Imports nothing heavy, so that a command is listening to Ctrl-C before it loads JAX.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+DEFECT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit codes other than 0; Python itself ends with the first one after an exception that nobody expected."""
+
+
+@contextlib.contextmanager
+def ending(module: str, *, goes_on: bool = True, joined: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Ends the process as documented, whatever happens within: never with a traceback for what the user did.
+
+    SIGTERM, which clusters send before they take a machine away, counts as Ctrl-C.
+
+    Args:
+        module: what `python -m` ran.
+        goes_on: whether the same command continues where this one stops.
+        joined: whether other processes wait for this one, which must then end at once instead of in order.
+    """
+    listen()
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["python", "-m", module, *sys.argv[1:]])
+        advice = "everything that was finished is kept, and this goes on from there" if goes_on else "start again with"
+        print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
+    except Exception as error:
+        from nag_jax.errors import InputError
+
+        if isinstance(error, InputError):
+            fail(str(error))
+        if not joined():
+            raise
+        _fail_for_all()
+
+
+def listen() -> None:
+    """Has the first SIGINT or SIGTERM raise KeyboardInterrupt, and the next one end the process without a word."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def fail(message: str) -> NoReturn:
+    """Ends with the one line that says what is wrong with the input."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _interrupt(*_) -> NoReturn:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
+def _fail_for_all() -> NoReturn:
+    """Ends this process at once: an orderly exit would wait for the others, which wait for this one."""
+    traceback.print_exc()
+    print(
+        "error: a process of this run has ended, this one or one that it was waiting for: start all of them again with "
+        "the same --workdir, on as many machines as you like, and the run goes on where it was",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(DEFECT)
