@@ -30,12 +30,12 @@ def ending(module: str, *, goes_on: bool = True, joined: Callable[[], bool] = la
     listen()
     try:
         yield
-    except KeyboardInterrupt:
-        command = shlex.join(["python", "-m", module, *sys.argv[1:]])
-        advice = "everything that was finished is kept, and this goes on from there" if goes_on else "start again with"
-        print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if _was_interrupted():
+            advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
+            command = shlex.join(["python", "-m", module, *sys.argv[1:]])
+            print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
         from nag_jax.errors import InputError
 
         if isinstance(error, InputError):
@@ -61,6 +61,11 @@ def _interrupt(*_) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     raise KeyboardInterrupt
+
+
+def _was_interrupted() -> bool:
+    """Whether a signal has come, even where a library has made another exception of ours, as NumPy's import does."""
+    return signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
 def _fail_for_all() -> NoReturn:
