@@ -10,14 +10,16 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 DEFECT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes other than 0; Python itself ends with the first one after an exception that nobody expected."""
 
 
 @contextlib.contextmanager
-def ending(module: str, *, goes_on: bool = True, joined: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def ending(
+    module: str, *, goes_on: bool = True, loads: bool = False, joined: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Ends the process as documented, whatever happens within: never with a traceback for what the user did.
 
     SIGTERM, which clusters send before they take a machine away, counts as Ctrl-C.
@@ -25,16 +27,26 @@ def ending(module: str, *, goes_on: bool = True, joined: Callable[[], bool] = la
     Args:
         module: what `python -m` ran.
         goes_on: whether the same command continues where this one stops.
+        loads: whether libraries are still to be imported, in which an exception would get lost: until `listen` is
+            called, when there is something to end in order, a signal ends the process at once.
         joined: whether other processes wait for this one, which must then end at once instead of in order.
     """
-    listen()
+
+    def say() -> None:
+        advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
+        command = shlex.join(["python", "-m", module, *sys.argv[1:]])
+        print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+
+    def end_at_once(*_) -> None:
+        say()
+        os._exit(INTERRUPTED)
+
+    _handle(end_at_once) if loads else listen()
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
         if _was_interrupted():
-            advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
-            command = shlex.join(["python", "-m", module, *sys.argv[1:]])
-            print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+            say()
             os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
         from nag_jax.errors import InputError
 
@@ -47,8 +59,7 @@ def ending(module: str, *, goes_on: bool = True, joined: Callable[[], bool] = la
 
 def listen() -> None:
     """Has the first SIGINT or SIGTERM raise KeyboardInterrupt, and the next one end the process without a word."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    _handle(_interrupt)
 
 
 def fail(message: str) -> NoReturn:
@@ -58,13 +69,17 @@ def fail(message: str) -> NoReturn:
 
 
 def _interrupt(*_) -> NoReturn:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    _handle(signal.SIG_DFL)
     raise KeyboardInterrupt
 
 
+def _handle(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
 def _was_interrupted() -> bool:
-    """Whether a signal has come, even where a library has made another exception of ours, as NumPy's import does."""
+    """Whether a signal has come, even where a library has made another exception of ours."""
     return signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 

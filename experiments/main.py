@@ -85,9 +85,9 @@ def main(argv: list[str]) -> None:
         from nag_jax import parallel
 
         parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        command_line.listen()  # JAX has put a handler of its own in the place of ours
     name = f"{config.name}-stream" if config.mode == "stream" else config.name
     mode, plan = (importlib.import_module(f"experiments.{module}") for module in (config.mode, "plan"))
+    command_line.listen()  # JAX may have put a handler of its own in the place of ours
     path = Path(_WORKDIR.value or Path("runs") / name)
     if _DRY_RUN.value:
         plan.show(mode.plan(config, path))
@@ -134,5 +134,7 @@ def list_configs() -> str:
 
 
 if __name__ == "__main__":
-    with command_line.ending("experiments.main", joined=lambda: flags.FLAGS.is_parsed() and _DISTRIBUTED.value):
+    with command_line.ending(
+        "experiments.main", loads=True, joined=lambda: flags.FLAGS.is_parsed() and _DISTRIBUTED.value
+    ):
         app.run(main, flags_parser=parse_flags)
