@@ -20,7 +20,8 @@ def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
         wanted = {TRAINING: run.config.labels.training}
     else:
         wanted = {transfer.LANDMARKS: len(run.transfer.landmarks)}
-    trials = parallel.on_first(lambda: read_trials(run.ledger_path, run.evaluator))
+    path = run.ledger_path
+    trials = parallel.on_first(lambda: read_trials(path, run.evaluator) if path.exists() else [])
     paid = Counter(trial.purpose for trial in trials)
     return {purpose: (count, paid[purpose]) for purpose, count in (wanted | final).items() if count}
 

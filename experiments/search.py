@@ -84,7 +84,8 @@ class Search(Setting):
 
     def trials(self, strategy: str) -> dict[int, list[Trial]]:
         """What was paid for, by seed; opens no ledger to write."""
-        return {seed: read_trials(self.ledger_path(strategy, seed), self.evaluator) for seed in self.seeds}
+        paths = {seed: self.ledger_path(strategy, seed) for seed in self.seeds}
+        return {seed: read_trials(path, self.evaluator) if path.exists() else [] for seed, path in paths.items()}
 
     def seed_key(self, seed: int, stream: str) -> jax.Array:
         """The key of a named stream of one seed."""

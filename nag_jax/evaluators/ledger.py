@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,7 @@ INSERT INTO trials (key, architecture, purpose, time, labels, checksum) VALUES (
 """
 _TRIAL_COLUMNS = "id, key, architecture, purpose, time, labels, checksum"
 _LOCK_POLL_SECONDS = 0.05
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -262,30 +263,41 @@ def _checksum(*fields) -> int:
     return zlib.crc32(json.dumps(fields).encode())
 
 
-def read_trials(path: str | Path, evaluator: Evaluator) -> list[Trial]:
-    """All paid labels of an evaluator's ledger, in the order of payment; none where the file isn't there yet.
+def read_trials(path: str | Path, evaluator: Evaluator | None = None) -> list[Trial]:
+    """All trials of a ledger in the order of payment; writes nothing.
 
-    Writes nothing, and waits for nobody but a handle that is paying.
-
-    Raises:
-        InputError: the file is no ledger, or a damaged one, or that of another evaluator.
-    """
-    path = Path(path)
-    return _examine(path, evaluator) if path.exists() and path.stat().st_size else []
-
-
-def _examine(path: Path, evaluator: Evaluator) -> list[Trial]:
-    """The trials, once the file is known to be a sound ledger of the evaluator or empty; writes nothing.
+    Args:
+        path: the SQLite file.
+        evaluator: whose ledger it must be, or still empty; None takes anybody's.
 
     Raises:
-        InputError: it is something else.
+        InputError: the file is no readable ledger, or another evaluator's.
     """
+    path, query = Path(path), f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id"
+
+    def read(connection: sqlite3.Connection) -> list[Trial]:
+        if evaluator is not None:
+            _examine_content(connection, path, evaluator)
+            if not _has_tables(connection):
+                return []
+        return [_decode_trial(row) for row in connection.execute(query)]
+
+    return _read_only(path, read)
+
+
+def _examine(path: Path, evaluator: Evaluator) -> None:
+    """Raises InputError unless the file is a sound ledger of the evaluator or empty; writes nothing."""
+    _read_only(path, lambda connection: _examine_content(connection, path, evaluator))
+
+
+def _read_only(path: Path, read: Callable[[sqlite3.Connection], _Read]) -> _Read:
+    """What `read` makes of the file, which it can't change."""
     has_log = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # immutable: leaves no files beside it
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=0)
         try:
-            return _patiently(lambda: _examine_content(connection, path, evaluator))
+            return _patiently(lambda: read(connection))
         finally:
             connection.close()
     except InputError:
@@ -297,14 +309,15 @@ def _examine(path: Path, evaluator: Evaluator) -> list[Trial]:
         ) from error
 
 
-def _examine_content(connection: sqlite3.Connection, path: Path, evaluator: Evaluator) -> list[Trial]:
+def _examine_content(connection: sqlite3.Connection, path: Path, evaluator: Evaluator) -> None:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise ValueError(" ".join(verdict.split()))
     if not _has_tables(connection):
-        return []
+        return
     _check_meta(connection, path, evaluator)
-    return [_decode_trial(row) for row in connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id")]
+    for row in connection.execute(f"SELECT {_TRIAL_COLUMNS} FROM trials"):
+        _decode_trial(row)
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
@@ -362,8 +375,8 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _patiently(action: Callable[[], Any]) -> Any:
-    """Its result, once no other handle has the file locked, however long that takes; Ctrl-C works meanwhile."""
+def _patiently(action: Callable[[], _Read]) -> _Read:
+    """Does it once no other handle has the file locked, however long that takes; Ctrl-C works meanwhile."""
     while True:
         try:
             return action()

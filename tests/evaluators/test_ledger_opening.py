@@ -6,7 +6,7 @@ import pytest
 
 from nag_jax import evaluators
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger, table_file
+from nag_jax.evaluators import Ledger, read_trials, table_file
 
 
 @pytest.fixture
@@ -186,3 +186,11 @@ def test_a_path_with_odd_characters_works(tmp_path, table):
             ledger.label(table.architectures(), "test")
             assert ledger.num_paid == 4
     assert path.is_file()
+
+
+def test_trials_are_read_for_their_own_evaluator_only(path, table, other, tmp_path):
+    assert len(read_trials(path, table)) == 4
+    with pytest.raises(InputError, match="is a ledger of another table"):
+        read_trials(path, other)
+    (tmp_path / "empty.db").touch()
+    assert read_trials(tmp_path / "empty.db", table) == []
