@@ -35,10 +35,10 @@ def get_config(variant: str = "") -> ConfigDict:
 def _default() -> Any:
     config: Any = ConfigDict()  # whose fields' types only their values know
     config.name = "nb201"  # of the workdir, under runs/
-    config.mode = "generate"  # or "stream": as many guided samples as you like, into Parquet files
-    config.seed = 0
+    config.mode = "generate"  # what to do; or "stream": as many guided samples as you like, into files
+    config.seed = 0  # of all randomness
 
-    config.space = ConfigDict({"name": "nasbench201"})  # or FILE.py:NAME of your own, see docs/extending.md
+    config.space = ConfigDict({"name": "nasbench201"})  # of the architectures, or FILE.py:NAME: docs/extending.md
     config.evaluator = ConfigDict(
         {
             "name": "analog_nasbench",  # or "table", "command", "nas_bench_graph", or FILE.py:NAME of your own
@@ -60,40 +60,49 @@ def _default() -> Any:
 
     config.sde = ConfigDict(
         {
-            "name": "ve",  # or "vp", "sub_vp"
-            "ve": {"sigma_min": 0.1, "sigma_max": 5.0},
-            "vp": {"beta_min": 0.1, "beta_max": 20.0},
-            "sub_vp": {"beta_min": 0.1, "beta_max": 20.0},
+            "name": "ve",  # how noise is added, or "vp", "sub_vp"
+            "ve": {
+                "sigma_min": 0.1,  # noise at t = 0, where architectures are entries of -1 and 1
+                "sigma_max": 5.0,  # noise at t = 1
+            },
+            "vp": {
+                "beta_min": 0.1,  # rate of the noise at t = 0
+                "beta_max": 20.0,  # rate of the noise at t = 1
+            },
+            "sub_vp": {
+                "beta_min": 0.1,  # as of "vp"
+                "beta_max": 20.0,  # as of "vp"
+            },
         }
     )
 
     config.score = ConfigDict(
         {
             "checkpoint": "",  # folder of a trained score network; empty trains one, or restores the workdir's own
-            "parametrization": "denoiser",  # or "raw_score"
+            "parametrization": "denoiser",  # what the network's output means: class probabilities, or "raw_score"
             "train_fraction": 1.0,  # share of the space's architectures that it learns from; the rest is novel
             "network": {
-                "width": 32,
-                "num_blocks": 2,
-                "num_heads": 4,
-                "mlp_width": 64,
-                "attention": "relatives",  # or "successors", "all"
-                "relation_bias": True,
-                "position": "dag",  # or "sinusoid"
-                "head": "linear",  # or "concat"
-                "dropout": 0.0,
+                "width": 32,  # features of a node
+                "num_blocks": 2,  # transformer blocks
+                "num_heads": 4,  # attention heads of a block; they divide the width
+                "mlp_width": 64,  # hidden features of a block's perceptron
+                "attention": "relatives",  # whom a node sees: ancestors and descendants, or "successors", "all"
+                "relation_bias": True,  # whether attention learns a bias for each relation
+                "position": "dag",  # what tells nodes apart: their place in the graph, or "sinusoid" of their number
+                "head": "linear",  # from features to classes, or "concat", the published one of all blocks' outputs
+                "dropout": 0.0,  # share of features that training leaves out
             },
             "training": {
-                "num_steps": 600,
-                "batch_size": 256,
-                "learning_rate": 1e-3,
-                "warmup_steps": 50,
-                "decay": "cosine",  # or "constant"
-                "clip_norm": 1.0,
-                "weight_decay": 0.0,
-                "ema_decay": 0.995,
-                "chunk_steps": 50,
-                "checkpoint_every": 200,
+                "num_steps": 600,  # updates in all
+                "batch_size": 256,  # architectures an update
+                "learning_rate": 1e-3,  # of Adam, after the warm-up
+                "warmup_steps": 50,  # updates in which the rate grows linearly
+                "decay": "cosine",  # of the rate, down to 0, or "constant"
+                "clip_norm": 1.0,  # bound on the gradient's global norm
+                "weight_decay": 0.0,  # of AdamW
+                "ema_decay": 0.995,  # of the moving average of parameters, which is what is used
+                "chunk_steps": 50,  # updates that are compiled into one program, between two reports of progress
+                "checkpoint_every": 200,  # updates between two checkpoints; results don't depend on it
             },
         }
     )
@@ -107,66 +116,71 @@ def _default() -> Any:
 
     config.predictor = ConfigDict(
         {
-            "name": "directional_gcn",  # or "pooled_transformer"
+            "name": "directional_gcn",  # the network, or "pooled_transformer"
             "members": 2,  # of the ensemble
             "labels": "tail",  # normalisation: "rank", "normal", "tail" or "z"
             "view": "denoised",  # what it is shown in training: "clean", "noised" or "denoised"
             "soft_share": 0.5,  # share of denoised estimates in the denoised view
             "directional_gcn": {
-                "width": 32,
-                "num_layers": 4,
-                "head_width": 64,
-                "pooling": "nodes",  # or "mean"
-                "residual": True,
-                "noise_aware": False,
-                "bias": True,
-                "dropout": 0.0,
+                "width": 32,  # features of a node
+                "num_layers": 4,  # graph convolutions
+                "head_width": 64,  # hidden features between pooling and value
+                "pooling": "nodes",  # all nodes in order, or "mean"
+                "residual": True,  # whether a layer adds to its input
+                "noise_aware": False,  # whether it is told the noise level, as published
+                "bias": True,  # whether layers have one
+                "dropout": 0.0,  # share of features that training leaves out
             },
             "pooled_transformer": {
-                "width": 32,
-                "num_layers": 2,
-                "num_heads": 4,
-                "mlp_width": 64,
-                "head_width": 64,
-                "attention": "all",
-                "noise_aware": False,
-                "dropout": 0.0,
+                "width": 32,  # features of a node
+                "num_layers": 2,  # transformer blocks
+                "num_heads": 4,  # attention heads of a block; they divide the width
+                "mlp_width": 64,  # hidden features of a block's perceptron
+                "head_width": 64,  # hidden features between pooling and value
+                "attention": "all",  # whom a node sees, or "relatives", "successors"
+                "noise_aware": False,  # whether it is told the noise level
+                "dropout": 0.0,  # share of features that training leaves out
             },
             "training": {
-                "num_steps": 600,
-                "batch_size": 64,
-                "learning_rate": 1e-2,
-                "warmup_steps": 60,
-                "decay": "cosine",
-                "clip_norm": 1.0,
-                "weight_decay": 0.01,
-                "ema_decay": 0.99,
-                "chunk_steps": 100,
-                "checkpoint_every": 600,
+                "num_steps": 600,  # updates in all
+                "batch_size": 64,  # labels an update
+                "learning_rate": 1e-2,  # of Adam, after the warm-up
+                "warmup_steps": 60,  # updates in which the rate grows linearly
+                "decay": "cosine",  # of the rate, down to 0, or "constant"
+                "clip_norm": 1.0,  # bound on the gradient's global norm
+                "weight_decay": 0.01,  # of AdamW
+                "ema_decay": 0.99,  # of the moving average of parameters, which is what is used
+                "chunk_steps": 100,  # updates that are compiled into one program, between two reports of progress
+                "checkpoint_every": 600,  # updates between two checkpoints; results don't depend on it
             },
         }
     )
 
     config.guidance = ConfigDict(
         {
-            "transform": "class_tilt",  # or "denoised_gradient", "predictor_gradient", "identity", FILE.py:NAME
-            "value": "exceedance",  # or "mean"
+            # what bends the score, or "denoised_gradient", "predictor_gradient", "identity", FILE.py:NAME
+            "transform": "class_tilt",
+            "value": "exceedance",  # log-probability of more than a target, or "mean", the prediction itself
             "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
             "softness": 0.05,  # least width of that step, in standard deviations of the predictions
-            "scale": 1.0,  # with "exceedance", 1 samples the posterior
+            "scale": 1.0,  # strength of the guidance; with "exceedance", 1 samples the posterior
             "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
             "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
             "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
         }
     )
 
-    config.num_samples = 1000
+    config.num_samples = 1000  # architectures a pool, or of the stream
     config.sampler = ConfigDict(
         {
-            "kernels": ("ancestral",),  # in order, correctors first
-            "num_steps": 20,
-            "final": "denoise",  # or "mean"
-            "langevin": {"snr": 0.16, "num_steps": 1, "norm": "sample"},  # or norm "batch"
+            "kernels": ("ancestral",),  # or "dpm_solver", "euler_maruyama", "reverse_diffusion", "langevin" before one
+            "num_steps": 20,  # of the time grid
+            "final": "denoise",  # one more evaluation at the end, or "mean" of the last step
+            "langevin": {
+                "snr": 0.16,  # size of a corrector's step
+                "num_steps": 1,  # of the corrector a step of the grid
+                "norm": "sample",  # norms that set its size: each sample's own, or "batch", which couples samples
+            },
         }
     )
     config.stream = ConfigDict(

@@ -18,8 +18,8 @@ from ml_collections import ConfigDict
 from configs import nb201
 
 BELIEF = {
-    "surrogate": "gaussian_process",  # or "deep_ensemble"
-    "acquisition": "log_ei",  # or "ei", "pi", "ucb", "its"
+    "surrogate": "gaussian_process",  # what is believed of unlabelled architectures, or "deep_ensemble"
+    "acquisition": "log_ei",  # what labelling one is worth, or "ei", "pi", "ucb", "its"
     "labels": "regret",  # normalisation: "rank", "normal", "tail", "regret" or "z"
     "min_distance": 2,  # nodes in which members of a batch differ
     "capacity": 64,  # labels that a fit is compiled for; doubled as they outgrow it
@@ -42,9 +42,9 @@ def _default() -> ConfigDict:
     base: Any = nb201.get_config()
     config: Any = ConfigDict()
     config.name = "nb201_bo"  # of the workdir, under runs/
-    config.mode = "search"
+    config.mode = "search"  # strategies decide what to label next
     config.seed = 0  # the first
-    config.seeds = 10
+    config.seeds = 10  # of every strategy, each with its own ledger; may grow in a workdir
     for block in ("space", "evaluator", "sde", "score", "sampler"):
         config[block] = base[block]
     config.search = ConfigDict(
@@ -61,27 +61,43 @@ def _default() -> ConfigDict:
     config.strategies = ConfigDict(
         {
             "bo_nag": {
-                "name": "bo_nag",
+                "name": "bo_nag",  # the strategy; a block may have any name of its own
                 **BELIEF,
                 "pool_size": 256,  # generated a round
                 "rounds": 2,  # each aims at the best of the one before
                 "top_share": 0.02,  # what the first round aims at: this share of the space, by acquisition
-                "scale": 1.0,
-                "transform": "class_tilt",  # or "denoised_gradient"
+                "scale": 1.0,  # strength of the guidance
+                "transform": "class_tilt",  # how the acquisition bends the score, or "denoised_gradient"
                 "climbs": 0,  # steps by which mutations refine what was generated
             },
-            "bo_exhaustive": {"name": "bo", **BELIEF, "maximizer": "exhaustive"},
+            "bo_exhaustive": {
+                "name": "bo",  # the same acquisition, with other proposals
+                **BELIEF,
+                "maximizer": "exhaustive",  # whom it asks: all, "random", "mutation" or "random_and_mutation"
+            },
             "bo_random": {"name": "bo", **BELIEF, "maximizer": "random"},
             "bo_mutation": {"name": "bo", **BELIEF, "maximizer": "mutation"},
             "bo_random_and_mutation": {"name": "bo", **BELIEF, "maximizer": "random_and_mutation"},
-            "bananas": {"name": "bananas", "members": 5, "pool_size": 200, "labels": "regret"},
-            "regularized_evolution": {"name": "regularized_evolution", "population": 30, "tournament": 10},
+            "bananas": {
+                "name": "bananas",
+                "members": 5,  # networks of the ensemble
+                "pool_size": 200,  # mutated candidates a round
+                "labels": "regret",  # normalisation, as above
+            },
+            "regularized_evolution": {
+                "name": "regularized_evolution",
+                "population": 30,  # the youngest trials
+                "tournament": 10,  # of them, the best of which is mutated
+            },
             "local_search": {"name": "local_search"},
             "random_search": {"name": "random_search"},
-            "tpe": {"name": "tpe", "multivariate": True},  # needs pip install 'nag-jax[tpe]'
+            "tpe": {
+                "name": "tpe",  # needs pip install 'nag-jax[tpe]'
+                "multivariate": True,  # whether nodes are modelled jointly
+            },
         }
     )
-    config.run = (
+    config.run = (  # names of strategies; the first is tested against the others
         "bo_nag",
         "bo_exhaustive",
         "bo_random",

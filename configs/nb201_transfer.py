@@ -34,7 +34,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.name = f"nb201_transfer-{variant}" if variant else "nb201_transfer"
     config.triples = ConfigDict(
         {
-            "source": "metad2a",  # or "nas_bench_graph", in that space
+            "source": "metad2a",  # what is learned from, or "nas_bench_graph", in that space
             "metad2a": {
                 "path": "",  # npz file of the triples
                 "classes": "",  # text file, `wnid id name` a line
@@ -45,10 +45,20 @@ def get_config(variant: str = "") -> ConfigDict:
     )
     config.dataset = ConfigDict(
         {
-            "source": "class_names",  # or "images", "features"
-            "class_names": {"classes": CIFAR10, "name": "cifar10"},
-            "images": {"path": "", "weights": "", "images_per_class": 20, "seed": 0},
-            "features": {"path": ""},
+            "source": "class_names",  # how the new data set is described, or "images", "features"
+            "class_names": {
+                "classes": CIFAR10,  # names, or a text file with one a line
+                "name": "cifar10",  # for messages and reports
+            },
+            "images": {
+                "path": "",  # folder with a folder of images for each class
+                "weights": "",  # of a ResNet-18 in a file; empty takes the pixels
+                "images_per_class": 20,  # drawn from each folder
+                "seed": 0,  # of that draw
+            },
+            "features": {
+                "path": "",  # npz file that `python -m experiments.convert imagenet32` or `datasets.base.save` wrote
+            },
         }
     )
     return config
@@ -56,29 +66,41 @@ def get_config(variant: str = "") -> ConfigDict:
 
 def add_transfer(config: Any, search: Any) -> Any:
     """A config of guided generation whose predictor comes from other data sets, and of the search that goes on."""
-    config.seeds = search.seeds
+    config.seeds = search.seeds  # of every strategy, in config.mode=search
     config.labels.training = 0
     config.meta = ConfigDict(
         {
-            "name": "gaussian_process",  # or "network": config.meta.encoder and config.predictor, trained together
+            "name": "gaussian_process",  # what learns from triples, or "network": meta.encoder and predictor together
             "labels": "z",  # normalisation: "rank", "normal", "tail", "regret" or "z"
             "per_dataset": False,  # whether a data set's labels are normalised by themselves
             "gaussian_process": {
-                "most_triples": 20_000,
-                "inducing": 5000,
-                "subset": 1000,
-                "num_steps": 60,
-                "class_length": 0.25,
+                "most_triples": 20_000,  # triples learned from, all those of randomly chosen architectures
+                "inducing": 5000,  # of them, on which the posterior rests
+                "subset": 1000,  # triples whose marginal likelihood a step takes
+                "num_steps": 60,  # of Adam
+                "class_length": 0.25,  # distance at which classes are still alike, in that between known classes
             },
-            "encoder": "set_transformer",  # or "mean"
-            "set_transformer": {"width": 56, "num_heads": 4, "num_blocks": 2, "input_scale": 1.0},
-            "mean": {"width": 56, "hidden": 64, "input_scale": 1.0},
+            "encoder": "set_transformer",  # of a data set, for the network, or "mean"
+            "set_transformer": {
+                "width": 56,  # features of the embedding
+                "num_heads": 4,  # attention heads; they divide the width
+                "num_blocks": 2,  # self-attention blocks of a pooling
+                "input_scale": 1.0,  # what items are multiplied with
+            },
+            "mean": {
+                "width": 56,  # features of the embedding
+                "hidden": 64,  # features between means and embedding
+                "input_scale": 1.0,  # what items are multiplied with
+            },
         }
     )
     config.search = search.search
     strategies = search.strategies.to_dict()
     # The meta-predictor is the mean of the surrogate, and ranks the generated architectures that are labelled first.
-    with_prior = {"prior": True, "initial": 2}
+    with_prior = {
+        "prior": True,  # whether the meta-predictor is the mean of the surrogate
+        "initial": 2,  # labels of the generated design, instead of search.initial
+    }
     config.strategies = ConfigDict(
         {
             "bo_nag": strategies["bo_nag"] | with_prior,

@@ -25,8 +25,12 @@ def get_config(variant: str = "") -> ConfigDict:
     config.dataset = ConfigDict(
         {
             "source": "statistics",  # or "landmarks"
-            "statistics": {"name": config.evaluator.get_ref("dataset")},
-            "landmarks": {"k": 10},  # architectures labelled on every data set; they count
+            "statistics": {
+                "name": config.evaluator.get_ref("dataset"),  # of the published data set; that of the evaluator
+            },
+            "landmarks": {
+                "k": 10,  # architectures labelled on every data set; they count
+            },
         }
     )
     config.meta.update({"labels": "tail", "per_dataset": True})

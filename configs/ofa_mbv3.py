@@ -42,7 +42,7 @@ def get_config(variant: str = "") -> ConfigDict:
             "device": "",  # whose latency is called `latency`; empty has one `latency_DEVICE` each
         }
     )
-    config.constraints = "200e6 <= macs <= 220e6"  # joined by ';'; empty for none
+    config.constraints = "200e6 <= macs <= 220e6"  # budgets of costs, joined by ';'; empty for none
     # More noise and finer steps than for cells: with 5 and 40, stages of two layers were 3 % too rare.
     config.sde.ve.sigma_max = 10.0
     config.guidance.top_share = 2e-4  # a space so large has as many as anybody wants of its best

@@ -24,7 +24,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.name = f"ofa_mbv3_bo-{variant}" if variant else "ofa_mbv3_bo"
     for block in ("space", "evaluator", "sde", "score", "sampler"):
         config[block] = base[block]
-    config.constraints = ""  # as "macs <= 300e6"; joined by ';'
+    config.constraints = ""  # budgets of costs, as "macs <= 300e6", joined by ';'
     del config.strategies["bo_exhaustive"]
     config.run = tuple(name for name in config.run if name != "bo_exhaustive")
     if variant:

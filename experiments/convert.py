@@ -9,12 +9,12 @@ each class that a triple has. They are a source of their own, `features`, whose 
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments import command_line
 from experiments.main import use_compilation_cache
 from nag_jax import datasets
 from nag_jax.datasets import base, metad2a
@@ -22,7 +22,11 @@ from nag_jax.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Converts; exits with 2 and one line where the input is wrong."""
+    """Converts.
+
+    Raises:
+        InputError: the input, or where to write, is wrong.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     triples = commands.add_parser("metad2a", help="MetaD2A's triples")
@@ -37,19 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
     images.add_argument("--images_per_class", type=int, default=20)
     images.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        if given.out.suffix != ".npz":
-            raise InputError(f"the file to write must end in .npz, found {str(given.out)!r}")
-        if not given.out.absolute().parent.is_dir():
-            raise InputError(f"there is no folder {given.out.absolute().parent} to write to: make it")
-        if given.command == "metad2a":
-            arrays: Any = metad2a.convert(given.path)  # a dict of arrays, none of which is allow_pickle
-            np.savez(given.out, **arrays)
-        else:
-            _write_images(given)
-    except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+    if given.out.suffix != ".npz":
+        raise InputError(f"the file to write must end in .npz, found {str(given.out)!r}")
+    if not given.out.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {given.out.absolute().parent} to write to: make it")
+    if given.command == "metad2a":
+        arrays: Any = metad2a.convert(given.path)  # a dict of arrays, none of which is allow_pickle
+        np.savez(given.out, **arrays)
+    else:
+        _write_images(given)
     print(f"wrote {given.out}")
 
 
@@ -69,4 +69,5 @@ def _write_images(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.convert", goes_on=False):
+        main()

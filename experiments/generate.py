@@ -8,7 +8,9 @@ import numpy as np
 
 from experiments import build, report, unlabelled
 from experiments.config import Config
-from experiments.learn import Learned, Run, learn, make_generator, prepare
+from experiments.learn import Learned, Run, check, learn, make_generator, prepare
+from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
+from experiments.plan import Plan
 from nag_jax import parallel
 from nag_jax.search.generate import rank_new
 
@@ -52,6 +54,26 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     pools, sweep = generate_pools(run, learned)
     final, final_labels = pay_for_best(run, pools["guided"], learned)
     return parallel.on_first(lambda: report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
+
+
+def plan(config: Config, path: Path) -> Plan:
+    """What `run` would do, after all its checks; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    if not has_objective(config):
+        return unlabelled.plan(config, path)
+    run = check(config, path)
+    n, scales = config.num_samples, len(config.guidance.sweep)
+    return Plan(
+        setting=run,
+        metric=run.metric,
+        labels=plan_labels(run, {FINAL: config.labels.final}),
+        samples={"unconditional": n, "guided": n, f"for the {scales} scales of the sweep": scales * n},
+        work=[*plan_learning(run), plan_sampling(run, "samples", n, pools=2 + scales)],
+        notes=notes_of(run),
+    )
 
 
 def has_objective(config: Config) -> bool:

@@ -104,7 +104,18 @@ def learn(run: Run) -> Learned:
 
 
 def prepare(config: Config, path: Path) -> Run:
-    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    """Builds everything, checks all that can be wrong, and claims the workdir last."""
+    run = check(config, path)
+    parallel.on_first(lambda: _claim(run))
+    return run
+
+
+def check(config: Config, path: Path) -> Run:
+    """Builds everything and checks all that can be wrong; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
     check_numbers(config)
     workdir = Workdir(path)
     parallel.on_first(lambda: workdir.check(config.to_dict()))
@@ -139,11 +150,10 @@ def prepare(config: Config, path: Path) -> Run:
     build.check_sampler(config, run.model, run.predictor, run.mesh.size)
     check_score(run)
     optimizer = build.recipe(config.predictor.training).optimizer()
-    if source is None and (step := _predictor_checkpoints(run).latest_step()) is not None:
-        state = restore(run.predictor.init, optimizer, _predictor_checkpoints(run), run.mesh)
+    if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
+        state = restore(run.predictor.init, optimizer, predictor_checkpoints(run), run.mesh)
         if step == config.predictor.training.num_steps:
             run.predictor_params = jax.device_get(state.ema)
-    parallel.on_first(lambda: _claim(run))
     return run
 
 
@@ -153,13 +163,16 @@ def _claim(run: Run) -> None:
     run.workdir.claim(run.config.to_dict())
 
 
-def make_generator(run: Run, *, guided: bool) -> Generator:
-    """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`."""
+def make_generator(run: Run, *, guided: bool, num_steps: int | None = None) -> Generator:
+    """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`.
+
+    `num_steps` stands in for the config's.
+    """
     return Generator(
         run.model,
         build.make_kernels(run.config),
         guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
-        num_steps=run.config.sampler.num_steps,
+        num_steps=num_steps or run.config.sampler.num_steps,
         final=run.config.sampler.final,
         mesh=run.mesh,
     )
@@ -184,7 +197,7 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
     config = run.config.predictor
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
     view = build.make_view(config, run.model, score_params)
-    with run.phases("predictor") as progress, _predictor_checkpoints(run) as checkpoints:
+    with run.phases("predictor") as progress, predictor_checkpoints(run) as checkpoints:
         if run.predictor_params is not None:
             return run.predictor_params
         return fit_predictor(
@@ -241,6 +254,7 @@ def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
         return None
 
 
-def _predictor_checkpoints(run: Run) -> Checkpoints:
+def predictor_checkpoints(run: Run) -> Checkpoints:
+    """Where the run keeps its predictor."""
     description = {"space": run.space.fingerprint, "predictor": run.config.predictor.name, "metric": run.metric.name}
     return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)

@@ -1,28 +1,61 @@
-"""The command line: `python -m experiments.main --config=configs/nb201.py`."""
+"""Generates neural architectures for an objective, searches for them, or streams them into files.
 
+    python -m experiments.main                                           lists the configs
+    python -m experiments.main --config=configs/nb201.py                 generates, 30 s on two cores
+    python -m experiments.main --config=configs/nb201.py --dry_run       checks everything, prints the plan and stops
+    python -m experiments.main --config=configs/nb201.py:smoke           the same path at tiny sizes
+    python -m experiments.main --config=configs/nb201_bo.py --config.seeds=3 --workdir=runs/mine
+
+Flags:
+    --config=FILE[:VARIANT]   what to do; every config has the variant smoke
+    --config.FIELD=VALUE      overrides a field, as --config.seed=1 or --config.labels.training=50
+    --workdir=FOLDER          where results and all that is learned and paid for are kept (runs/ and the config's name)
+    --dry_run                 checks all input, prints labels, samples, devices, memory and time, and changes nothing
+    --distributed             joins the processes of a run over several machines (docs/scaling.md)
+    --helpfull                all other flags, which belong to libraries
+
+Modes, --config.mode:
+    generate   learns the space and the objective, generates architectures, and pays for the best
+    search     strategies decide what to label next, seed by seed
+    stream     any number of guided samples, into Parquet files
+
+Fields used most (all of them, with defaults: docs/configuration.md):
+    seed                      of all randomness; num_samples: architectures a pool
+    evaluator.name            where labels come from: analog_nasbench, nas_bench_graph, mobilenet_v3, or table
+    evaluator.path, .metric   of your own table: a CSV or Parquet file, and the column to search by
+    labels.training, .final   labels that the predictor learns from, and of the best generated
+    guidance.top_share        the share of the space aimed at: less is better and less diverse
+    constraints               budgets, as "macs <= 300e6; params <= 5e6", in configs/ofa_mbv3.py
+    run, seeds, search.budget strategies, seeds and labels of a search
+
+The same command in the same workdir goes on where it stopped, be it by Ctrl-C or SIGKILL, and pays for nothing twice.
+
+Exit codes: 0 done; 1 an error of ours, with a traceback; 2 something in the input is wrong, in one line that says what
+mends it; 130 interrupted by Ctrl-C or SIGTERM.
+"""
+
+import ast
 import importlib
 import itertools
 import os
 import re
 import sys
-import traceback
 from pathlib import Path
-from typing import NoReturn
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from nag_jax import parallel
-from nag_jax.errors import InputError
+from experiments import command_line
 
 MODES = ("generate", "search", "stream")
-"""Modules of `experiments` with a function `run`."""
+"""Modules of `experiments` with functions `run` and `plan`."""
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; by default runs/ and the config's name, with -stream for a stream."
 )
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Checks everything, prints what a run would do and cost, and stops.")
 _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Joins the processes of a run over several machines.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where JAX can't find it out itself.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are, likewise.")
@@ -31,6 +64,8 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, f
 
 def use_compilation_cache() -> None:
     """Keeps compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
+    import jax
+
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(home / "nag_jax" / "xla"))
@@ -38,62 +73,68 @@ def use_compilation_cache() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the config's mode in its workdir; exits with 2 and one line where the input is wrong."""
-    try:
-        if len(argv) > 1:
-            raise InputError(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
-        config = _CONFIG.value
-        if config.mode not in MODES:
-            raise InputError(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
-        logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
-        use_compilation_cache()
-        if _DISTRIBUTED.value:
-            parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        name = f"{config.name}-stream" if config.mode == "stream" else config.name
-        importlib.import_module(f"experiments.{config.mode}").run(config, Path(_WORKDIR.value or Path("runs") / name))
-    except InputError as error:
-        _fail(str(error))
-    except Exception:
-        if not _DISTRIBUTED.value:
-            raise
-        _fail_for_all()
+    """Runs the config's mode in its workdir, or prints its plan."""
+    if len(argv) > 1:
+        command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
+    config = _CONFIG.value
+    if config.mode not in MODES:
+        command_line.fail(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
+    logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
+    use_compilation_cache()
+    if _DISTRIBUTED.value:
+        from nag_jax import parallel
+
+        parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    name = f"{config.name}-stream" if config.mode == "stream" else config.name
+    mode, plan = (importlib.import_module(f"experiments.{module}") for module in (config.mode, "plan"))
+    command_line.listen()  # JAX may have put a handler of its own in the place of ours
+    path = Path(_WORKDIR.value or Path("runs") / name)
+    if _DRY_RUN.value:
+        plan.show(mode.plan(config, path))
+    else:
+        mode.run(config, path)
 
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; a misspelt or ill-typed one, or a missing config, ends with one line and status 2."""
+    if {"-h", "-help", "--help"} & set(argv[1:]):
+        print(f"{__doc__}\n{list_configs()}")
+        sys.exit(0)
+    if {"-helpfull", "--helpfull"} & set(argv[1:]):
+        app.usage(writeto_stdout=True)
+        sys.exit(0)
+    if not argv[1:]:
+        print(f"{list_configs()}\n\nRun one with --config=FILE, or its variant with --config=FILE:smoke; see --help.")
+        sys.exit(0)
     named = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("config=")]
     named += [value for flag, value in itertools.pairwise(argv) if flag in ("-config", "--config")]
     if named and not Path(named[-1].partition(":")[0]).is_file():
-        _fail(f"there is no config file {named[-1].partition(':')[0]!r}: use one of configs/*.py")
+        command_line.fail(f"there is no config file {named[-1].partition(':')[0]!r}: use one of configs/*.py")
     try:
         rest = flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:  # what ml_collections raises for a misspelt field
         field, close = re.search(r"\w+", str(error)), re.search(r'Did you mean "(\w+)"', str(error))
         hint = f"did you mean {close[1]!r}?" if close else "its fields stand in the config file"
-        _fail(f"the config has no field {field[0] if field else str(error)!r}: {hint}")
+        command_line.fail(f"the config has no field {field[0] if field else str(error)!r}: {hint}")
     except flags.Error as error:
-        _fail(str(error).rpartition("Error: ")[2])
+        command_line.fail(str(error).rpartition("Error: ")[2])
     if _CONFIG.value is None:
-        _fail("name a config, as --config=configs/nb201.py")
+        command_line.fail("name a config, as --config=configs/nb201.py")
     return rest
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
-
-
-def _fail_for_all() -> NoReturn:
-    """Ends this process at once: an orderly exit would wait for the others, which wait for this one."""
-    traceback.print_exc()
-    print(
-        "error: a process of this run has ended, this one or one that it was waiting for: start all of them again with "
-        "the same --workdir, on as many machines as you like, and the run goes on where it was",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)
+def list_configs() -> str:
+    """The configs, a line each: the file, and the first line of its docstring."""
+    lines = {}
+    for path in sorted(CONFIGS.glob("[!_]*.py")):
+        name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        lines[str(name)] = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    width = max(map(len, lines))
+    return "\n".join(["Configs:", *(f"    {name:<{width}}   {line}" for name, line in lines.items())])
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse_flags)
+    with command_line.ending(
+        "experiments.main", loads=True, joined=lambda: flags.FLAGS.is_parsed() and _DISTRIBUTED.value
+    ):
+        app.run(main, flags_parser=parse_flags)

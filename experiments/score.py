@@ -9,13 +9,14 @@ import numpy as np
 
 from experiments import build
 from experiments.config import Config
+from experiments.measure import Work, measure_fit
 from experiments.workdir import Workdir
 from nag_jax.diffusion.noise import stream_key
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator
 from nag_jax.progress import Phases
 from nag_jax.search.constraints import Constraints
-from nag_jax.search.score import check_batches, describe_score_model, draw_share, fit_score
+from nag_jax.search.score import check_batches, data_and_loss, describe_score_model, draw_share, fit_score
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.fit import restore
@@ -83,6 +84,19 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
                 checkpoints=checkpoints,
                 progress=progress,
             )
+
+
+def plan_score(run: Setting) -> Work:
+    """The training of the score network, as far as it isn't done."""
+    training = run.config.score.training
+    done = training.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
+    work = Work("score network", training.num_steps, "steps", done)
+    if not work.left:
+        return work
+    recipe = build.recipe(training)
+    data, loss = data_and_loss(run.model, run.space, split_space(run), recipe, run.mesh)
+    seconds, memory = measure_fit(run.model.init, loss, data, recipe, mesh=run.mesh)
+    return work._replace(seconds=seconds, memory=memory)
 
 
 def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:

@@ -1,7 +1,9 @@
 """The mode `search`: strategies decide what to label next, seed by seed, with every label counted."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +14,14 @@ from experiments import build, search_report, transfer
 from experiments.config import Config
 from experiments.generate import ranked
 from experiments.learn import Run, learn, make_generator
-from experiments.score import Setting, check_score, split_space, train_score
+from experiments.measure import Work
+from experiments.plan import Plan
+from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.diffusion.noise import stream_key
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Evaluator, Ledger, Metric
+from nag_jax.evaluators import Evaluator, Ledger, Metric, Trial, read_trials
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.progress import Phases
 from nag_jax.search import Strategy, loop, needs_generator
@@ -68,6 +72,20 @@ class Search(Setting):
         """Where the labels of a strategy's seed are."""
         return self.workdir.path / strategy / f"{seed}.db"
 
+    @property
+    def seeds(self) -> range:
+        """All seeds of every strategy."""
+        return range(self.config.seed, self.config.seed + self.config.seeds)
+
+    def initial(self, strategy: str) -> int:
+        """How many labels a strategy's seed begins with."""
+        return self.config.strategies[strategy].get("initial", self.config.search.initial)
+
+    def trials(self, strategy: str) -> dict[int, list[Trial]]:
+        """What was paid for, by seed; opens no ledger to write."""
+        paths = {seed: self.ledger_path(strategy, seed) for seed in self.seeds}
+        return {seed: read_trials(path, self.evaluator) if path.exists() else [] for seed, path in paths.items()}
+
     def seed_key(self, seed: int, stream: str) -> jax.Array:
         """The key of a named stream of one seed."""
         return stream_key(seed, stream)
@@ -86,17 +104,63 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         InputError: something in the config, the data or the workdir is wrong.
     """
     run = prepare(config, path)
-    params = train_score(run, split_space(run)) if _needs_score(config) else None
+    params = train_score(run, split_space(run)) if needs_score(config) else None
     if run.source:
         run.source.score_params = params
     prior = learn_prior(run, run.source) if run.source else None
     return parallel.on_first(lambda: search_all(run, params, prior))
 
 
+def plan(config: Config, path: Path) -> Plan:
+    """What `run` would do, after all its checks; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    run = check(config, path)
+    seeds = run.seeds
+    labels, work, done = {loop.INITIAL: (0, 0), loop.SEARCH: (0, 0)}, [], []
+    for name in config.run:
+        trials = parallel.on_first(lambda name=name: run.trials(name))
+        wanted, finished = 0, 0
+        for found in trials.values():
+            over = run.is_over([trial.labels[run.metric.name] for trial in found])
+            wanted, finished = wanted + (len(found) if over else config.search.budget), finished + over
+        paid = Counter(trial.purpose for found in trials.values() for trial in found)
+        initial = len(seeds) * run.initial(name)
+        for purpose, count in ((loop.INITIAL, initial), (loop.SEARCH, wanted - initial)):
+            labels[purpose] = (labels[purpose][0] + count, labels[purpose][1] + paid[purpose])
+        work.append(Work(name, wanted, "labels", paid.total(), _seconds_a_label(trials)))
+        if paid:
+            done.append(f"{name}: {finished} of {len(seeds)} seeds, {paid.total():,} labels")
+    unknown = [entry.name for entry in work if entry.left and entry.seconds is None]
+    notes = [f"Ledgers will say how long a label of {', '.join(unknown)} takes once some are paid"] if unknown else []
+    return Plan(
+        setting=run,
+        metric=run.metric,
+        labels=labels,
+        samples={},
+        work=[*([plan_score(run)] if needs_score(config) else []), *work],
+        done=done,
+        strategies=f"{', '.join(config.run)}, each on the seeds {seeds[0]} to {seeds[-1]}",
+        notes=notes,
+    )
+
+
+def _seconds_a_label(trials: dict[int, list[Trial]]) -> float | None:
+    """The median time between two labels that strategies decided on, or None where there are too few."""
+    gaps = []
+    for found in trials.values():
+        times = [datetime.fromisoformat(trial.time).timestamp() for trial in found if trial.purpose == loop.SEARCH]
+        asked, labels = np.unique(times, return_counts=True)
+        gaps += (np.diff(asked) / labels[1:]).tolist()
+    return float(np.median(gaps)) if gaps else None
+
+
 def search_all(run: Search, params: Any, prior: Prior | None) -> dict[str, Any]:
     """Runs all strategies on all seeds, given the score network's parameters and what transfer knows, and reports."""
     config = run.config
-    work = [(name, seed) for name in config.run for seed in range(config.seed, config.seed + config.seeds)]
+    work = [(name, seed) for name in config.run for seed in run.seeds]
     with run.phases("search", "label") as progress:
         strategy, made = None, None
         for i, (name, seed) in enumerate(work):
@@ -115,11 +179,21 @@ def search_all(run: Search, params: Any, prior: Prior | None) -> dict[str, Any]:
 
 
 def prepare(config: Config, path: Path) -> Search:
-    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    """Builds everything, checks all that can be wrong, and claims the workdir last."""
+    run = check(config, path)
+    parallel.on_first(lambda: run.workdir.claim(_identity(config)))
+    return run
+
+
+def check(config: Config, path: Path) -> Search:
+    """Builds everything and checks all that can be wrong; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
     _check_numbers(config)
-    identity = {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
     workdir = Workdir(path)
-    parallel.on_first(lambda: workdir.check(identity))
+    parallel.on_first(lambda: workdir.check(_identity(config)))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
     objective = build.objective(config, evaluator)
@@ -161,10 +235,14 @@ def prepare(config: Config, path: Path) -> Search:
     for name in config.run:
         check_strategy(config, name)
         make_strategy(run, name, None)
-    if _needs_score(config):
+    if needs_score(config):
         check_score(run)
-    parallel.on_first(lambda: workdir.claim(identity))
     return run
+
+
+def _identity(config: Config) -> dict[str, Any]:
+    """The fields that make a workdir this config's."""
+    return {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
 
 
 def check_strategy(config: Config, name: str) -> None:
@@ -179,7 +257,7 @@ def learn_prior(run: Search, source: Run) -> Prior:
     generator = make_generator(source, guided=True)
     designs = {}
     with run.phases("generated designs", "seed") as progress:
-        for done, seed in enumerate(range(run.config.seed, run.config.seed + run.config.seeds)):
+        for done, seed in enumerate(run.seeds):
             key = run.seed_key(seed, "transfer")
             x = generator(key, run.config.num_samples, learned.score_params, learned.guidance)
             designs[seed] = ranked(source, x, learned)
@@ -233,7 +311,7 @@ def search_seed(
             ledger,
             run.metric,
             budget=settings.budget,
-            initial=run.config.strategies[name].get("initial", settings.initial),
+            initial=run.initial(name),
             design=first,
             batch_size=settings.batch_size,
             goal=run.goal,
@@ -245,7 +323,8 @@ def _options(block: Config) -> dict[str, Any]:
     return {option: value for option, value in block.to_dict().items() if option not in ("name", "initial")}
 
 
-def _needs_score(config: Config) -> bool:
+def needs_score(config: Config) -> bool:
+    """Whether a strategy of the config generates, or learns a prior with the generator's network."""
     return _needs_prior(config) or any(needs_generator(config.strategies[name].name) for name in config.run)
 
 

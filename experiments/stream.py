@@ -22,7 +22,9 @@ import pyarrow.parquet as pq
 
 from experiments import facts
 from experiments.config import Config
-from experiments.learn import Learned, Run, learn, make_generator, prepare
+from experiments.learn import Learned, Run, check, learn, make_generator, prepare
+from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
+from experiments.plan import Plan
 from nag_jax import parallel
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
@@ -49,15 +51,41 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
+    _check_size(config)
+    run = prepare(config, path)
+    missing = parallel.on_first(lambda: _missing(run))
+    rate = write_samples(run, learn(run), missing)
+    return parallel.on_first(lambda: _report(run, rate))
+
+
+def plan(config: Config, path: Path) -> Plan:
+    """What `run` would do, after all its checks; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    _check_size(config)
+    run = check(config, path)
+    missing, files = parallel.on_first(lambda: _missing(run)), _num_chunks(run)
+    batch = config.stream.batch_size * run.mesh.size
+    batches = sum(len(_span(run, chunk)) for chunk in missing) / batch
+    return Plan(
+        setting=run,
+        metric=run.metric,
+        labels=plan_labels(run, {}),
+        samples={f"guided in {files:,} files": config.num_samples},
+        work=[*plan_learning(run), plan_sampling(run, "samples", batch, pools=batches)],
+        done=[f"{files - len(missing):,} of {files:,} files"] if len(missing) < files else [],
+        notes=notes_of(run),
+    )
+
+
+def _check_size(config: Config) -> None:
     if config.num_samples > MOST_SAMPLES:
         raise InputError(
             f"config.num_samples is {config.num_samples:,}, and a stream has {MOST_SAMPLES:,} at most: ask for fewer, "
             "and for more with another config.seed"
         )
-    run = prepare(config, path)
-    missing = parallel.on_first(lambda: [chunk for chunk in range(_num_chunks(run)) if not _is_written(run, chunk)])
-    rate = write_samples(run, learn(run), missing)
-    return parallel.on_first(lambda: _report(run, rate))
 
 
 def _report(run: Run, rate: float | None) -> dict[str, Any]:
@@ -163,6 +191,11 @@ def count(run: Run, progress: Callable[[int, int], None]) -> dict[str, int]:
 
 def _num_chunks(run: Run) -> int:
     return math.ceil(run.config.num_samples / run.config.stream.chunk_size)
+
+
+def _missing(run: Run) -> list[int]:
+    """Numbers of the files that aren't written yet."""
+    return [chunk for chunk in range(_num_chunks(run)) if not _is_written(run, chunk)]
 
 
 def _span(run: Run, chunk: int) -> range:

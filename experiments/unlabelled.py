@@ -11,8 +11,10 @@ from rich.table import Table
 
 from experiments import build, facts
 from experiments.config import Config
+from experiments.measure import Work, measure_generator
+from experiments.plan import Plan
 from experiments.ranges import check_numbers
-from experiments.score import Setting, check_score, split_space, train_score
+from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel
 from nag_jax.analysis import figures, metrics
@@ -35,6 +37,30 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     params = train_score(run, split_space(run))
     pools = generate_pools(run, params)
     return parallel.on_first(lambda: report(run, pools))
+
+
+def plan(config: Config, path: Path) -> Plan:
+    """What `run` would do, after all its checks; changes nothing.
+
+    Raises:
+        InputError: something in the config or the workdir is wrong.
+    """
+    run = check(config, path)
+    n, denoises = config.num_samples, config.sampler.final == "denoise"
+    seconds, memory = measure_generator(
+        make_generator(run, constrained=True, num_steps=1),
+        n,
+        run.model.init(jax.random.key(0)),
+        run.constraints.bands(),
+        evaluations=1 + denoises,
+        mesh=run.mesh,
+    )
+    evaluations = 2 * (config.sampler.num_steps + denoises)
+    return Plan(
+        setting=run,
+        samples={"unconditional": n, "constrained": n},
+        work=[plan_score(run), Work("samples", evaluations, f"evaluations of {n:,} samples", 0, seconds, memory)],
+    )
 
 
 def report(run: Setting, pools: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -63,7 +89,18 @@ def report(run: Setting, pools: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def prepare(config: Config, path: Path) -> Setting:
-    """Builds everything and checks all that can be wrong; claims the workdir last, and changes nothing before."""
+    """Builds everything, checks all that can be wrong, and claims the workdir last."""
+    run = check(config, path)
+    parallel.on_first(lambda: run.workdir.claim(config.to_dict()))
+    return run
+
+
+def check(config: Config, path: Path) -> Setting:
+    """Builds everything and checks all that can be wrong; changes nothing.
+
+    Raises:
+        InputError: something in the config or the workdir is wrong.
+    """
     check_numbers(config)
     workdir = Workdir(path)
     parallel.on_first(lambda: workdir.check(config.to_dict()))
@@ -86,25 +123,33 @@ def prepare(config: Config, path: Path) -> Setting:
         )
     build.check_sampler(config, run.model, None, run.mesh.size)
     check_score(run)
-    parallel.on_first(lambda: workdir.claim(config.to_dict()))
     return run
 
 
 def generate_pools(run: Setting, params: Any) -> dict[str, np.ndarray]:
     """The unconditional and the constrained pool, x `[n, N, V]`."""
-    sampler = run.config.sampler
-    shared = {"num_steps": sampler.num_steps, "final": sampler.final, "mesh": run.mesh}
-    kernels = build.make_kernels(run.config)
+    pools = {}
+    for name, bands in (("unconditional", None), ("constrained", run.constraints.bands())):
+        with run.phases(f"{name} samples") as progress:
+            generator = make_generator(run, constrained=bands is not None)
+            pools[name] = generator(run.key(name), run.config.num_samples, params, bands, progress=progress)
+    return pools
+
+
+def make_generator(run: Setting, *, constrained: bool, num_steps: int | None = None) -> Generator:
+    """The sampler of the config; a constrained one takes the constraints' bands. `num_steps` stands in for its own."""
 
     def guide(score_fn, bands):
         return run.constraints.transform(run.model.sde, bands)
 
-    pools = {}
-    for name, own, bands in (("unconditional", None, None), ("constrained", guide, run.constraints.bands())):
-        with run.phases(f"{name} samples") as progress:
-            generator = Generator(run.model, kernels, guide=own, **shared)
-            pools[name] = generator(run.key(name), run.config.num_samples, params, bands, progress=progress)
-    return pools
+    return Generator(
+        run.model,
+        build.make_kernels(run.config),
+        guide=guide if constrained else None,
+        num_steps=num_steps or run.config.sampler.num_steps,
+        final=run.config.sampler.final,
+        mesh=run.mesh,
+    )
 
 
 def valid_tokens(run: Setting, x: np.ndarray) -> np.ndarray:

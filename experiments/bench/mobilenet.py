@@ -21,7 +21,7 @@ from absl import logging
 from scipy.stats import chi2
 
 from configs import ofa_mbv3, ofa_mbv3_bo
-from experiments import build, generate, learn, search, unlabelled
+from experiments import build, command_line, generate, learn, search, unlabelled
 from experiments.bench import machine, mobilenet_tables
 from experiments.config import Config
 from experiments.main import use_compilation_cache
@@ -226,4 +226,5 @@ def decoded(run: Setting, x: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.bench.mobilenet"):
+        main()

@@ -16,7 +16,7 @@ from typing import Any
 from absl import logging
 
 from configs import nb201
-from experiments import generate
+from experiments import command_line, generate
 from experiments.bench import machine
 from experiments.config import Config
 from experiments.main import use_compilation_cache
@@ -119,4 +119,5 @@ def _curve(curve: list[dict[str, Any]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.bench.quality"):
+        main()

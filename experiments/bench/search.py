@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from absl import logging
 
 from configs import nb201_bo, nb_graph_bo
-from experiments import search
+from experiments import command_line, search
 from experiments.bench import machine, search_tables
 from experiments.config import Config
 from experiments.main import use_compilation_cache
@@ -181,4 +181,5 @@ def read_results(workdir: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.bench.search"):
+        main()

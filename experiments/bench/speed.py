@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import nb201
-from experiments import build
+from experiments import build, command_line
 from experiments.bench import evaluations, machine, scale
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
@@ -232,4 +232,5 @@ def _flops_line(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.bench.speed", goes_on=False):
+        main()

@@ -21,7 +21,7 @@ from absl import logging
 from scipy.stats import rankdata, spearmanr
 
 from configs import nb201_transfer, nb_graph_transfer
-from experiments import build, generate, search, transfer
+from experiments import build, command_line, generate, search, transfer
 from experiments.bench import machine
 from experiments.bench.search import train_once
 from experiments.config import Config
@@ -344,4 +344,5 @@ def _interval(samples: list[float], digits: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.bench.transfer"):
+        main()

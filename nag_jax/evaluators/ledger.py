@@ -314,14 +314,26 @@ def _checksum(*fields) -> int:
     return zlib.crc32(json.dumps(fields).encode())
 
 
-def read_trials(path: str | Path) -> list[Trial]:
-    """All trials of a ledger in the order of payment, without its evaluator; writes nothing.
+def read_trials(path: str | Path, evaluator: Evaluator | None = None) -> list[Trial]:
+    """All trials of a ledger in the order of payment; writes nothing.
+
+    Args:
+        path: the SQLite file.
+        evaluator: whose ledger it must be, or still empty; None takes anybody's.
 
     Raises:
-        InputError: the file is no readable ledger.
+        InputError: the file is no readable ledger, or another evaluator's.
     """
-    query = f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id"
-    return _read_only(Path(path), lambda connection: [_decode_trial(row) for row in connection.execute(query)])
+    path, query = Path(path), f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id"
+
+    def read(connection: sqlite3.Connection) -> list[Trial]:
+        if evaluator is not None:
+            _examine_content(connection, path, evaluator)
+            if not _has_tables(connection):
+                return []
+        return [_decode_trial(row) for row in connection.execute(query)]
+
+    return _read_only(path, read)
 
 
 def _examine(path: Path, evaluator: Evaluator) -> None:

@@ -133,8 +133,8 @@ class Generator:
                 progress(done + steps, self._num_steps)
         return self._finish(params, guidance, carry)
 
-    def compiled_text(self, n: int, params: Any, guidance: Any = None) -> str:
-        """The compiled programs of `launch` for n samples, in XLA's own words; to look for collectives in."""
+    def compiled(self, n: int, params: Any, guidance: Any = None) -> list[jax.stages.Compiled]:
+        """The compiled programs of `launch` for n samples, to ask XLA about them."""
         keys = self._keys(jax.random.key(0), np.int32(0), n)
         params, guidance = jax.device_put((params, guidance), parallel.replicated(self._mesh))
         carry = self._init(params, guidance, keys)
@@ -144,7 +144,11 @@ class Generator:
             self._advance.lower(params, guidance, carry, min(self._segment_steps, self._num_steps)),
             self._finish.lower(params, guidance, carry),
         )
-        return "\n".join(str(program.compile().as_text()) for program in programs)
+        return [program.compile() for program in programs]
+
+    def compiled_text(self, n: int, params: Any, guidance: Any = None) -> str:
+        """The same in XLA's own words; to look for collectives in."""
+        return "\n".join(str(program.as_text()) for program in self.compiled(n, params, guidance))
 
 
 def random_distinct(

@@ -16,6 +16,7 @@ from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.fit import Progress
 from nag_jax.training.recipe import Recipe, fit_recipe
 from nag_jax.training.score import ScoreModel, batch_loss, drawn_loss
+from nag_jax.training.state import LossFn
 
 UNLISTED_SAMPLE = 2**15
 """Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
@@ -103,9 +104,15 @@ def fit_score(
     Returns:
         Its parameters.
     """
+    data, loss = data_and_loss(model, space, tokens, recipe, mesh)
+    return fit_recipe(model.init, loss, key, data, recipe, mesh=mesh, checkpoints=checkpoints, progress=progress)
+
+
+def data_and_loss(
+    model: ScoreModel, space: Space, tokens: np.ndarray, recipe: Recipe, mesh: jax.sharding.Mesh
+) -> tuple[Any, LossFn]:
+    """What a score network is fitted to and with: a list of architectures, or draws of its own where there is none."""
     shared = {"batch_size": recipe.batch_size, "sharding": parallel.batched(mesh)}
     if space.listable:
-        data, loss = space.encode(tokens), batch_loss(model, **shared)
-    else:
-        data, loss = (), drawn_loss(model, lambda key, n: space.encode(space.random(key, n)), **shared)
-    return fit_recipe(model.init, loss, key, data, recipe, mesh=mesh, checkpoints=checkpoints, progress=progress)
+        return space.encode(tokens), batch_loss(model, **shared)
+    return (), drawn_loss(model, lambda key, n: space.encode(space.random(key, n)), **shared)

@@ -199,3 +199,11 @@ def test_a_path_with_odd_characters_works(tmp_path, table):
             ledger.label(table.architectures(), "test")
             assert ledger.num_paid == 4
     assert path.is_file()
+
+
+def test_trials_are_read_for_their_own_evaluator_only(path, table, other, tmp_path):
+    assert len(read_trials(path, table)) == 4
+    with pytest.raises(InputError, match="is a ledger of another table"):
+        read_trials(path, other)
+    (tmp_path / "empty.db").touch()
+    assert read_trials(tmp_path / "empty.db", table) == []

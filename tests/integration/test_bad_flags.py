@@ -86,7 +86,7 @@ def test_a_mistaken_config_is_refused(config, says, refused):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "name a config, as --config=configs/nb201.py"),
+        (["--workdir=runs/nothing"], "name a config, as --config=configs/nb201.py"),
         (["--config", "configs/nb102.py"], "there is no config file 'configs/nb102.py': use one of configs/*.py"),
         (["--config"], "Missing value for flag --config"),
     ],

@@ -1,0 +1,79 @@
+"""What `experiments.learn` would pay for and train, and what generation from there would cost."""
+
+from collections import Counter
+from math import ceil
+
+import jax
+import numpy as np
+
+from experiments import build, transfer
+from experiments.learn import TRAINING, Run, make_generator, predictor_checkpoints
+from experiments.measure import Work, measure_fit, measure_generator
+from experiments.score import plan_score
+from nag_jax import parallel
+from nag_jax.evaluators import read_trials
+from nag_jax.search.aim import SPREAD_TIMES, make_aim
+from nag_jax.training.predictor import regression_loss
+
+
+def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """Purpose to the labels wanted and those paid already, for learning and, as given, for what comes after it."""
+    if run.transfer is None:
+        wanted = {TRAINING: run.config.labels.training}
+    else:
+        wanted = {transfer.LANDMARKS: len(run.transfer.landmarks)}
+    path = run.ledger_path
+    trials = parallel.on_first(lambda: read_trials(path, run.evaluator) if path.exists() else [])
+    paid = Counter(trial.purpose for trial in trials)
+    return {purpose: (count, paid[purpose]) for purpose, count in (wanted | final).items() if count}
+
+
+def plan_learning(run: Run) -> list[Work]:
+    """The networks that `learn` would still train. Fitting a meta-predictor isn't measured."""
+    work = [plan_score(run)]
+    return work if run.transfer is not None else [*work, _plan_predictor(run)]
+
+
+def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool = True) -> Work:
+    """The generation of so many pools of n samples; without guidance where that needs a fitted meta-predictor.
+
+    A pool takes as many evaluations of the network as its time grid has steps, and one more to denoise.
+    """
+    guided = guided and run.transfer is None
+    denoises = run.config.sampler.final == "denoise"
+    seconds, memory = measure_generator(
+        make_generator(run, guided=guided, num_steps=1),
+        n,
+        run.model.init(jax.random.key(0)),
+        _any_guidance(run) if guided else None,
+        evaluations=1 + denoises,
+        mesh=run.mesh,
+    )
+    count = ceil(pools * (run.config.sampler.num_steps + denoises))
+    return Work(name, count, f"evaluations of {n:,} samples", 0, seconds, memory)
+
+
+def notes_of(run: Run) -> list[str]:
+    """What the estimate leaves out."""
+    notes = [] if run.transfer is None else ["Fitting the meta-predictor and its guidance come on top"]
+    return notes if run.evaluator.batch_size > 1 else [*notes, "So does the evaluator's own time for each label"]
+
+
+def _plan_predictor(run: Run) -> Work:
+    training = run.config.predictor.training
+    done = training.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
+    work = Work("predictor", training.num_steps, "steps", done)
+    if not work.left:
+        return work
+    recipe = build.recipe(training)
+    view = build.make_view(run.config.predictor, run.model, run.model.init(jax.random.key(0)))
+    loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
+    x = run.space.encode(run.space.random(jax.random.key(0), run.config.labels.training))
+    data = x, np.zeros(len(x), np.float32)
+    seconds, memory = measure_fit(run.predictor.init, loss, data, recipe, mesh=run.mesh)
+    return work._replace(seconds=seconds, memory=memory)
+
+
+def _any_guidance(run: Run):
+    """What the guide takes, of any values."""
+    return make_aim(run.predictor.init(jax.random.key(0)), run.model.sde, 0.0, [1.0] * SPREAD_TIMES, scale=1.0)

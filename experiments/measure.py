@@ -1,0 +1,92 @@
+"""What a phase of a run costs, measured on one step of it with untrained networks."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from nag_jax import parallel
+from nag_jax.search.generate import Generator
+from nag_jax.training.fit import make_chunk
+from nag_jax.training.recipe import Recipe
+from nag_jax.training.state import LossFn, init_state
+
+MEASURED_SAMPLES = 1000
+"""Of these a device generates at most to find out what one costs."""
+
+
+class Work(NamedTuple):
+    """A phase that computes.
+
+    Attributes:
+        name: of the phase.
+        count: steps, evaluations or labels in all.
+        unit: what is counted, in the plural.
+        done: how many of them an earlier run has done.
+        seconds: each of them takes, or None where nobody knows yet.
+        memory: bytes that a device holds meanwhile, or None likewise.
+    """
+
+    name: str
+    count: int
+    unit: str
+    done: int = 0
+    seconds: float | None = None
+    memory: int | None = None
+
+    @property
+    def left(self) -> int:
+        """How many of them are left to do."""
+        return max(0, self.count - self.done)
+
+
+def measure_fit(
+    init: Callable[[jax.Array], Any],
+    loss: LossFn,
+    data: Any,
+    recipe: Recipe,
+    *,
+    mesh: jax.sharding.Mesh,
+) -> tuple[float, int]:
+    """Seconds of a step of `training.fit`, once compiled, and the bytes that it takes a device."""
+    optimizer = recipe.optimizer()
+    everywhere, key = parallel.replicated(mesh), jax.random.key(0)
+    state = jax.jit(lambda key: init_state(init(key), optimizer), out_shardings=everywhere)(key)
+    data = jax.device_put(data, everywhere)
+    step = make_chunk(loss, optimizer, ema_decay=recipe.ema_decay).lower(state, key, data, 1).compile()
+    state, _ = jax.block_until_ready(step(state, key, data))
+    start = time.perf_counter()
+    jax.block_until_ready(step(state, key, data))
+    return time.perf_counter() - start, _memory(step)
+
+
+def measure_generator(
+    generator: Generator, n: int, params: Any, guidance: Any, *, evaluations: int, mesh: jax.sharding.Mesh
+) -> tuple[float, int]:
+    """Seconds an evaluation of the network, and bytes a device, of n samples; scaled up from a few of them.
+
+    Args:
+        generator: of so few steps that it evaluates the network `evaluations` times.
+        n: samples.
+        params: of the score network, of any values.
+        guidance: what its guide takes, likewise.
+        evaluations: of the network in one call.
+        mesh: of the generator.
+    """
+    few = min(n, MEASURED_SAMPLES * mesh.size)
+    few = few if few == n else few - few % mesh.size
+    generator(jax.random.key(0), few, params, guidance)
+    start = time.perf_counter()
+    generator(jax.random.key(0), few, params, guidance)
+    seconds = time.perf_counter() - start
+    padded = parallel.padded_size(few, mesh)
+    memory = max(_memory(program) for program in generator.compiled(padded, params, guidance))
+    return seconds / evaluations * n / few, round(memory * n / few)
+
+
+def _memory(program: jax.stages.Compiled) -> int:
+    """Bytes that a compiled program holds on a device while it runs, as XLA plans them."""
+    found: Any = program.memory_analysis()
+    kept = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
+    return kept + found.temp_size_in_bytes

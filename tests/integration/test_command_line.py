@@ -1,0 +1,186 @@
+"""What the command line says before, instead of and at the end of a run: help, configs, plans, interruptions."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from configs import nb201
+
+MODES = {
+    "generate": ("nb201.py", ()),
+    "stream": ("nb201.py", ("--config.mode=stream",)),
+    "search": ("nb201_bo.py", ()),
+    "unlabelled": ("ofa_mbv3.py", ()),
+    "transfer": ("nb_graph_transfer.py", ()),
+}
+"""Config and overrides of each way to run."""
+
+
+@pytest.fixture
+def arguments(root, tmp_path):
+    """The smoke variant of a mode in a fresh workdir."""
+
+    def of(mode):
+        config, overrides = MODES[mode]
+        return (f"--config={root / 'configs' / config}:smoke", f"--workdir={tmp_path / 'run'}", *overrides)
+
+    return of
+
+
+def rows(job):
+    """The rows of a printed plan, each on one line."""
+    found, name = {}, ""
+    for line in job.stdout.splitlines()[1:-1]:
+        name = line[:15].strip() or name
+        found[name] = f"{found.get(name, '')} {line[15:].strip()}".strip()
+    return found
+
+
+def test_without_arguments_it_lists_the_configs(command_line, root):
+    job = command_line()
+    assert (job.status, job.stderr) == (0, "")
+    for path in (root / "configs").glob("n*.py"):
+        assert f"configs/{path.name} " in job.stdout
+    assert (nb201.__doc__ or "").partition("\n")[0] in job.stdout
+    assert max(map(len, job.stdout.splitlines())) < 160
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_short_and_names_what_matters(flag, command_line):
+    job = command_line(flag)
+    assert (job.status, job.stderr) == (0, "")
+    assert len(job.stdout.splitlines()) < 60
+    for word in ("--dry_run", "--workdir", "generate", "search", "stream", "configs/nb201_bo.py", "Exit codes", "130"):
+        assert word in job.stdout
+
+
+def test_helpfull_has_every_flag(command_line):
+    job = command_line("--helpfull")
+    assert (job.status, job.stderr) == (0, "")
+    assert "--num_processes" in job.stdout
+    assert "--verbosity" in job.stdout
+
+
+def test_a_plan_of_a_fresh_run(command_line, arguments, tmp_path):
+    job = command_line(*arguments("generate"), "--dry_run")
+    assert (job.status, job.stderr) == (0, "")
+    plan = rows(job)
+    assert plan["workdir"].endswith("new")
+    assert plan["labels to pay"] == "44: training 40 (0 paid), final 4 (0 paid)"
+    assert plan["samples"].startswith("64 unconditional, 64 guided, 128 ")
+    assert plan["devices"] == "1 x cpu"
+    assert "MiB" in plan["memory"]
+    assert "score network 40 steps" in plan["time"]
+    assert "already done" not in plan
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_says_what_is_done_and_changes_nothing(command_line, arguments, undisturbed, tmp_path):
+    run = undisturbed.copy(tmp_path / "run")
+    before = run.content()
+    job = command_line(*arguments("generate"), "--dry_run")
+    assert (job.status, job.stderr) == (0, "")
+    plan = rows(job)
+    assert "finished" in plan["workdir"]
+    assert plan["labels to pay"] == "0: training 40 (40 paid), final 4 (4 paid)"
+    assert plan["already done"] == "score network 40 of 40 steps; predictor 100 of 100 steps"
+    assert "score network" not in plan["time"]
+    assert run.content() == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "row", "says"),
+    [
+        ("stream", "samples", "64 guided in 2 files"),
+        ("search", "labels to pay", "120: initial design 50 (0 paid), search 70 (0 paid)"),
+        ("unlabelled", "constraints", "macs"),
+        ("transfer", "labels to pay", "4: final 4 (0 paid)"),
+    ],
+)
+def test_every_mode_has_a_plan(mode, row, says, command_line, arguments, tmp_path):
+    job = command_line(*arguments(mode), "--dry_run")
+    assert (job.status, job.stderr) == (0, "")
+    assert says in rows(job)[row]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_of_what_is_wrong_is_refused(refused):
+    refused("--dry_run", "--config.labels.final=65", says=("final, 65", "lower it"))
+    refused("--dry_run", "--config.score.checkpoint=nowhere", says=("no checkpoint", "nowhere"))
+
+
+def interrupt(command_line, job, moment, number):
+    """Sends a signal as soon as the moment has come; returns the line with the command that goes on."""
+    end = time.monotonic() + 300
+    while not moment():
+        assert not command_line.ended(job, 0), job.stderr[-2000:]
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    os.kill(job.pid, number)
+    command_line.wait(job)
+    assert job.status == 130, job.stderr[-3000:]
+    assert "Traceback" not in job.stderr
+    *_, advice, command = job.stderr.splitlines()
+    assert advice.startswith("interrupted: ")
+    return shlex.split(command)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_interrupted_run_says_how_to_go_on(mode, command_line, arguments, tmp_path):
+    job = command_line.start(*arguments(mode))
+    command = interrupt(command_line, job, lambda: "score network" in job.stderr, signal.SIGINT)
+    assert command == ["python", "-m", "experiments.main", *arguments(mode)]
+
+
+def test_a_terminated_run_goes_on_with_the_command_that_it_names(
+    command_line, arguments, undisturbed, open_run, tmp_path
+):
+    job = command_line.start(*arguments("generate"))
+    *_, command = [interrupt(command_line, job, lambda: "predictor  " in job.stderr, signal.SIGTERM)]
+    run = open_run(tmp_path / "run")
+    assert len(run.trials()) == 40
+    job = command_line(*command[3:])
+    assert job.status == 0, job.stderr[-3000:]
+    assert run.architectures == undisturbed.architectures
+    assert run.results["labels"] == undisturbed.results["labels"]
+
+
+def test_interrupted_before_it_begins(root, environment, smoke_flag, tmp_path):
+    """While JAX is being imported."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "experiments.main", smoke_flag, f"--workdir={tmp_path / 'run'}"],
+        cwd=root,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    says = ""
+    while "numpy" not in says:
+        says = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert "interrupted: " in rest
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_converter_ends_as_the_others_do(root, environment, tmp_path):
+    job = subprocess.run(
+        [sys.executable, "-m", "experiments.convert", "metad2a", "missing.pt", str(tmp_path / "out.npz")],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert job.returncode == 2
+    assert job.stderr.startswith("error: ")
+    assert job.stderr.count("\n") == 1
