@@ -14,8 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from nag_jax.analysis.ranks import Ranking
-from nag_jax.analysis.style import COLORS, INK, MUTED, STYLE, write
+from nag_jax.analysis.style import COLORS, FAINT, INK, MUTED, STYLE, write
 from nag_jax.errors import InputError
+
+_MOST_POINTS = 2000
+"""Drawn of all that was paid for in a trade-off: a random choice of as many shows the same cloud in a small file."""
 
 
 def anytime_curves(
@@ -72,6 +75,50 @@ def reached_shares(labels: Mapping[str, np.ndarray], budget: int, path: str | Pa
         axes.legend(fontsize=8)
         write(figure, path)
     return figure
+
+
+def trade_off(
+    points: Mapping[str, np.ndarray], signs: tuple[float, float], path: str | Path, *, labels: tuple[str, str]
+) -> Figure:
+    """All that was paid for in two metrics, and of each strategy what none of its others beats in both.
+
+    Args:
+        points: strategy to values `[P, 2]` in the metrics' own units, all finite.
+        signs: 1 for a metric of which more is better, -1 for one of which less is.
+        path: without its ending.
+        labels: of the horizontal and the vertical axis.
+
+    Raises:
+        InputError: there is no point at all.
+    """
+    everything = np.concatenate([np.zeros((0, 2)), *points.values()])
+    if not len(everything):
+        raise InputError("a trade-off needs at least one point, found none")
+    everything = np.random.default_rng(0).permutation(everything)[:_MOST_POINTS]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(*everything.T, ".", color=FAINT, markersize=5, label="all that was paid for")
+        for (name, values), (stroke, color) in zip(points.items(), _strokes(), strict=False):
+            front = _front(values, signs)
+            axes.plot(*front.T, marker=".", color=color, linestyle=stroke, linewidth=1.4, label=name)
+        axes.set_xlabel(f"{labels[0]} ({_better(signs[0])})")
+        axes.set_ylabel(f"{labels[1]} ({_better(signs[1])})")
+        axes.legend(fontsize=8)
+        write(figure, path)
+    return figure
+
+
+def _front(values: np.ndarray, signs: tuple[float, float]) -> np.ndarray:
+    """The points `[P, 2]` that no other beats in both metrics, best in the first one first: `[F, 2]`."""
+    ordered = values[np.lexsort((-signs[1] * values[:, 1], -signs[0] * values[:, 0]))]
+    second = signs[1] * ordered[:, 1]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(second)[:-1]])
+    return ordered[second > before]
+
+
+def _better(sign: float) -> str:
+    return "more is better" if sign > 0 else "less is better"
 
 
 def critical_differences(rankings: Mapping[str, Ranking], path: str | Path) -> Figure:

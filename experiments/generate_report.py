@@ -1,4 +1,4 @@
-"""What a run leaves behind: results.json, architectures.csv, figures and a table on the terminal."""
+"""What generation leaves behind: results.json, architectures.csv, figures, report.html and a printed table."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import facts
+from experiments.best import draw_best
+from experiments.report import page
 from nag_jax.analysis import figures, metrics
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
@@ -16,8 +18,6 @@ from nag_jax.diffusion.parametrization import posterior_score
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
-from nag_jax.spaces.mobilenet_v3 import MobileNetV3
-from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
     from experiments.generate import Outcome
@@ -86,12 +86,7 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         )
     results = {
         "objective": {
-            "metric": run.metric.name,
-            "unit": run.metric.unit,
-            "direction": run.metric.direction,
-            "split": run.metric.split,
-            "evaluator": run.evaluator.name,
-            "space": run.space.name,
+            **facts.of_objective(run),
             "best_of_table": truth.best if truth else None,
             "facts": getattr(run.evaluator, "facts", {}),
         },
@@ -104,6 +99,7 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         **facts.of_run(run, ledger),
     }
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     summarize(run, results)
     return results
 
@@ -183,10 +179,7 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
     label = f"{run.metric.name}{unit}, {run.metric.split}"
     order = _best_first(run, outcome)[:5]
     titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
-    if isinstance(run.space, NASBench201):
-        figures.draw_cells(run.space, outcome.final[order], titles, folder / "best_cells")
-    elif isinstance(run.space, MobileNetV3):
-        figures.draw_networks(run.space, outcome.final[order], titles, folder / "best_networks")
+    draw_best(run.space, outcome.final[order], titles, folder)
     if truth is None:
         return
     values = {}
@@ -249,7 +242,7 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
     paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
     console.print(
         f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
-        f"everything is in {run.workdir.path}",
+        f"everything is in {run.workdir.path}, told in {page.NAME}",
         highlight=False,
         soft_wrap=True,
     )
