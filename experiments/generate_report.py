@@ -73,11 +73,10 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         training = outcome.learned.training_tokens if held_out else None
 
         def describe(x):
-            return describe_pool(run, x, training) | (describe_values(run, truth, x, predictions) if truth else {})
+            values = describe_values(run, truth, x, predictions) if truth else describe_predictions(run, outcome, x)
+            return describe_pool(run, x, training) | values
 
         described = {name: describe(x) for name, x in pools.items()}
-        for name, x in pools.items() if truth is None else ():
-            described[name]["predicted_mean"] = float(outcome.learned.predict(valid_distinct(run, x)).mean())
         sweep = [{"scale": scale, **describe(x)} for scale, x in outcome.sweep.items()]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
@@ -132,6 +131,12 @@ def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dic
     return found
 
 
+def describe_predictions(run: "Run", outcome: "Outcome", x: np.ndarray) -> dict[str, Any]:
+    """The mean prediction of a pool's distinct architectures, which stands for values that nobody knows."""
+    tokens = valid_distinct(run, x)
+    return {"predicted_mean": float(outcome.learned.predict(tokens).mean())} if len(tokens) else {}
+
+
 def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
     i = int(_best_first(run, outcome)[0])
@@ -172,7 +177,10 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
 
 
 def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, predictions) -> None:
-    """Draws the figures as PNG and SVG into `figures/`: the best architectures, and what there is a table for."""
+    """Draws the figures as PNG and SVG into `figures/`: the best architectures, the pools, quality against diversity.
+
+    Values are true ones where there is a table, predictions otherwise.
+    """
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
@@ -180,27 +188,34 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
     order = _best_first(run, outcome)[:5]
     titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
     draw_best(run.space, outcome.final[order], titles, folder)
-    if truth is None:
-        return
-    values = {}
-    for name, x in pools.items():
-        tokens, valid = map(np.asarray, run.space.decode(x))
-        values[name] = truth.of(tokens[valid])
-    figures.accuracy_histograms(values, truth.best, folder / "histograms", label=label)
-    curve = [
-        figures.CurvePoint(point["scale"], point["distinct"], truth.sign * point["value_mean"])
-        for point in sweep
-        if "value_mean" in point
-    ]
-    figures.quality_diversity(
-        curve,
-        folder / "quality_diversity",
-        references={
+    references, mean, sign = {}, "predicted_mean", 1.0
+    if truth:
+        references = {
             "best possible": metrics.top_means(truth.sign * truth.all),
             "predictor's own top": metrics.top_means(truth.sign * truth.all, predictions),
-        },
-        label=f"mean {label}",
-    )
+        }
+        mean, sign = "value_mean", truth.sign
+    else:
+        label = f"prediction of {run.metric.name}, in the predictor's units"
+    values = {name: _values(run, truth, outcome, x) for name, x in pools.items()}
+    values = {name: found for name, found in values.items() if len(found)}
+    if values:
+        best = truth.best if truth else None
+        figures.accuracy_histograms(values, best, folder / "histograms", label=label)
+    curve = [
+        figures.CurvePoint(point["scale"], point["distinct"], sign * point[mean]) for point in sweep if mean in point
+    ]
+    if curve:
+        figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=f"mean {label}")
+
+
+def _values(run: "Run", truth: Truth | None, outcome: "Outcome", x: np.ndarray) -> np.ndarray:
+    """Of every valid sample of a pool: its value where there is a table, otherwise its prediction."""
+    tokens, valid = map(np.asarray, run.space.decode(x))
+    tokens = tokens[valid]
+    if truth:
+        return truth.of(tokens)
+    return outcome.learned.predict(tokens) if len(tokens) else np.zeros(0)
 
 
 def summarize(run: "Run", results: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+_ROUNDED = 1e-9
+
 
 def number(value: float) -> str:
-    """To two decimals; without any from a thousand on, to two digits below a hundredth."""
+    """To two decimals; none from a thousand on, to two digits below a hundredth, 0 for what rounding left over."""
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= 0.01 or not value else f"{value:.2g}"
+    return f"{value:.2f}" if abs(value) >= 0.01 or abs(value) < _ROUNDED else f"{value:.2g}"
 
 
 def count(value: int) -> str:

@@ -28,7 +28,10 @@ _BEST = {
     "best_graphs": ("The best architectures", "Best first, each with its label."),
 }
 _COMPARED = {
-    "histograms": ("Pools", "Distribution of the values in each pool, against the best there is where that is known."),
+    "histograms": (
+        "Pools",
+        "Distribution over the valid samples of each pool, repeated ones counted as often as they came.",
+    ),
     "quality_diversity": (
         "Quality against diversity",
         "Mean value of guided pools against how many of their architectures differ, a point a guidance scale.",
@@ -157,9 +160,10 @@ def _named(drawings: list[Drawing], name: str) -> Drawing | None:
 
 
 def _side_by_side(rows: list[Rows]) -> list[tuple[str, list[Any]]]:
-    """A row for each name that any run has, in the order in which they come."""
+    """A row for each name under which any run has something, in the order in which they come."""
     names = dict.fromkeys(name for each in rows for name in each)
-    return [(name, [each.get(name, EMPTY) for each in rows]) for name in names]
+    found = [(name, [each.get(name, EMPTY) for each in rows]) for name in names]
+    return [(name, cells) for name, cells in found if any(cell.text for cell in cells)]
 
 
 def _differing(rows: list[tuple[str, list[Any]]]) -> list[tuple[str, list[Any]]]:

@@ -11,11 +11,11 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "valid": ("validity_argmax", forms.share),
     "valid by threshold": ("validity_threshold", forms.share),
     "distinct": ("distinct", forms.count),
-    "that compute different things": ("distinct_canonical", forms.count),
+    "distinct functions": ("distinct_canonical", forms.count),
     "novel": ("novelty", forms.share),
     "within constraints": ("feasible_share", forms.share),
-    "mean distance, nodes": ("diversity", forms.number),
-    "same, within constraints": ("feasible_diversity", forms.number),
+    "distance, nodes": ("diversity", forms.number),
+    "distance within constraints": ("feasible_diversity", forms.number),
     "mean prediction": ("predicted_mean", forms.number),
     "mean of the distinct": ("value_mean", forms.number),
     "best": ("value_best", forms.number),
@@ -23,6 +23,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "guidance gap": ("guidance_gap", forms.number),
 }
 _MEANING = {
+    "distinct_canonical": "Distinct functions: distinct architectures, those that compute the same thing counted once.",
+    "diversity": "Distance: nodes in which two samples differ, mean over pairs.",
     "value_mean": "True values are read off the whole table for this report; the run saw those that it paid for.",
     "pool_regret": "Pool regret: the mean of the best possible K architectures minus that of the K distinct generated.",
     "guidance_gap": "Guidance gap: the same against the predictor's own top K of the whole space.",

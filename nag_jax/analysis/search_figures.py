@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from nag_jax.analysis.ranks import Ranking
-from nag_jax.analysis.style import COLORS, FAINT, INK, MUTED, STYLE, write
+from nag_jax.analysis.style import COLORS, INK, MUTED, STYLE, write
 from nag_jax.errors import InputError
 
 _MOST_POINTS = 2000
@@ -98,7 +98,7 @@ def trade_off(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot(*everything.T, ".", color=FAINT, markersize=5, label="all that was paid for")
+        axes.plot(*everything.T, ".", color=COLORS[0], alpha=0.4, markersize=3, label="all that was paid for")
         for (name, values), (stroke, color) in zip(points.items(), _strokes(), strict=False):
             front = _front(values, signs)
             axes.plot(*front.T, marker=".", color=color, linestyle=stroke, linewidth=1.4, label=name)
