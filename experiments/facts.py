@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import platform
+import shlex
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ PACKAGES = (
     "nas-bench-graph",
 )
 
+_MAIN = "experiments.main"
+
 
 def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
     """The facts of a run that pays for labels."""
@@ -42,6 +46,18 @@ def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
     }
 
 
+def of_objective(run: "Run") -> dict[str, Any]:
+    """What was searched for, and whose values of it."""
+    return {
+        "metric": run.metric.name,
+        "unit": run.metric.unit,
+        "direction": run.metric.direction,
+        "split": run.metric.split,
+        "evaluator": run.evaluator.name,
+        "space": run.space.name,
+    }
+
+
 def of_setting(run: "Setting") -> dict[str, Any]:
     """The facts of any run: its time, and what its results depend on."""
     return {
@@ -53,8 +69,17 @@ def of_setting(run: "Setting") -> dict[str, Any]:
         },
         "versions": versions(),
         "git_commit": git_commit(),
+        "command": command(),
         "config": run.config.to_dict(),
     }
+
+
+def command() -> str | None:
+    """The command line that started this process, to paste into a shell; None where a run was started otherwise."""
+    started = getattr(sys.modules["__main__"], "__spec__", None)
+    if started is None or started.name != _MAIN:
+        return None
+    return shlex.join(["python", "-m", _MAIN, *sys.argv[1:]])
 
 
 def versions() -> dict[str, str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import build, report, unlabelled
+from experiments import build, generate_report, unlabelled
 from experiments.config import Config
 from experiments.learn import Learned, Run, check, learn, make_generator, prepare
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
@@ -53,7 +53,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     learned = learn(run)
     pools, sweep = generate_pools(run, learned)
     final, final_labels = pay_for_best(run, pools["guided"], learned)
-    return parallel.on_first(lambda: report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
+    return parallel.on_first(lambda: generate_report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
 
 
 def plan(config: Config, path: Path) -> Plan:

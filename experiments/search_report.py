@@ -1,5 +1,7 @@
-"""What a search leaves behind: results.json, trajectories.csv, anytime curves and a table on the terminal."""
+"""What a search leaves behind: results.json, trajectories.csv, figures, report.html and a table on the terminal."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -8,7 +10,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments.facts import git_commit, versions
+from experiments.best import draw_best
+from experiments.facts import command, git_commit, versions
+from experiments.report import page
 from nag_jax.analysis import search_figures
 from nag_jax.analysis.statistics import mean_interval
 from nag_jax.analysis.trajectories import (
@@ -22,13 +26,15 @@ from nag_jax.analysis.trajectories import (
     quantile,
 )
 from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger
+from nag_jax.evaluators import Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
 
 if TYPE_CHECKING:
     from experiments.search import Search
 
 
+DRAWN = 5
+"""Architectures in the figure of the best."""
 ALPHA = 0.05
 """Below which a corrected p is called significant."""
 
@@ -41,12 +47,14 @@ class Trajectories(NamedTuple):
         reported: `[S, T]`, likewise.
         second: `[S, T]`, likewise, or None where there is no second metric.
         architectures: native strings, S lists of the labels that were paid.
+        purposes: of all those labels.
     """
 
     objective: np.ndarray
     reported: np.ndarray
     second: np.ndarray | None
     architectures: list[list[str]]
+    purposes: Counter[str]
 
     @property
     def failed(self) -> int:
@@ -68,6 +76,8 @@ def write(run: "Search") -> dict[str, Any]:
         "reported": describe_metric(run, run.reported.name, optimum.get("reported")),
         "space": run.space.name,
         "evaluator": run.evaluator.name,
+        "best": describe_best(run, found),
+        "labels": count_labels(found.values()),
         "seeds": run.config.seeds,
         "initial": run.config.search.initial,
         "budget": run.config.search.budget,
@@ -80,11 +90,13 @@ def write(run: "Search") -> dict[str, Any]:
         "devices": {"count": jax.device_count(), "kind": jax.devices()[0].device_kind},
         "versions": versions(),
         "git_commit": git_commit(),
+        "command": command(),
         "config": run.config.to_dict(),
     }
     run.workdir.write("trajectories.csv", lambda path: list_trials(run, found).to_csv(path, index=False))
     draw(run, found, reached, volumes, labels, optimum)
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     summarize(run, results)
     return results
 
@@ -93,14 +105,15 @@ def read(run: "Search", name: str) -> Trajectories:
     """The trials of a strategy's seeds, from their ledgers."""
     seeds, budget = range(run.config.seed, run.config.seed + run.config.seeds), run.config.search.budget
     metrics = [run.metric, run.reported, *([run.second] if run.second else [])]
-    values, architectures = np.full((len(metrics), len(seeds), budget), np.nan), []
+    values, architectures, purposes = np.full((len(metrics), len(seeds), budget), np.nan), [], Counter()
     for row, seed in enumerate(seeds):
         with Ledger.open(run.ledger_path(name, seed), run.evaluator) as ledger:
             trials = ledger.trials()[:budget]
         for of_metric, metric in zip(values, metrics, strict=True):
             of_metric[row, : len(trials)] = [trial.labels[metric.name] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
-    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures)
+        purposes.update(trial.purpose for trial in trials)
+    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes)
 
 
 def reached_values(run: "Search", trials: Trajectories) -> np.ndarray:
@@ -165,6 +178,53 @@ def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[
         name: hypervolumes((values - worst) / np.where(best > worst, best - worst, 1.0))
         for name, values in points.items()
     }
+
+
+def count_labels(found: Iterable[Trajectories]) -> dict[str, Any]:
+    """Labels that all strategies and seeds paid for: in all, failed, and by purpose."""
+    by_purpose = sum((trials.purposes for trials in found), Counter())
+    return {
+        "paid": by_purpose.total(),
+        "failed": sum(trials.failed for trials in found),
+        "by_purpose": dict(by_purpose),
+    }
+
+
+def describe_best(run: "Search", found: dict[str, Trajectories]) -> dict[str, Any] | None:
+    """The best by the objective of all that was paid for, and who found it; None where every label failed."""
+    best = None
+    for name, trials in found.items():
+        row, label = np.unravel_index(np.argmax(_ranked(run, trials)), trials.objective.shape)
+        value = trials.objective[row, label]
+        if np.isfinite(value) and (best is None or run.metric.sign * value > run.metric.sign * best["value"]):
+            best = {
+                "architecture": trials.architectures[row][label],
+                "value": value,
+                "reported": trials.reported[row, label],
+                "strategy": name,
+                "seed": run.config.seed + int(row),
+                "label": int(label) + 1,
+            }
+    return best
+
+
+def best_architectures(run: "Search", found: dict[str, Trajectories]) -> tuple[np.ndarray, list[float]]:
+    """The best few of all that was paid for, none twice: tokens `[B, N]` and values of the objective."""
+    values = {}
+    for trials in found.values():
+        for row, architectures in zip(trials.objective, trials.architectures, strict=True):
+            values |= {name: value for name, value in zip(architectures, row, strict=False) if np.isfinite(value)}
+    names = sorted(values, key=lambda name: -run.metric.sign * values[name])
+    if not names:
+        return np.zeros((0, run.space.num_nodes), np.int32), []
+    tokens = run.space.from_native(names)
+    first = np.sort(np.unique(run.space.canonical(tokens), return_index=True)[1])[:DRAWN]
+    return tokens[first], [values[names[i]] for i in first]
+
+
+def _ranked(run: "Search", trials: Trajectories) -> np.ndarray:
+    """The objective, higher is better, failures last: `[S, T]`."""
+    return np.nan_to_num(run.metric.sign * trials.objective, nan=-np.inf)
 
 
 def describe_strategy(
@@ -233,17 +293,24 @@ def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
 
 
 def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels, optimum) -> None:
-    """Draws what was reached after how many labels, and regret and labels to the optimum where that is known."""
+    """Draws the best, what was reached after how many labels, and what needs the best there is where that is known."""
     folder, start = run.workdir.path / "figures", run.config.search.initial
     folder.mkdir(exist_ok=True)
-    unit = f" in {run.reported.unit}" if run.reported.unit else ""
+    tokens, best = best_architectures(run, found)
+    draw_best(run.space, tokens, [f"{value:.2f} {run.metric.unit}" for value in best], folder)
     search_figures.anytime_curves(
         {name: bootstrap_band(values, seed=0) for name, values in reached.items()},
         start,
         folder / "anytime",
-        label=f"{run.reported.name}{unit} of the best so far",
+        label=f"{_label(run.reported)} of the best so far",
     )
     if run.second and volumes:
+        search_figures.trade_off(
+            {name: paid_pairs(trials.objective, trials.second) for name, trials in found.items()},
+            (run.metric.sign, run.second.sign),
+            folder / "trade_off",
+            labels=(_label(run.metric), _label(run.second)),
+        )
         bands = {name: bootstrap_band(values, seed=0) for name, values in volumes.items()}
         label = f"hypervolume of {run.metric.name} and {run.second.name}"
         search_figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
@@ -254,10 +321,18 @@ def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels
     for name, trials in found.items():
         best = at_incumbents(trials.objective, incumbents(run.metric.sign * trials.objective))
         regrets[name] = bootstrap_band(np.abs(optimum["objective"] - best), seed=0)
-    unit = f" in {run.metric.unit}" if run.metric.unit else ""
-    search_figures.anytime_curves(
-        regrets, start, folder / "regret", label=f"regret of {run.metric.name}{unit}", log=True
-    )
+    search_figures.anytime_curves(regrets, start, folder / "regret", label=f"regret of {_label(run.metric)}", log=True)
+
+
+def paid_pairs(objective, second) -> np.ndarray:
+    """Two metrics `[S, T]` of all trials that gave both: `[P, 2]`."""
+    pairs = np.stack([objective, second], axis=-1).reshape(-1, 2)
+    return pairs[np.isfinite(pairs).all(axis=1)]
+
+
+def _label(metric: Metric) -> str:
+    """A metric and its unit, for axes."""
+    return f"{metric.name} in {metric.unit}" if metric.unit else metric.name
 
 
 def summarize(run: "Search", results: dict[str, Any]) -> None:
@@ -284,7 +359,7 @@ def summarize(run: "Search", results: dict[str, Any]) -> None:
             f"(p = {test['p'][best]:.2g})",
             highlight=False,
         )
-    console.print(f"everything is in {run.workdir.path}", highlight=False, soft_wrap=True)
+    console.print(f"everything is in {run.workdir.path}, told in {page.NAME}", highlight=False, soft_wrap=True)
 
 
 def write_interval(interval: dict[str, float] | None) -> str:

@@ -25,6 +25,7 @@ from experiments.config import Config
 from experiments.learn import Learned, Run, check, learn, make_generator, prepare
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
+from experiments.report import page
 from nag_jax import parallel
 from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
@@ -92,8 +93,15 @@ def _report(run: Run, rate: float | None) -> dict[str, Any]:
     with run.phases("counts", "file") as progress:
         counts = count(run, progress)
     with Ledger.open(run.ledger_path, run.evaluator) as ledger:
-        results = {**counts, "files": _num_chunks(run), "samples_per_second": rate, **facts.of_run(run, ledger)}
+        results = {
+            "objective": facts.of_objective(run),
+            **counts,
+            "files": _num_chunks(run),
+            "samples_per_second": rate,
+            **facts.of_run(run, ledger),
+        }
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     print(
         f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
         f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}"

@@ -14,6 +14,7 @@ from experiments.config import Config
 from experiments.measure import Work, measure_generator
 from experiments.plan import Plan
 from experiments.ranges import check_numbers
+from experiments.report import page
 from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
 from nag_jax import parallel
@@ -84,6 +85,7 @@ def report(run: Setting, pools: dict[str, np.ndarray]) -> dict[str, Any]:
         **facts.of_setting(run),
     }
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     summarize(run, results)
     return results
 
@@ -222,7 +224,7 @@ def summarize(run: Setting, results: dict[str, Any]) -> None:
     times = results["times_fewer_samples_than_filtering"]
     console.print(
         ("filtering would find none; " if times is None else f"{times:.1f} times fewer samples than by filtering; ")
-        + f"{sum(results['seconds'].values()):.0f} s; everything is in {run.workdir.path}",
+        + f"{sum(results['seconds'].values()):.0f} s; everything is in {run.workdir.path}, told in {page.NAME}",
         highlight=False,
         soft_wrap=True,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from configs import nb201
-from experiments import report
+from experiments import generate_report
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
 from experiments.learn import learn, make_generator, prepare
@@ -30,12 +30,12 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     config: Config = nb201.get_config(variant)
     config.num_samples = n
     run = prepare(config, path)
-    learned, truth = learn(run), report.Truth(run, reporting_view(run.evaluator))
+    learned, truth = learn(run), generate_report.Truth(run, reporting_view(run.evaluator))
     predictions = learned.predict(truth.tokens)
     points = []
 
     def describe(x):
-        return report.describe_pool(run, x, None) | report.describe_values(run, truth, x, predictions)
+        return generate_report.describe_pool(run, x, None) | generate_report.describe_values(run, truth, x, predictions)
 
     for name in kernels.REGISTRY:
         chain = (name, CORRECTED) if name == "langevin" else (name,)

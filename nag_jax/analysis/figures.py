@@ -148,7 +148,7 @@ def draw_networks(space: Space, tokens, titles: Sequence[str], path: str | Path)
     if not len(tokens) or len(tokens) != len(titles):
         raise InputError(f"expected a network or more and a title each, found {len(tokens)} and {len(titles)}")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.1 * len(tokens) + 0.9), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.1 * len(tokens) + 0.9), layout="constrained")
         rows = figure.subplots(len(tokens), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, row, title in zip(rows, tokens, titles, strict=True):
             for stage, position, kernel, expansion in space.searched(row):
@@ -181,7 +181,7 @@ def cost_histograms(
     ends = [float(end(values)) for values in pools.values() for end in (np.min, np.max)]
     edges = np.linspace(min(ends), max(max(ends), min(ends) + 1e-6), _BINS + 1)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.35 * len(pools) + 0.8), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.35 * len(pools) + 0.8), layout="constrained")
         rows = figure.subplots(len(pools), 1, sharex=True, squeeze=False)[:, 0]
         for axes, color, (name, values) in zip(rows, itertools.cycle(COLORS), pools.items()):
             _draw_histogram(axes, values, edges, color, name)
@@ -192,7 +192,7 @@ def cost_histograms(
     return figure
 
 
-def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float, path: str | Path, *, label: str) -> Figure:
+def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float | None, path: str | Path, *, label: str) -> Figure:
     """Draws a histogram a pool, one under another on one axis of values, against the best that there is.
 
     The worst architectures of a space lie so far below the others that an axis with all of them on it shows
@@ -200,7 +200,7 @@ def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float, path: str 
 
     Args:
         pools: name to values `[B]`, higher is better; drawn from top to bottom.
-        best: the best value of the space.
+        best: the best value of the space, or None where nobody knows it.
         path: where to write, without suffix.
         label: what the values are, with their unit, for the axis.
 
@@ -210,30 +210,37 @@ def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float, path: str 
     pools = {name: finite_vector(values, f"pool {name!r}") for name, values in pools.items()}
     edges = _histogram_edges(pools, best)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.35 * len(pools) + 0.8), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.35 * len(pools) + 0.8), layout="constrained")
         rows = figure.subplots(len(pools), 1, sharex=True, squeeze=False)[:, 0]
         for axes, color, (name, values) in zip(rows, itertools.cycle(COLORS), pools.items()):
             _draw_histogram(axes, values, edges, color, name)
-            axes.axvline(best, color=INK, linestyle="dashed", linewidth=1)
-        rows[0].annotate(
-            f"best {best:#.4g}",
-            (best, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=9,
-        )
+        if best is not None:
+            _mark_best(rows, best)
         rows[-1].set_xlabel(label)
         rows[len(rows) // 2].set_ylabel("share of the pool")
         write(figure, path)
     return figure
 
 
-def _histogram_edges(pools: Mapping[str, np.ndarray], best: float) -> np.ndarray:
+def _mark_best(rows: np.ndarray, best: float) -> None:
+    for axes in rows:
+        axes.axvline(best, color=INK, linestyle="dashed", linewidth=1)
+    rows[0].annotate(
+        f"best {best:#.4g}",
+        (best, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=9,
+    )
+
+
+def _histogram_edges(pools: Mapping[str, np.ndarray], best: float | None) -> np.ndarray:
     floor = min(float(np.quantile(values, _TAIL)) for values in pools.values())
-    top = max(best, *(float(values.max()) for values in pools.values()))
+    top = max(float(values.max()) for values in pools.values())
+    top = top if best is None else max(best, top)
     return np.linspace(min(floor, _below(top)), top, _BINS + 1)
 
 
@@ -282,7 +289,7 @@ def quality_diversity(
     means = [point.mean for point in curve]
     top = max([*means, *(float(reference.max()) for reference in references.values())])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 4.4), layout="constrained")
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         for (name, reference), (color, dash) in zip(references.items(), itertools.cycle(_REFERENCE_LINES)):

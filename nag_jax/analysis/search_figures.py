@@ -17,6 +17,9 @@ from nag_jax.analysis.ranks import Ranking
 from nag_jax.analysis.style import COLORS, INK, MUTED, STYLE, write
 from nag_jax.errors import InputError
 
+_MOST_POINTS = 2000
+"""Drawn of all that was paid for in a trade-off: a random choice of as many shows the same cloud in a small file."""
+
 
 def anytime_curves(
     bands: Mapping[str, np.ndarray], start: int, path: str | Path, *, label: str, log: bool = False
@@ -65,13 +68,57 @@ def reached_shares(labels: Mapping[str, np.ndarray], budget: int, path: str | Pa
         for (name, counts), (stroke, color) in zip(labels.items(), _strokes(), strict=False):
             shares = [np.mean(counts <= n) for n in range(budget + 1)]
             axes.step(range(budget + 1), shares, where="post", color=color, linestyle=stroke, linewidth=1.4, label=name)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(-0.02, 1.02)  # curves that stay at 0 or 1 are to be seen
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("labels paid for")
         axes.set_ylabel("seeds that found the optimum")
         axes.legend(fontsize=8)
         write(figure, path)
     return figure
+
+
+def trade_off(
+    points: Mapping[str, np.ndarray], signs: tuple[float, float], path: str | Path, *, labels: tuple[str, str]
+) -> Figure:
+    """All that was paid for in two metrics, and of each strategy what none of its others beats in both.
+
+    Args:
+        points: strategy to values `[P, 2]` in the metrics' own units, all finite.
+        signs: 1 for a metric of which more is better, -1 for one of which less is.
+        path: without its ending.
+        labels: of the horizontal and the vertical axis.
+
+    Raises:
+        InputError: there is no point at all.
+    """
+    everything = np.concatenate([np.zeros((0, 2)), *points.values()])
+    if not len(everything):
+        raise InputError("a trade-off needs at least one point, found none")
+    everything = np.random.default_rng(0).permutation(everything)[:_MOST_POINTS]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(*everything.T, ".", color=COLORS[0], alpha=0.4, markersize=3, label="all that was paid for")
+        for (name, values), (stroke, color) in zip(points.items(), _strokes(), strict=False):
+            front = _front(values, signs)
+            axes.plot(*front.T, marker=".", color=color, linestyle=stroke, linewidth=1.4, label=name)
+        axes.set_xlabel(f"{labels[0]} ({_better(signs[0])})")
+        axes.set_ylabel(f"{labels[1]} ({_better(signs[1])})")
+        axes.legend(fontsize=8)
+        write(figure, path)
+    return figure
+
+
+def _front(values: np.ndarray, signs: tuple[float, float]) -> np.ndarray:
+    """The points `[P, 2]` that no other beats in both metrics, best in the first one first: `[F, 2]`."""
+    ordered = values[np.lexsort((-signs[1] * values[:, 1], -signs[0] * values[:, 0]))]
+    second = signs[1] * ordered[:, 1]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(second)[:-1]])
+    return ordered[second > before]
+
+
+def _better(sign: float) -> str:
+    return "more is better" if sign > 0 else "less is better"
 
 
 def critical_differences(rankings: Mapping[str, Ranking], path: str | Path) -> Figure:

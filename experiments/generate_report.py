@@ -1,4 +1,4 @@
-"""What a run leaves behind: results.json, architectures.csv, figures and a table on the terminal."""
+"""What generation leaves behind: results.json, architectures.csv, figures, report.html and a printed table."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import facts
+from experiments.best import draw_best
+from experiments.report import page
 from nag_jax.analysis import figures, metrics
 from nag_jax.diffusion import losses
 from nag_jax.diffusion.noise import sample_keys
@@ -17,8 +19,6 @@ from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.search.generate import tally
-from nag_jax.spaces.mobilenet_v3 import MobileNetV3
-from nag_jax.spaces.nasbench201 import NASBench201
 
 if TYPE_CHECKING:
     from experiments.generate import Outcome
@@ -74,11 +74,10 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         training = outcome.learned.training_tokens if held_out else None
 
         def describe(x):
-            return describe_pool(run, x, training) | (describe_values(run, truth, x, predictions) if truth else {})
+            values = describe_values(run, truth, x, predictions) if truth else describe_predictions(run, outcome, x)
+            return describe_pool(run, x, training) | values
 
         described = {name: describe(x) for name, x in pools.items()}
-        for name, x in pools.items() if truth is None else ():
-            described[name]["predicted_mean"] = float(outcome.learned.predict(valid_distinct(run, x)).mean())
         sweep = [{"scale": scale, **describe(x)} for scale, x in outcome.sweep.items()]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
@@ -87,12 +86,7 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         )
     results = {
         "objective": {
-            "metric": run.metric.name,
-            "unit": run.metric.unit,
-            "direction": run.metric.direction,
-            "split": run.metric.split,
-            "evaluator": run.evaluator.name,
-            "space": run.space.name,
+            **facts.of_objective(run),
             "best_of_table": truth.best if truth else None,
             "facts": getattr(run.evaluator, "facts", {}),
         },
@@ -105,6 +99,7 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
         **facts.of_run(run, ledger),
     }
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     summarize(run, results)
     return results
 
@@ -135,6 +130,12 @@ def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dic
         found["pool_regret"] = metrics.pool_regret(truth.sign * truth.all, truth.sign * values)
         found["guidance_gap"] = metrics.guidance_gap(truth.sign * truth.all, predictions, truth.sign * values)
     return found
+
+
+def describe_predictions(run: "Run", outcome: "Outcome", x: np.ndarray) -> dict[str, Any]:
+    """The mean prediction of a pool's distinct architectures, which stands for values that nobody knows."""
+    tokens = valid_distinct(run, x)
+    return {"predicted_mean": float(outcome.learned.predict(tokens).mean())} if len(tokens) else {}
 
 
 def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
@@ -176,38 +177,45 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
 
 
 def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, predictions) -> None:
-    """Draws the figures as PNG and SVG into `figures/`: the best architectures, and what there is a table for."""
+    """Draws the figures as PNG and SVG into `figures/`: the best architectures, the pools, quality against diversity.
+
+    Values are true ones where there is a table, predictions otherwise.
+    """
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
     label = f"{run.metric.name}{unit}, {run.metric.split}"
     order = _best_first(run, outcome)[:5]
     titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
-    if isinstance(run.space, NASBench201):
-        figures.draw_cells(run.space, outcome.final[order], titles, folder / "best_cells")
-    elif isinstance(run.space, MobileNetV3):
-        figures.draw_networks(run.space, outcome.final[order], titles, folder / "best_networks")
-    if truth is None:
-        return
-    values = {}
-    for name, x in pools.items():
-        tokens, valid = map(np.asarray, run.space.decode(x))
-        values[name] = truth.of(tokens[valid])
-    figures.accuracy_histograms(values, truth.best, folder / "histograms", label=label)
-    curve = [
-        figures.CurvePoint(point["scale"], point["distinct"], truth.sign * point["value_mean"])
-        for point in sweep
-        if "value_mean" in point
-    ]
-    figures.quality_diversity(
-        curve,
-        folder / "quality_diversity",
-        references={
+    draw_best(run.space, outcome.final[order], titles, folder)
+    references, mean, sign = {}, "predicted_mean", 1.0
+    if truth:
+        references = {
             "best possible": metrics.top_means(truth.sign * truth.all),
             "predictor's own top": metrics.top_means(truth.sign * truth.all, predictions),
-        },
-        label=f"mean {label}",
-    )
+        }
+        mean, sign = "value_mean", truth.sign
+    else:
+        label = f"prediction of {run.metric.name}, in the predictor's units"
+    values = {name: _values(run, truth, outcome, x) for name, x in pools.items()}
+    values = {name: found for name, found in values.items() if len(found)}
+    if values:
+        best = truth.best if truth else None
+        figures.accuracy_histograms(values, best, folder / "histograms", label=label)
+    curve = [
+        figures.CurvePoint(point["scale"], point["distinct"], sign * point[mean]) for point in sweep if mean in point
+    ]
+    if curve:
+        figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=f"mean {label}")
+
+
+def _values(run: "Run", truth: Truth | None, outcome: "Outcome", x: np.ndarray) -> np.ndarray:
+    """Of every valid sample of a pool: its value where there is a table, otherwise its prediction."""
+    tokens, valid = map(np.asarray, run.space.decode(x))
+    tokens = tokens[valid]
+    if truth:
+        return truth.of(tokens)
+    return outcome.learned.predict(tokens) if len(tokens) else np.zeros(0)
 
 
 def summarize(run: "Run", results: dict[str, Any]) -> None:
@@ -249,7 +257,7 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
     paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
     console.print(
         f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
-        f"everything is in {run.workdir.path}",
+        f"everything is in {run.workdir.path}, told in {page.NAME}",
         highlight=False,
         soft_wrap=True,
     )

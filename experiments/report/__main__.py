@@ -1,0 +1,46 @@
+"""`python -m experiments.report RUN [RUN ...]`: makes a run's page again, or one page of several runs side by side."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from experiments.report import page
+from experiments.report.finished import read
+from experiments.workdir import Workdir
+from nag_jax.errors import InputError
+
+
+def main() -> None:
+    """Writes the page and prints its path; exits with 2 and one line where the input is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.report",
+        description="Makes the page of a finished run again, or one page that compares several, from their files "
+        "alone: nothing is computed or paid for.",
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="workdir of a finished run, as runs/nb201")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="the page; by default report.html in the folder of a single run, and compare.html for several",
+    )
+    arguments = parser.parse_args()
+    only = arguments.runs[0] / page.NAME if len(arguments.runs) == 1 else Path("compare.html")
+    out = arguments.out or only
+    try:
+        text = page.render([read(path) for path in arguments.runs])
+        Workdir(out.parent).write(out.name, lambda path: path.write_text(text, encoding="utf-8"))
+    except InputError as error:
+        sys.exit(_refuse(str(error)))
+    except OSError as error:
+        sys.exit(_refuse(f"{out} can't be written ({error}): name another file with --out"))
+    print(out)
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()
