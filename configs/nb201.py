@@ -158,8 +158,7 @@ def _default() -> Any:
 
     config.guidance = ConfigDict(
         {
-            # what bends the score, or "denoised_gradient", "predictor_gradient", "identity", FILE.py:NAME
-            "transform": "class_tilt",
+            "transform": "class_tilt",  # of the score; or "denoised_gradient", "predictor_gradient", "identity", own
             "value": "exceedance",  # log-probability of more than a target, or "mean", the prediction itself
             "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
             "softness": 0.05,  # least width of that step, in standard deviations of the predictions
