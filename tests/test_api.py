@@ -1,10 +1,11 @@
 """The five calls: the same results as the command line, every label counted, and what is refused."""
 
 import dataclasses
+import functools
 import inspect
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from configs import nb201, nb201_bo
 from experiments import generate, search
+from experiments.config import Config
 from nag_jax import api, models
 from nag_jax.diffusion import sde
 from nag_jax.errors import InputError
@@ -22,7 +24,7 @@ from nag_jax.search import REGISTRY
 from nag_jax.training import predictor, score
 
 ROOT = Path(__file__).resolve().parents[1]
-SMOKE: Any = nb201.get_config("smoke")
+SMOKE: Config = nb201.get_config("smoke")
 SCORE = SMOKE.score.training.to_dict()
 NETWORK = {name: SMOKE.score.network[name] for name in ("width", "num_blocks", "mlp_width")}
 FEW_STEPS = {"num_steps": 30}
@@ -61,7 +63,7 @@ def defaults(function):
 
 
 def test_the_command_line_generates_the_same(pool, tmp_path):
-    config: Any = nb201.get_config("smoke")
+    config: Config = nb201.get_config("smoke")
     config.guidance.sweep = (1.0,)
     config.predictor.training.update(FEW_STEPS)
     results = generate.run(config, tmp_path / "run")
@@ -76,7 +78,7 @@ def test_the_command_line_generates_the_same(pool, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
-    config: Any = nb201_bo.get_config("smoke")
+    config: Config = nb201_bo.get_config("smoke")
     config.run, config.seeds = ("bo_nag", "regularized_evolution"), 1
     search.run(config, tmp_path / "run")
     small = {name: config.search[name] for name in ("budget", "initial", "batch_size")}
@@ -88,8 +90,8 @@ def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
 
 
 def test_defaults_are_those_of_the_configs():
-    config: Any = nb201.get_config()
-    bo: Any = nb201_bo.get_config()
+    config: Config = nb201.get_config()
+    bo: Config = nb201_bo.get_config()
     network = {field.name: field.default for field in dataclasses.fields(GraphTransformer)} | dict(api.NETWORK)
     assert config.score.network.to_dict().items() <= network.items()
     assert dataclasses.asdict(score.RECIPE) == config.score.training.to_dict()
@@ -193,7 +195,7 @@ def test_a_search_that_is_cut_short_goes_on_from_its_ledger(cells, tmp_path):
     undisturbed = api.search(cells, mine, **{**small, "ledger": None})
     assert undisturbed.architectures == found.architectures
     assert np.nanmax(found.values) == found.best_value == found.best_so_far()[-1]
-    assert str(found.best).count("nor_conv_3x3") == found.best_value
+    assert value(found.best) == found.best_value
     with pytest.raises(InputError, match="something else"):
         api.search(cells, mine, **{**small, "seed": 1})
     with pytest.raises(InputError, match="another table or other source"):
@@ -219,7 +221,7 @@ def test_frames_and_files_are_the_same_table(cells, tmp_path):
 
 def test_what_is_wrong_is_said_before_work(cells, accuracy, model, tmp_path):
     missing = tmp_path / "missing.csv"
-    function: Any = lambda arch: 1.0  # noqa: E731
+    bare: Any = len
     for wrong, words in (
         (lambda: api.space("nasbench"), "unknown space"),
         (lambda: api.evaluator("analog", cells), "unknown evaluator 'analog': use one of"),
@@ -239,20 +241,20 @@ def test_what_is_wrong_is_said_before_work(cells, accuracy, model, tmp_path):
         (lambda: api.search(cells, accuracy, strategy="bo_nga", model=model), "unknown strategy 'bo_nga'"),
         (lambda: api.search(cells, accuracy, strategy="bo", budget=5), "initial, 10, is more than budget, 5"),
         (lambda: api.search(cells, accuracy, budget=7000), "6,466 architectures that differ"),
-        (lambda: api.search(cells, function), "nag_jax.evaluator"),
+        (lambda: api.search(cells, bare), "nag_jax.evaluator"),
     ):
         with pytest.raises(InputError, match=re.escape(words)):
             wrong()
 
 
 def test_a_function_must_return_what_it_said(cells):
-    wrong: tuple[Any, ...] = ("high", None, {"accuracy": 1.0})
-    for returned in wrong:
-        mine = api.evaluator(lambda arch, returned=returned: returned, cells, metric="accuracy", further=("test",))
+    wrong: Any
+    for wrong in ("high", None, {"accuracy": 1.0}):
+        mine = api.evaluator(lambda arch, wrong=wrong: wrong, cells, metric="accuracy", further=("test",))
         with pytest.raises(InputError, match="the function returned"):
             api.search(cells, mine, strategy="random_search", budget=10, progress=False)
     with pytest.raises(InputError, match="give it a fingerprint"):
-        api.evaluator(cast(Any, Path), cells)
+        api.evaluator(functools.partial(float), cells)
 
 
 def test_the_search_room_can_be_called(cells, accuracy):
@@ -268,7 +270,7 @@ def test_the_search_room_can_be_called(cells, accuracy):
 @pytest.mark.slow
 def test_the_block_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     section = (ROOT / "README.md").read_text().split("## As a library")[1]
-    block = section.split("```python\n")[1].split("```")[0]
+    block = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
     lines = [line for line in block.splitlines() if line.strip()]
     assert len(lines) <= 10
     assert {f"nag.{name}(" in block for name in ("space", "evaluator", "fit", "generate", "search")} == {True}
