@@ -107,6 +107,10 @@ class Outcome(NamedTuple):
         row: its place in the tokens that were asked for.
         labels: the value of each metric in its unit, NaN where it failed.
         reason: why it failed, in one line; empty where it didn't.
+
+    Example:
+        >>> Outcome(0, {"accuracy": float("nan")}, "it took more than 60 s").reason
+        'it took more than 60 s'
     """
 
     row: int

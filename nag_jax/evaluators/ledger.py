@@ -323,6 +323,14 @@ def read_trials(path: str | Path, evaluator: Evaluator | None = None) -> list[Tr
 
     Raises:
         InputError: the file is no readable ledger, or another evaluator's.
+
+    Example:
+        >>> from nag_jax import evaluators
+        >>> evaluator = evaluators.make("analog_nasbench")
+        >>> with Ledger.open("trials.db", evaluator) as ledger:
+        ...     _ = ledger.label(evaluator.space.from_index([4242]), "an example")
+        >>> [trial.purpose for trial in read_trials("trials.db")]
+        ['an example']
     """
     path, query = Path(path), f"SELECT {_TRIAL_COLUMNS} FROM trials ORDER BY id"
 

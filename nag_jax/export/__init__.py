@@ -20,6 +20,6 @@ def make_blueprint(space: Space, tokens) -> Blueprint | None:
         >>> from nag_jax import spaces
         >>> space = spaces.make("nasbench201")
         >>> make_blueprint(space, space.from_index([4242])[0]).num_params()
-        371322
+        587386
     """
     return REGISTRY[space.name](space, tokens) if space.name in REGISTRY else None

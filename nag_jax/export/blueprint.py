@@ -25,6 +25,12 @@ class Blueprint:
         template: the templates' name, `templates/{template}_flax.py.jinja` and `templates/{template}_torch.py.jinja`.
         fields: what they are filled with.
         build: writes the network into an ONNX graph: (graph, name of the images `[B, 3, r, r]`) -> name of the logits.
+
+    Example:
+        >>> from nag_jax import export, spaces
+        >>> space = spaces.make("nasbench201")
+        >>> export.make_blueprint(space, space.from_index([4242])[0]).image_size
+        32
     """
 
     network: Any

@@ -23,6 +23,10 @@ class Export(NamedTuple):
         written: whether it is there.
         check: what it was found to be, None where it couldn't be checked.
         missing: why it isn't written or checked, and what mends that; empty where it is both.
+
+    Example:
+        >>> Export(False, None, "pip install 'nag-jax[onnx]'").written
+        False
     """
 
     written: bool
@@ -46,6 +50,13 @@ def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[st
 
     Raises:
         RuntimeError: an exported network isn't ours, which is a defect.
+
+    Example:
+        >>> from nag_jax import export, spaces
+        >>> space = spaces.make("nasbench201")
+        >>> blueprint = export.make_blueprint(space, space.from_index([0])[0])  # nothing but the stem and the head
+        >>> sorted(export.export_network(blueprint, Path(), about="a cell"))
+        ['network.onnx', 'network_flax.py', 'network_torch.py']
     """
     reference = make_reference(blueprint)
     return {

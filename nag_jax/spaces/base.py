@@ -27,6 +27,14 @@ class Space(abc.ABC):
         adjacency: bool `[N, N]`, strictly upper triangular; `[i, j]` says that node i feeds node j.
         passing: classes that pass their input on unchanged.
         blocking: classes that pass nothing on.
+
+    Example:
+        >>> import jax
+        >>> from nag_jax import spaces
+        >>> space = spaces.make("nasbench201")
+        >>> tokens = space.random(jax.random.key(0), 3)
+        >>> bool((space.decode(space.encode(tokens))[0] == tokens).all())
+        True
     """
 
     name: str

@@ -45,6 +45,10 @@ class MobileNetV3(Space):
 
     Raises:
         InputError: the resolution or the mutation is none of those.
+
+    Example:
+        >>> f"{MobileNetV3().size:.1e}"
+        '2.2e+19'
     """
 
     name = "mobilenet_v3"

@@ -21,6 +21,10 @@ class NASBench201(Space):
 
     A node feeds another where the cell edge that it stands for ends at the cell node at which the other begins.
     The published code swaps nodes 3 and 4 of this graph against its features; this one doesn't.
+
+    Example:
+        >>> NASBench201().to_native(NASBench201().from_index([15624]))
+        ['|avg_pool_3x3~0|+|avg_pool_3x3~0|avg_pool_3x3~1|+|avg_pool_3x3~0|avg_pool_3x3~1|avg_pool_3x3~2|']
     """
 
     name = "nasbench201"

@@ -52,6 +52,10 @@ class NASBenchGraph(Space):
     Node 0 is the macro structure and nodes 1 to 4 are the operations. The DAG is shared by all architectures while
     the links are not, so an edge says "may feed": the macro structure bears on every operation, and an operation
     feeds every later one that reads it in some macro structure, which is each of them.
+
+    Example:
+        >>> NASBenchGraph().size
+        59040
     """
 
     name = "nasbench_graph"

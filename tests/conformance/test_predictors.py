@@ -133,7 +133,10 @@ def test_a_context_and_dropout_are_taken(space, name):
 def test_an_unknown_name_gets_the_names():
     with pytest.raises(InputError) as error:
         models.make("oracle", adjacency=np.eye(2, k=1), num_classes=3)
-    assert str(error.value) == f"unknown predictor 'oracle': use one of {sorted(models.REGISTRY)}"
+    assert (
+        str(error.value)
+        == f"unknown predictor 'oracle': use one of {sorted(models.REGISTRY)}, or FILE.py:NAME of your own"
+    )
 
 
 def test_an_unknown_option_gets_the_options(space, name):

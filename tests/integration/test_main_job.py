@@ -71,6 +71,7 @@ def test_everything_is_written_and_nothing_partial_left(undisturbed):
         "predictor",
         "architectures.csv",
         "results.json",
+        "report.html",
         "figures",
     }
     figures = undisturbed.path / "figures"
