@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nag_jax.analysis import figures
-from nag_jax.spaces import MobileNetV3, NASBench201, Space
+from nag_jax.analysis import figures, graph_figures
+from nag_jax.spaces import MobileNetV3, NASBench201, NASBenchGraph, Space
 
-_DRAWN = {NASBench201: ("best_cells", figures.draw_cells), MobileNetV3: ("best_networks", figures.draw_networks)}
+_DRAWN = {
+    NASBench201: ("best_cells", figures.draw_cells),
+    MobileNetV3: ("best_networks", figures.draw_networks),
+    NASBenchGraph: ("best_graphs", graph_figures.draw_graph_networks),
+}
 
 
 def draw_best(space: Space, tokens, titles: Sequence[str], folder: Path) -> None:

@@ -20,6 +20,7 @@ QUICK_COMPILES = (
     "datasets",
     "diffusion",
     "distributed/test_training.py",
+    "experiments/test_report.py",
     "experiments/test_search.py",
     "experiments/test_stream.py",
     "guidance",

@@ -148,7 +148,7 @@ def draw_networks(space: Space, tokens, titles: Sequence[str], path: str | Path)
     if not len(tokens) or len(tokens) != len(titles):
         raise InputError(f"expected a network or more and a title each, found {len(tokens)} and {len(titles)}")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.1 * len(tokens) + 0.9), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.1 * len(tokens) + 0.9), layout="constrained")
         rows = figure.subplots(len(tokens), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, row, title in zip(rows, tokens, titles, strict=True):
             for stage, position, kernel, expansion in space.searched(row):
@@ -181,7 +181,7 @@ def cost_histograms(
     ends = [float(end(values)) for values in pools.values() for end in (np.min, np.max)]
     edges = np.linspace(min(ends), max(max(ends), min(ends) + 1e-6), _BINS + 1)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.35 * len(pools) + 0.8), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.35 * len(pools) + 0.8), layout="constrained")
         rows = figure.subplots(len(pools), 1, sharex=True, squeeze=False)[:, 0]
         for axes, color, (name, values) in zip(rows, itertools.cycle(COLORS), pools.items()):
             _draw_histogram(axes, values, edges, color, name)
@@ -210,7 +210,7 @@ def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float | None, pat
     pools = {name: finite_vector(values, f"pool {name!r}") for name, values in pools.items()}
     edges = _histogram_edges(pools, best)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 1.35 * len(pools) + 0.8), layout="constrained")
+        figure = Figure(figsize=(6.4, 1.35 * len(pools) + 0.8), layout="constrained")
         rows = figure.subplots(len(pools), 1, sharex=True, squeeze=False)[:, 0]
         for axes, color, (name, values) in zip(rows, itertools.cycle(COLORS), pools.items()):
             _draw_histogram(axes, values, edges, color, name)
@@ -289,7 +289,7 @@ def quality_diversity(
     means = [point.mean for point in curve]
     top = max([*means, *(float(reference.max()) for reference in references.values())])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8, 4.4), layout="constrained")
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         for (name, reference), (color, dash) in zip(references.items(), itertools.cycle(_REFERENCE_LINES)):

@@ -68,7 +68,7 @@ def reached_shares(labels: Mapping[str, np.ndarray], budget: int, path: str | Pa
         for (name, counts), (stroke, color) in zip(labels.items(), _strokes(), strict=False):
             shares = [np.mean(counts <= n) for n in range(budget + 1)]
             axes.step(range(budget + 1), shares, where="post", color=color, linestyle=stroke, linewidth=1.4, label=name)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(-0.02, 1.02)  # curves that stay at 0 or 1 are to be seen
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("labels paid for")
         axes.set_ylabel("seeds that found the optimum")

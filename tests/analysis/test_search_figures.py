@@ -28,3 +28,23 @@ def test_shares_of_seeds_rise_where_a_seed_finds_the_optimum(tmp_path, check_wri
     np.testing.assert_allclose(np.asarray(line.get_ydata()), [0, 0, 0, 1 / 3, 1 / 3, 2 / 3, 2 / 3])
     with pytest.raises(InputError, match="at least one strategy"):
         search_figures.reached_shares({}, 6, tmp_path / "none")
+
+
+def test_trade_off_shows_what_nothing_else_beats(tmp_path, check_written):
+    points = {
+        "one": np.array([[90.0, 5.0], [91.0, 9.0], [89.0, 6.0], [91.0, 10.0]]),
+        "other": np.array([[80.0, 1.0]]),
+    }
+    labels = ("accuracy", "latency in ms")
+    figure = search_figures.trade_off(points, (1.0, -1.0), tmp_path / "trade_off", labels=labels)
+    check_written(tmp_path / "trade_off")
+    cloud, one, other = figure.axes[0].lines
+    assert len(np.asarray(cloud.get_xdata())) == 5
+    np.testing.assert_array_equal(np.stack([one.get_xdata(), one.get_ydata()]), [[91, 90], [9, 5]])
+    np.testing.assert_array_equal(np.stack([other.get_xdata(), other.get_ydata()]), [[80], [1]])
+    assert figure.axes[0].get_ylabel() == "latency in ms (less is better)"
+
+
+def test_trade_off_needs_a_point(tmp_path):
+    with pytest.raises(InputError, match="at least one point"):
+        search_figures.trade_off({"one": np.zeros((0, 2))}, (1.0, 1.0), tmp_path / "t", labels=("a", "b"))

@@ -38,7 +38,7 @@ ONLY_IN = {
     "flax.linen": ["nag_jax/models/"],
     "orbax": ["nag_jax/training/checkpoint.py"],
     "sqlite3": ["nag_jax/evaluators/ledger.py"],
-    "matplotlib": [f"nag_jax/analysis/{file}.py" for file in ("figures", "search_figures", "style")],
+    "matplotlib": [f"nag_jax/analysis/{file}.py" for file in ("figures", "graph_figures", "search_figures", "style")],
     "jraph": ["nag_jax/spaces/base.py", "nag_jax/models/predictor.py"],
     "jax.sharding": ["nag_jax/parallel.py"],
     "ml_collections": ["experiments/", "configs/"],
@@ -47,6 +47,7 @@ ONLY_IN = {
     "tensorflow_datasets": ["nag_jax/datasets/tfds.py"],
     "grain": ["nag_jax/datasets/images.py"],
     "PIL": ["nag_jax/datasets/images.py"],
+    "jinja2": ["experiments/report/"],
     "safetensors": ["nag_jax/weights_file.py"],
 }
 WHOLE_TABLES = {"nag_jax.evaluators.reporting", "nag_jax.evaluators.lookup"}
