@@ -21,6 +21,7 @@ QUICK_COMPILES = (
     "diffusion",
     "distributed/test_training.py",
     "experiments/test_extending.py",
+    "experiments/test_report.py",
     "experiments/test_search.py",
     "experiments/test_stream.py",
     "export",

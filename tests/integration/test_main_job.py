@@ -82,6 +82,11 @@ def test_everything_is_written_and_nothing_partial_left(undisturbed):
         assert path.read_text().rstrip().endswith("</svg>")
 
 
+def test_the_page_names_the_command_that_runs_it_again(results, undisturbed, smoke_flag):
+    assert results["command"] == f"python -m experiments.main {smoke_flag}"
+    assert f"<code>{results['command']}</code>" in (undisturbed.path / "report.html").read_text()
+
+
 def test_every_phase_has_a_progress_bar_and_a_time(first_job, results):
     assert list(results["seconds"]) == PHASES
     assert all(seconds > 0 for seconds in results["seconds"].values())
@@ -214,7 +219,7 @@ def test_the_summary_names_the_best(first_job, results, undisturbed):
     assert f"best of the 4 paid at the end: {best['architecture']}\n" in first_job.stdout
     assert f"{best['value']:.6g} %, {best['regret']:.3g} from the table's best 94.0664" in first_job.stdout
     assert "labels paid: 44 (40 for training, 4 for final)" in first_job.stdout
-    assert str(undisturbed.path.relative_to(first_job.args)) in first_job.stdout
+    assert f"{undisturbed.path.relative_to(first_job.args)}, told in report.html" in first_job.stdout
     for pool in ("random", "unconditional", "guided"):
         assert pool in first_job.stdout
         assert f"{results['pools'][pool]['value_mean']:.2f}" in first_job.stdout
