@@ -21,7 +21,7 @@ Modes, --config.mode:
 
 Fields used most (all of them, with defaults: docs/configuration.md):
     seed                      of all randomness; num_samples: architectures a pool
-    evaluator.name            where labels come from: analog_nasbench, nas_bench_graph, mobilenet_v3, or table
+    evaluator.name            where labels come from: analog_nasbench, table, command, ... (docs/evaluators.md)
     evaluator.path, .metric   of your own table: a CSV or Parquet file, and the column to search by
     labels.training, .final   labels that the predictor learns from, and of the best generated
     guidance.top_share        the share of the space aimed at: less is better and less diverse
