@@ -12,7 +12,6 @@ the same outputs with the same weights, as far as PyTorch and onnx are installed
 import argparse
 import difflib
 import json
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from experiments import command_line
 from experiments.facts import git_commit, versions
 from experiments.finished import Candidate, FinishedRun
 from experiments.main import use_compilation_cache
@@ -76,8 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         out = given.out if run is None else given.out or run.path / "export"
         export(choose(space, run, given.architecture), out)
     except InputError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        command_line.fail(str(error))
 
 
 def choose(space: Space, run: FinishedRun | None, wanted: str) -> Choice:
@@ -234,4 +233,5 @@ def _objective_label(choice: Choice, labels: dict[str, float | None]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.export", goes_on=False):
+        main()

@@ -1,9 +1,9 @@
 """`python -m experiments.report RUN [RUN ...]`: makes a run's page again, or one page of several runs side by side."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from experiments import command_line
 from experiments.report import page
 from experiments.report.finished import read
 from experiments.workdir import Workdir
@@ -31,16 +31,12 @@ def main() -> None:
         text = page.render([read(path) for path in arguments.runs])
         Workdir(out.parent).write(out.name, lambda path: path.write_text(text, encoding="utf-8"))
     except InputError as error:
-        sys.exit(_refuse(str(error)))
+        command_line.fail(str(error))
     except OSError as error:
-        sys.exit(_refuse(f"{out} can't be written ({error}): name another file with --out"))
+        command_line.fail(f"{out} can't be written ({error}): name another file with --out")
     print(out)
 
 
-def _refuse(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
-
-
 if __name__ == "__main__":
-    main()
+    with command_line.ending("experiments.report", goes_on=False):
+        main()
