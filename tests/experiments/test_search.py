@@ -117,6 +117,7 @@ def test_a_seed_may_end_at_the_best_of_the_table(config, undisturbed, tmp_path):
     assert {path.stem for path in (tmp_path / "run" / "figures").glob("*.svg")} == {
         "anytime",
         "regret",
+        "best_cells",
         "labels_to_optimum",
     }
 
