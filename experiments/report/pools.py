@@ -106,7 +106,7 @@ def streamed(run: Finished) -> Story:
         "valid": run.cell("valid", form=forms.count),
         "valid share": words(forms.share(run.results["valid"] / samples)),
         "distinct": run.cell("distinct", form=forms.count),
-        "that compute different things": run.cell("distinct_canonical", form=forms.count),
+        "distinct functions": run.cell("distinct_canonical", form=forms.count),
         "files": run.cell("files", form=forms.count),
         "samples per second": run.cell("samples_per_second", form=forms.count),
     }
