@@ -206,7 +206,8 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
         figures.CurvePoint(point["scale"], point["distinct"], sign * point[mean]) for point in sweep if mean in point
     ]
     if curve:
-        figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=f"mean {label}")
+        label = f"mean {label}" if sign > 0 else f"minus the mean {label}"  # so that up is better for costs too
+        figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=label)
 
 
 def _values(run: "Run", truth: Truth | None, outcome: "Outcome", x: np.ndarray) -> np.ndarray:
