@@ -35,7 +35,8 @@ def ending(
     def say() -> None:
         advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
         command = shlex.join(["python", "-m", module, *sys.argv[1:]])
-        print(f"interrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+        # On a line of its own, whatever a progress bar has left on this one.
+        print(f"\ninterrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
 
     def end_at_once(*_) -> None:
         say()
