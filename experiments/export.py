@@ -22,6 +22,7 @@ from rich.console import Console
 from experiments import command_line
 from experiments.facts import git_commit, versions
 from experiments.finished import Candidate, FinishedRun
+from experiments.generate_report import number
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
 from nag_jax.analysis.graph_figures import draw_architectures
@@ -228,8 +229,7 @@ def _objective_label(choice: Choice, labels: dict[str, float | None]) -> str:
     value = labels.get(objective["metric"]) if objective else None
     if objective is None or value is None:
         return ""
-    number = f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{objective['metric']} {number} {objective['unit']}".strip()
+    return f"{objective['metric']} {number(value)} {objective['unit']}".strip()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """A finished run as others read it: its results, its labels and its architectures, best first."""
 
-import difflib
-import itertools
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +8,9 @@ import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
 from experiments import build
-from experiments.generate import FINAL
-from nag_jax.errors import InputError
+from experiments.report.finished import read_results
 from nag_jax.evaluators import Trial, read_trials
+from nag_jax.search.generate import FINAL
 from nag_jax.spaces import Space
 
 
@@ -41,20 +38,12 @@ class FinishedRun:
         config: its config.
 
     Raises:
-        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or a file can't be read.
+        InputError: see `report.finished.read_results`.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        if not path.is_dir():
-            raise InputError(f"there is no run {path}{_near(path)}: name the folder of one, as runs/nb201")
-        if not (path / "config.json").exists():
-            raise InputError(f"{path} holds no config.json, so it isn't a run{_near(path)}: name the folder of one")
-        if not (path / "results.json").exists():
-            raise InputError(
-                f"run {path} isn't finished: start it again with the same command, and it goes on where it was"
-            )
-        self.results = _read_json(path / "results.json")
+        self.results = read_results(path)
         self.config: Any = ConfigDict(self.results["config"])
 
     @property
@@ -117,18 +106,3 @@ def _best_first(trials: list[Trial], objective: dict[str, Any]) -> list[Trial]:
     metric, sign = objective["metric"], -1 if objective["direction"] == "max" else 1
     labelled = [trial for trial in trials if trial.labels[metric] == trial.labels[metric]]
     return sorted(labelled, key=lambda trial: sign * trial.labels[metric])
-
-
-def _near(path: Path) -> str:
-    """What to say of the runs beside a folder that isn't one."""
-    folders = [path, path.parent] if path.is_dir() else [path.parent]
-    runs = [str(found.parent) for folder in folders for found in sorted(folder.glob("*/config.json"))]
-    close = difflib.get_close_matches(str(path), runs, 1) or runs
-    return f" (did you mean {', '.join(itertools.islice(close, 5))}?)" if close else ""
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path} is not readable ({error}): run it again to have it written anew") from error

@@ -12,10 +12,7 @@ from experiments.learn import Learned, Run, check, learn, make_generator, prepar
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
 from nag_jax import parallel
-from nag_jax.search.generate import rank_new
-
-FINAL = "final"
-"""Purpose in the ledger of the labels of the best."""
+from nag_jax.search.generate import FINAL, rank_new
 
 
 @dataclasses.dataclass

@@ -229,11 +229,11 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
         "valid": ("validity_argmax", "{:.1%}".format),
         "distinct": ("distinct", "{:,}".format),
         "feasible": ("feasible_share", "{:.1%}".format),
-        "predicted": ("predicted_mean", _number),
-        "mean": ("value_mean", _number),
-        "best": ("value_best", _number),
-        "pool regret": ("pool_regret", _number),
-        "guidance gap": ("guidance_gap", _number),
+        "predicted": ("predicted_mean", number),
+        "mean": ("value_mean", number),
+        "best": ("value_best", number),
+        "pool regret": ("pool_regret", number),
+        "guidance gap": ("guidance_gap", number),
     }
     columns = {
         title: column
@@ -264,7 +264,8 @@ def summarize(run: "Run", results: dict[str, Any]) -> None:
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value of a metric, as summaries print it."""
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

@@ -24,14 +24,11 @@ from nag_jax.evaluators import Ledger, Metric
 from nag_jax.models import Predictor
 from nag_jax.progress import Phases
 from nag_jax.search.aim import feasible, make_aim, measure
-from nag_jax.search.generate import Generator, random_distinct
+from nag_jax.search.generate import TRAINING, Generator, random_distinct
 from nag_jax.training.checkpoint import Checkpoints, checksum
 from nag_jax.training.fit import restore
 from nag_jax.training.labels import normalize
 from nag_jax.training.predictor import fit_predictor, predict
-
-TRAINING = "training"
-"""Purpose in the ledger of the labels that the predictor learns from."""
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 
 from experiments import build, transfer
-from experiments.learn import TRAINING, Run, make_generator, predictor_checkpoints
+from experiments.learn import Run, make_generator, predictor_checkpoints
 from experiments.measure import Work, measure_fit, measure_generator
 from experiments.score import plan_score
 from nag_jax import parallel
 from nag_jax.evaluators import read_trials
 from nag_jax.search.aim import SPREAD_TIMES, make_aim
+from nag_jax.search.generate import TRAINING
 from nag_jax.training.predictor import regression_loss
 
 

@@ -28,7 +28,7 @@ from nag_jax.search import make as make_strategy
 from nag_jax.search.aim import feasible, make_aim, make_guide, measure
 from nag_jax.search.bo_nag import Diffusion
 from nag_jax.search.constraints import Constraints, parse
-from nag_jax.search.generate import Generator, random_distinct, rank_new, tally
+from nag_jax.search.generate import FINAL, TRAINING, Generator, random_distinct, rank_new, tally
 from nag_jax.search.score import check_batches, describe_score_model, draw_share, fit_score, make_score_model
 from nag_jax.spaces import Space
 from nag_jax.training import predictor as predictors
@@ -42,8 +42,6 @@ from nag_jax.training.score import ScoreModel
 if TYPE_CHECKING:
     import pandas as pd
 
-TRAINING, FINAL = "training", "final"
-"""Purposes of labels in the ledger of `generate`."""
 NETWORK: Mapping[str, Any] = {"width": 32, "num_blocks": 2, "num_heads": 4, "mlp_width": 64}
 """Fields of the score network; the others have the defaults of `models.score_network.GraphTransformer`."""
 PREDICTOR: Mapping[str, Any] = {"name": "directional_gcn", "members": 2, "width": 32}

@@ -28,7 +28,6 @@ from experiments.main import use_compilation_cache
 from experiments.score import Setting, split_space, train_score
 from nag_jax.analysis import metrics
 from nag_jax.search.constraints import Constraint, Constraints
-from nag_jax.search.generate import Generator
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
 from nag_jax.training.predictor import predict
 
@@ -133,7 +132,7 @@ def constrained(run: Setting, params: Any) -> list[dict[str, Any]]:
     cost = MobileNetV3(resolution=run.config.space.resolution).costs()["macs"]
     random = np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("quantiles"), DRAWS))
     unbent = decoded(run, sample(run, params, MANY))
-    generator = make_generator(run, lambda score_fn, bands: run.constraints.transform(run.model.sde, bands))
+    generator = unlabelled.make_generator(run, constrained=True)
     found = []
     for quantile, target in zip(QUANTILES, np.quantile(cost.of(random), QUANTILES), strict=True):
         band = Constraint("macs", (1.0 - HALF_BAND) * target, (1.0 + HALF_BAND) * target)
@@ -209,14 +208,7 @@ def searches(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def sample(run: Setting, params: Any, n: int) -> np.ndarray:
     """Unconditional samples x `[n, N, V]`, the same at every call."""
-    return make_generator(run, None)(run.key("benchmark"), n, params)
-
-
-def make_generator(run: Setting, guide) -> Generator:
-    """The config's sampler with that guidance."""
-    sampler = run.config.sampler
-    kernels = build.make_kernels(run.config)
-    return Generator(run.model, kernels, guide=guide, num_steps=sampler.num_steps, final=sampler.final, mesh=run.mesh)
+    return unlabelled.make_generator(run, constrained=False)(run.key("benchmark"), n, params)
 
 
 def decoded(run: Setting, x: np.ndarray) -> np.ndarray:

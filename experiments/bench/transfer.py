@@ -31,6 +31,7 @@ from nag_jax.analysis.statistics import mean_interval
 from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import Ledger, make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.search.generate import FINAL
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 
 PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")
@@ -319,7 +320,7 @@ def _final_tokens(arguments: argparse.Namespace, config: Config, name: str) -> n
     """What a run paid for at the end, in the predictor's order."""
     space = build.make_space(config)
     with Ledger.open(arguments.workdir / name / "trials.db", build.make_evaluator(config, space)) as ledger:
-        trials = [trial for trial in ledger.trials() if trial.purpose == generate.FINAL]
+        trials = [trial for trial in ledger.trials() if trial.purpose == FINAL]
     return space.from_native([trial.architecture for trial in trials])
 
 

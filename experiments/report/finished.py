@@ -1,6 +1,8 @@
 """A finished run, as its files tell it: nothing is computed again."""
 
 import dataclasses
+import difflib
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -77,25 +79,51 @@ def read(path: Path) -> Finished:
     """Reads a run's folder.
 
     Raises:
-        InputError: it isn't one, or the run hasn't ended.
+        InputError: see `read_results`.
+    """
+    results = read_results(path)
+    if not KINDS.keys() & results:
+        raise InputError(_strange(path))
+    return Finished(path, results, {figure.stem: figure for figure in sorted((path / "figures").glob("*.svg"))})
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The `results.json` of a run's folder.
+
+    Raises:
+        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or the file can't be read.
     """
     file = path / "results.json"
     if not path.is_dir():
-        raise InputError(f"there is no folder {path}: name the workdirs of finished runs, as runs/nb201")
-    if not file.is_file():
-        hint = (
-            "the run there hasn't ended: start it again with the same command, and it goes on where it was"
-            if (path / "config.json").is_file()
-            else "it isn't a run: name the workdirs of finished runs, as runs/nb201"
+        raise InputError(
+            f"there is no run {path}{_near(path)}: there is no folder of that name; name one as runs/nb201"
         )
-        raise InputError(f"{path} holds no results.json; {hint}")
+    if not (path / "config.json").is_file():
+        raise InputError(f"{path} holds no config.json, so it isn't a run{_near(path)}: name the folder of one")
+    if not file.is_file():
+        raise InputError(
+            f"run {path} hasn't ended, so it isn't finished: start it again with the same command, and it goes on "
+            "where it was"
+        )
     try:
         results = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{file} is not readable ({error}): run it again, which restores what was paid for") from error
-    if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or not KINDS.keys() & results:
-        raise InputError(f"{file} isn't what a run writes: name the workdirs of finished runs, as runs/nb201")
-    return Finished(path, results, {figure.stem: figure for figure in sorted((path / "figures").glob("*.svg"))})
+    if not isinstance(results, dict) or not isinstance(results.get("config"), dict):
+        raise InputError(_strange(path))
+    return results
+
+
+def _strange(path: Path) -> str:
+    return f"{path / 'results.json'} isn't what a run writes: name the workdirs of finished runs, as runs/nb201"
+
+
+def _near(path: Path) -> str:
+    """What to say of the runs beside a folder that isn't one."""
+    folders = [path, path.parent] if path.is_dir() else [path.parent]
+    runs = [str(found.parent) for folder in folders for found in sorted(folder.glob("*/config.json"))]
+    close = difflib.get_close_matches(str(path), runs, 1) or runs
+    return f" (did you mean {', '.join(itertools.islice(close, 5))}?)" if close else ""
 
 
 def _escaped(key: str) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 
 from nag_jax import spaces
 from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Metric, Outcome, Split
+from nag_jax.evaluators.base import Direction, Metric, Outcome, Split, describe_metrics
 from nag_jax.evaluators.names import check_name
 from nag_jax.evaluators.table_file import guess_split
 from nag_jax.spaces import Space
@@ -199,16 +199,9 @@ def load(
     known = {found.name: found for found in further}
     if len(known) < len(further):
         raise InputError(f"a metric comes twice in {[found.name for found in further]}: name it once")
-    for option in (directions, units, splits):
-        for name in option or ():
-            check_name(name, [metric, *known], "metric of the command")
-    if metric not in known or any(metric in (option or ()) for option in (directions, units, splits)):
-        own = Metric(
-            metric,
-            unit=(units or {}).get(metric, ""),
-            direction=(directions or {}).get(metric, "max"),
-            split=(splits or {}).get(metric, guess_split(metric)),
-        )
+    told = {"directions": directions, "units": units, "splits": splits}
+    own = describe_metrics(dict.fromkeys([metric, *known]), "the command", **told, guess_split=guess_split)[metric]
+    if metric not in known or any(metric in (option or ()) for option in told.values()):
         known = {metric: own, **{name: found for name, found in known.items() if name != metric}}
     return CommandEvaluator(
         spaces.make("nasbench201") if space is None else space,

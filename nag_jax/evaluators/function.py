@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Metric, Split
-from nag_jax.evaluators.names import check_name
+from nag_jax.evaluators.base import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
 
 Function = Callable[[str], float | Mapping[str, float]]
@@ -97,19 +96,7 @@ def from_function(
         >>> evaluator(space.from_native(["0012|gcn|gat|fc|gcn"]))["convolutions"].item()
         2.0
     """
-    names = (metric, *further)
-    for option in (directions, units, splits):
-        for name in option or ():
-            check_name(name, names, "metric of the function")
-    metrics = {
-        name: Metric(
-            name,
-            unit=(units or {}).get(name, ""),
-            direction=(directions or {}).get(name, "max"),
-            split=(splits or {}).get(name, "none"),
-        )
-        for name in names
-    }
+    metrics = describe_metrics((metric, *further), "the function", directions=directions, units=units, splits=splits)
     return FunctionEvaluator(function, space, metrics, metric, fingerprint or _fingerprint(function))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nag_jax import spaces
 from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Metric, Split
+from nag_jax.evaluators.base import Direction, Split, describe_metrics
 from nag_jax.evaluators.names import check_name
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.spaces import Space
@@ -113,18 +113,9 @@ def from_frame(
     columns = {
         name: values for name, values in numeric.items() if name == metric or allow_failed or np.isfinite(values).all()
     }
-    for option in (directions, units, splits):
-        for column in option or ():
-            check_name(column, columns, f"metric of {source}")
-    metrics = {
-        name: Metric(
-            name,
-            unit=(units or {}).get(name, ""),
-            direction=(directions or {}).get(name, "max"),
-            split=(splits or {}).get(name, guess_split(name)),
-        )
-        for name in columns
-    }
+    metrics = describe_metrics(
+        columns, source, directions=directions, units=units, splits=splits, guess_split=guess_split
+    )
     return TableEvaluator(
         name="table",
         space=space,

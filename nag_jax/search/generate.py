@@ -15,6 +15,8 @@ from nag_jax.guidance.base import ScoreTransform
 from nag_jax.spaces import Space
 from nag_jax.training.score import ScoreModel
 
+TRAINING, FINAL = "training", "final"
+"""Purposes in ledgers: of the labels that a predictor learns from, and of those of the best that were generated."""
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
 """Operations by which devices exchange data, as XLA calls them."""
 Progress = Callable[[int, int], None]
