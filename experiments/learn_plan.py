@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import build, transfer
 from experiments.learn import Run, make_generator, predictor_checkpoints
-from experiments.measure import Work, measure_fit, measure_generator
+from experiments.measure import Work, measure_generator, plan_fit
 from experiments.score import plan_score
 from nag_jax import parallel
 from nag_jax.evaluators import read_trials
@@ -61,18 +61,16 @@ def notes_of(run: Run) -> list[str]:
 
 
 def _plan_predictor(run: Run) -> Work:
-    training = run.config.predictor.training
-    done = training.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
-    work = Work("predictor", training.num_steps, "steps", done)
-    if not work.left:
-        return work
-    recipe = build.recipe(training)
-    view = build.make_view(run.config.predictor, run.model, run.model.init(jax.random.key(0)))
-    loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
-    x = run.space.encode(run.space.random(jax.random.key(0), run.config.labels.training))
-    data = x, np.zeros(len(x), np.float32)
-    seconds, memory = measure_fit(run.predictor.init, loss, data, recipe, mesh=run.mesh)
-    return work._replace(seconds=seconds, memory=memory)
+    recipe = build.recipe(run.config.predictor.training)
+    done = recipe.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
+
+    def parts():
+        view = build.make_view(run.config.predictor, run.model, run.model.init(jax.random.key(0)))
+        loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
+        x = run.space.encode(run.space.random(jax.random.key(0), run.config.labels.training))
+        return run.predictor.init, loss, (x, np.zeros(len(x), np.float32))
+
+    return plan_fit("predictor", recipe, done, parts, mesh=run.mesh)
 
 
 def _any_guidance(run: Run):

@@ -41,6 +41,22 @@ class Work(NamedTuple):
         return max(0, self.count - self.done)
 
 
+def plan_fit(
+    name: str,
+    recipe: Recipe,
+    done: int,
+    parts: Callable[[], tuple[Callable[[jax.Array], Any], LossFn, Any]],
+    *,
+    mesh: jax.sharding.Mesh,
+) -> Work:
+    """The training of a network as far as it isn't done; `parts` gives its init, loss and data where some is left."""
+    work = Work(name, recipe.num_steps, "steps", done)
+    if not work.left:
+        return work
+    seconds, memory = measure_fit(*parts(), recipe, mesh=mesh)
+    return work._replace(seconds=seconds, memory=memory)
+
+
 def measure_fit(
     init: Callable[[jax.Array], Any],
     loss: LossFn,

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments import build
 from experiments.config import Config
-from experiments.measure import Work, measure_fit
+from experiments.measure import Work, plan_fit
 from experiments.workdir import Workdir
 from nag_jax.diffusion.noise import stream_key
 from nag_jax.errors import InputError
@@ -88,15 +88,14 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
 
 def plan_score(run: Setting) -> Work:
     """The training of the score network, as far as it isn't done."""
-    training = run.config.score.training
-    done = training.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
-    work = Work("score network", training.num_steps, "steps", done)
-    if not work.left:
-        return work
-    recipe = build.recipe(training)
-    data, loss = data_and_loss(run.model, run.space, split_space(run), recipe, run.mesh)
-    seconds, memory = measure_fit(run.model.init, loss, data, recipe, mesh=run.mesh)
-    return work._replace(seconds=seconds, memory=memory)
+    recipe = build.recipe(run.config.score.training)
+    done = recipe.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
+
+    def parts():
+        data, loss = data_and_loss(run.model, run.space, split_space(run), recipe, run.mesh)
+        return run.model.init, loss, data
+
+    return plan_fit("score network", recipe, done, parts, mesh=run.mesh)
 
 
 def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
