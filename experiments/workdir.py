@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,7 +20,6 @@ class Workdir:
 
     def __init__(self, path: Path):
         self.path = path
-        self._lock = None
 
     def check(self, config: dict[str, Any]) -> None:
         """Refuses the folder if it belongs to another process or to a run of another config; changes nothing.
@@ -55,17 +55,18 @@ class Workdir:
             )
 
     def claim(self, config: dict[str, Any]) -> None:
-        """Makes the folder this run's own until the process ends.
+        """Makes the folder this run's own until this object or the process is gone, however either goes.
 
         Raises:
             InputError: another process is at work in it, or it can't be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends, however it ends)
+            lock = open(self.path / "lock", "w")  # noqa: SIM115 (held as long as this object)
         except OSError as error:
             raise InputError(f"workdir {self.path} can't be written ({error}): name another --workdir") from error
-        self._take(self._lock)
+        weakref.finalize(self, lock.close)
+        self._take(lock)
         if not (self.path / "config.json").exists():
             self.write_json("config.json", config)
 

@@ -1,5 +1,6 @@
 import json
 import os
+import warnings
 
 import pytest
 
@@ -45,7 +46,9 @@ def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path):
     for attempt in (second.check, second.claim):
         with pytest.raises(InputError, match="in use by another process"):
             attempt(CONFIG)
-    del first
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        del first
+    assert not warned
     second.check(CONFIG)
     second.claim(CONFIG)
 
