@@ -68,7 +68,7 @@ def _default() -> ConfigDict:
                 "top_share": 0.02,  # what the first round aims at: this share of the space, by acquisition
                 "scale": 1.0,  # strength of the guidance
                 "transform": "class_tilt",  # how the acquisition bends the score, or "denoised_gradient"
-                "climbs": 0,  # steps by which mutations refine what was generated
+                "near": 0.5,  # share of a pool that begins near the best so far, instead of at pure noise
             },
             "bo_exhaustive": {
                 "name": "bo",  # the same acquisition, with other proposals

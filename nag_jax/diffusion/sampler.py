@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_jax.diffusion.kernels.base import Kernel
-from nag_jax.diffusion.noise import fold_in
+from nag_jax.diffusion.noise import expand, fold_in, normal
 from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
@@ -34,6 +34,18 @@ class Sampler(NamedTuple):
     finish: Callable
 
 
+class Origin(NamedTuple):
+    """Where samples begin: at `x_t` of the forward process from `x_0`, so that less noise keeps more of that.
+
+    Attributes:
+        x: architectures x_0 `[B, N, V]`; zeros at t = 1 begin as the prior does.
+        t: times `[B]`, up to 1.
+    """
+
+    x: Array
+    t: Array
+
+
 class _Carry(NamedTuple):
     keys: Array
     step: Array
@@ -52,8 +64,9 @@ def make_sampler(
     shape: tuple[int, int],
     num_steps: int,
     final: str = "denoise",
+    origin: Origin | None = None,
 ) -> Sampler:
-    """Reverse diffusion on an even grid of `num_steps + 1` times from 1 to `sde.t_min`.
+    """Reverse diffusion on an even grid of `num_steps + 1` times from 1, or the origin's times, to `sde.t_min`.
 
     Each step applies the kernels in order (correctors first), each with its own fold of the sample's key.
 
@@ -67,6 +80,7 @@ def make_sampler(
         num_steps: steps of the grid.
         final: `"denoise"` ends with E[x_0 | x] under the guided score (one more evaluation), `"mean"`, as published,
             with the last kernel's x before its noise.
+        origin: where each sample begins (as in SDEdit, Meng et al., ICLR 2022); None for the prior.
 
     Raises:
         InputError: an option is none of those.
@@ -77,7 +91,8 @@ def make_sampler(
         raise InputError(f"num_steps must be at least 1, found {num_steps}")
     if not kernels:
         raise InputError("a sampler needs at least one kernel, found none")
-    times = jnp.linspace(1.0, sde.t_min, num_steps + 1)
+    first = jnp.ones(1) if origin is None else origin.t
+    times = jnp.linspace(first, sde.t_min, num_steps + 1)
 
     def threaded(transform_state, keys):
         """The guided score as a plain function, and the cell in which it leaves the transform's state."""
@@ -95,14 +110,19 @@ def make_sampler(
         return guided, cell
 
     def init(keys):
-        x = sde.prior(fold_in(keys, num_steps + 1), shape)
+        noise_keys = fold_in(keys, num_steps + 1)
+        if origin is None:
+            x = sde.prior(noise_keys, shape)
+        else:
+            mean, std = sde.marginal(origin.x, origin.t)
+            x = mean + expand(std, mean) * normal(noise_keys, shape)
         states = tuple(kernel.init(x) for kernel in kernels)
         return _Carry(keys, jnp.zeros((), jnp.int32), x, x, states, () if transform is None else transform.init(x))
 
     def step(carry, _):
         keys, i, x, x_mean, states, transform_state = carry
         step_keys = fold_in(keys, i)
-        t, t_next = (jnp.full(keys.shape[0], times[j]) for j in (i, i + 1))
+        t, t_next = (jnp.broadcast_to(times[j], keys.shape) for j in (i, i + 1))
         new_states = []
         for k, (kernel, state) in enumerate(zip(kernels, states, strict=True)):
             kernel_keys = fold_in(step_keys, k)

@@ -15,9 +15,6 @@ from nag_jax.search.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.search.surrogates import Surrogate, make_data
 from nag_jax.training.labels import NORMALIZATIONS
 
-_PARENTS, _FRONT, _CHILDREN = 10, 64, 512
-"""Best trials that a climb begins at, its front, and the children of a step."""
-
 
 def bo(
     domain: Domain,
@@ -122,37 +119,6 @@ def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belie
         return np.asarray(compiled(key, belief, padded))[: len(tokens)]
 
     return score
-
-
-def climb(domain: Domain, acquire: AcquireFn, pool: PoolFn, *, climbs: int) -> PoolFn:
-    """The `pool`, with what mutations make of its best and of the best trials: the front of a climb by acquisition.
-
-    A step gives the front children, of one mutation each, and keeps the best of all.
-
-    Args:
-        domain: what may be proposed.
-        acquire: what is climbed.
-        pool: where it begins.
-        climbs: steps; 0 for the pool as it is.
-    """
-    if not climbs:
-        return pool
-    score = make_score(domain, acquire)
-
-    def climbed(key, history, belief):
-        pool_key, score_key, mutation_key = jax.random.split(key, 3)
-        drawn = pool(pool_key, history, belief)
-        front = np.concatenate([history.best(_PARENTS), domain.new(drawn, history.keys)])
-        most = len(drawn) + _PARENTS + _CHILDREN  # sizes stay the same, or every call would compile anew
-        for i in range(climbs):
-            parents = np.resize(front, (_CHILDREN, front.shape[1]))
-            children = domain.mutate(jax.random.fold_in(mutation_key, i), parents)
-            candidates = domain.new(np.concatenate([front, children]), history.keys)
-            values = score(score_key, belief, candidates, most)
-            front = candidates[np.argsort(-values, kind="stable")[:_FRONT]]
-        return np.concatenate([drawn, np.resize(front, (_FRONT, front.shape[1]))])
-
-    return climbed
 
 
 def pick(tokens: np.ndarray, n: int, min_distance: int) -> np.ndarray:

@@ -16,14 +16,14 @@ from nag_jax import guidance
 from nag_jax.diffusion.kernels import Kernel
 from nag_jax.diffusion.noise import sample_keys
 from nag_jax.diffusion.parametrization import ScoreFn
-from nag_jax.diffusion.sampler import sample
+from nag_jax.diffusion.sampler import Origin, sample
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
 from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.value import estimate_spread, exceedance
 from nag_jax.search import surrogates
 from nag_jax.search.base import Domain, Strategy
-from nag_jax.search.bo import climb, make_acquire, pool_strategy
+from nag_jax.search.bo import make_acquire, pool_strategy
 from nag_jax.search.maximizers import AcquireFn, PoolFn
 
 TRANSFORMS = ("class_tilt", "denoised_gradient")
@@ -32,6 +32,8 @@ _SPREAD_TIMES, _SPREAD_SAMPLES, _REFERENCE = 11, 128, 1024
 """Grid and sample of `estimate_spread`, and how many random architectures the acquisition's scale is read off."""
 _KNOTS = 21
 _LEAST_SPREAD = 0.1
+_PARENTS, _NEAR_TIMES = 10, (0.3, 0.7)
+"""How many of the best samples begin near to, and the noise that separates them from these, as times."""
 
 
 class Diffusion(NamedTuple):
@@ -67,7 +69,7 @@ def bo_nag(
     top_share: float = 0.02,
     scale: float = 1.0,
     transform: str = "class_tilt",
-    climbs: int = 0,
+    near: float = 0.5,
     labels: str = "regret",
     min_distance: int = 2,
     capacity: int = 64,
@@ -86,8 +88,8 @@ def bo_nag(
         top_share: share of the space, by acquisition, that the first round aims at.
         scale: of the guidance; 1 samples the posterior given that the aim is reached.
         transform: one of `TRANSFORMS`.
-        climbs: steps by which mutations refine what was generated; see `bo.climb`. Where the space is too large for
-            a pool to hold its best.
+        near: share of a pool that begins at noised copies of the best trials, and in later rounds of what the round
+            before found best, instead of at pure noise: what mutations are to other maximisers.
         labels: see `bo`.
         min_distance: see `bo`.
         capacity: see `bo`.
@@ -95,10 +97,10 @@ def bo_nag(
     Raises:
         InputError: a name, an option or a number is wrong.
     """
-    if rounds < 1 or pool_size < 1 or climbs < 0 or not 0 < top_share < 1:
+    if rounds < 1 or pool_size < 1 or not 0 < top_share < 1 or not 0 <= near <= 1:
         raise InputError(
-            "bo_nag needs at least one round and one sample, no negative climbs and 0 < top_share < 1, found "
-            f"rounds={rounds}, pool_size={pool_size}, climbs={climbs}, top_share={top_share}"
+            "bo_nag needs at least one round and one sample, 0 < top_share < 1 and 0 <= near <= 1, found "
+            f"rounds={rounds}, pool_size={pool_size}, top_share={top_share}, near={near}"
         )
     if transform not in TRANSFORMS:
         raise InputError(f"unknown transform {transform!r} of bo_nag: use one of {TRANSFORMS}")
@@ -113,8 +115,8 @@ def bo_nag(
         top_share=top_share,
         scale=scale,
         transform=transform,
+        near=near,
     )
-    pool = climb(domain, acquire, pool, climbs=climbs)
     return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
 
@@ -128,6 +130,7 @@ def generator_pool(
     top_share: float,
     scale: float,
     transform: str,
+    near: float,
 ) -> PoolFn:
     """The maximiser of `bo_nag`: all rounds of guided generation in one compiled function.
 
@@ -136,9 +139,18 @@ def generator_pool(
     """
     space, sde = domain.space, generator.sde
     times = jnp.linspace(sde.t_min, 1.0, _SPREAD_TIMES)
+    row = np.arange(pool_size)
+    is_near = row < round(near * pool_size)
+    near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), _NEAR_TIMES)
+    start = jnp.asarray(np.where(is_near, near_time, 1.0), jnp.float32)
+
+    def origin(parents):
+        """Every parent in turn, at all the times; zeros, at the last one, for samples from pure noise."""
+        x = space.encode(parents)[row % _PARENTS]
+        return Origin(jnp.where(is_near[:, None, None], x, 0.0), start)
 
     @jax.jit
-    def generate(params, key, belief, reference):
+    def generate(params, key, belief, reference, parents):
         score_fn = generator.score_fn(params)
         noise_key, spread_key, round_key = jax.random.split(key, 3)
         noise = jax.random.normal(noise_key, (pool_size,))
@@ -158,7 +170,8 @@ def generator_pool(
         )
         spread = jnp.hypot(spread, _LEAST_SPREAD)
 
-        def one_round(target, key):
+        def one_round(aim, key):
+            target, parents = aim
             value = exceedance(lambda x, t: graded(x, noise), target=target, times=times, spread=spread)
             bend = guidance.make(transform, value_fn=value, sde=sde, scale=scale)
             x = sample(
@@ -169,21 +182,32 @@ def generator_pool(
                 transform=bend if generator.transform is None else guidance.chain(bend, generator.transform),
                 shape=space.allowed.shape,
                 num_steps=generator.num_steps,
+                origin=origin(parents),
             )
             tokens, _ = space.decode(x)
-            reached = jnp.quantile(graded(space.encode(tokens), noise), 0.75)
-            return jnp.maximum(target, reached), tokens
+            values = graded(space.encode(tokens), noise)[:, 0]
+            return (jnp.maximum(target, jnp.quantile(values, 0.75)), best_distinct(tokens, values)), tokens
 
-        pools = jax.lax.scan(one_round, norm.ppf(1.0 - top_share), jax.random.split(round_key, rounds))[1]
+        aim = jnp.asarray(norm.ppf(1.0 - top_share)), parents
+        pools = jax.lax.scan(one_round, aim, jax.random.split(round_key, rounds))[1]
         return pools.reshape(-1, space.num_nodes)
 
     def pool(key, history, belief):
         reference_key, generate_key = jax.random.split(key)
         reference = domain.random(reference_key, _REFERENCE, history.keys)
         reference = np.resize(reference if len(reference) else history.tokens, (_REFERENCE, space.num_nodes))
-        return np.asarray(generate(generator.params, generate_key, belief, space.encode(reference)))
+        parents = np.resize(history.best(_PARENTS), (_PARENTS, space.num_nodes))
+        return np.asarray(generate(generator.params, generate_key, belief, space.encode(reference), parents))
 
     return pool
+
+
+def best_distinct(tokens: Array, values: Array) -> Array:
+    """Those of tokens `[P, N]` with the highest values that differ, `[10, N]`; repeated where there are fewer."""
+    ranked = tokens[jnp.argsort(-values)]
+    is_repeated = jnp.tril((ranked[:, None] == ranked[None]).all(axis=-1), -1).any(axis=1)
+    first = jnp.argsort(is_repeated, stable=True)[:_PARENTS]
+    return jnp.resize(ranked[first], (_PARENTS, tokens.shape[1]))
 
 
 def normal_score(values: Array) -> Callable[[Array], Array]:

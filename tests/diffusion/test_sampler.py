@@ -7,7 +7,7 @@ from nag_jax import parallel
 from nag_jax.diffusion import kernels
 from nag_jax.diffusion.kernels import Kernel
 from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.sampler import is_coupled, make_sampler, sample
+from nag_jax.diffusion.sampler import Origin, is_coupled, make_sampler, sample
 from nag_jax.errors import InputError
 from nag_jax.guidance.base import ScoreTransform, chain, identity
 
@@ -99,6 +99,20 @@ def test_a_coupled_transform_couples(ve, oracle):
     run = draw(ve, oracle, transform=population_mean(), final="mean")
     keys = make_keys()
     assert np.abs(np.asarray(run(keys[:5])) - np.asarray(run(keys))[:5]).max() > 1e-2
+
+
+# Origins
+
+
+def test_samples_begin_near_their_origin(ve, oracle):
+    keys, x = make_keys(), jax.random.normal(jax.random.key(1), (KEYS, *SHAPE))
+    as_prior = draw(ve, oracle, origin=Origin(jnp.zeros_like(x), jnp.ones(KEYS)))(keys)
+    np.testing.assert_allclose(as_prior, draw(ve, oracle)(keys), atol=1e-5)
+    t = jnp.asarray([ve.t_min, 0.5, 1.0]).repeat(KEYS // 3)
+    found = draw(ve, lambda x, t: jnp.zeros_like(x), final="mean", origin=Origin(x, t))(keys)
+    away = np.asarray(jnp.std((found - x).reshape(3, -1), axis=1))
+    assert away[0] < 0.2
+    np.testing.assert_allclose(away[1:], ve.sigma(jnp.asarray([0.5, 1.0])), rtol=0.5)
 
 
 # Pieces
