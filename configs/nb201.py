@@ -156,19 +156,6 @@ def _default() -> Any:
         }
     )
 
-    config.guidance = ConfigDict(
-        {
-            "transform": "class_tilt",  # of the score; or "denoised_gradient", "predictor_gradient", "identity", own
-            "value": "exceedance",  # log-probability of more than a target, or "mean", the prediction itself
-            "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
-            "softness": 0.05,  # least width of that step, in standard deviations of the predictions
-            "scale": 1.0,  # strength of the guidance; with "exceedance", 1 samples the posterior
-            "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
-            "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
-            "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
-        }
-    )
-
     config.num_samples = 1000  # architectures a pool, or of the stream
     config.sampler = ConfigDict(
         {
@@ -180,6 +167,20 @@ def _default() -> Any:
                 "num_steps": 1,  # of the corrector a step of the grid
                 "norm": "sample",  # norms that set its size: each sample's own, or "batch", which couples samples
             },
+        }
+    )
+
+    config.guidance = ConfigDict(
+        {
+            "transform": "class_tilt",  # of the score; or "denoised_gradient", "predictor_gradient", "identity", own
+            "value": "exceedance",  # log-probability of more than a target, or "mean", the prediction itself
+            "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
+            "softness": 0.05,  # least width of that step, in standard deviations of the predictions
+            "num_steps": config.sampler.get_oneway_ref("num_steps"),  # of a guided pool; as many as sampler.num_steps
+            "scale": 1.0,  # strength of the guidance; with "exceedance", 1 samples the posterior
+            "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
+            "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
+            "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
         }
     )
     config.stream = ConfigDict(

@@ -10,7 +10,8 @@ Other budgets: --config.constraints="macs <= 300e6; params <= 5e6" --config.spac
 With once-for-all's accuracy predictor it goes on to accuracy under the same budget, from 200 labels:
 --config.evaluator.accuracy_file=FILE (acc_predictor.pth, or its weights as npz). With measured latencies, in the
 columns that `nag_jax/evaluators/ofa_latency.py` names, they can be bounded too: --config.evaluator.latency_file=FILE
---config.evaluator.device=DEVICE --config.constraints="latency <= 20". Without a budget: --config.constraints=""
+--config.evaluator.device=DEVICE --config.constraints="latency <= 20". Without a budget, few steps guide as well:
+--config.constraints="" --config.guidance.num_steps=12
 """
 
 from typing import Any
@@ -45,7 +46,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.constraints = "200e6 <= macs <= 220e6"  # budgets of costs, joined by ';'; empty for none
     # More noise and finer steps than for cells: with 5 and 40, stages of two layers were 3 % too rare.
     config.sde.ve.sigma_max = 10.0
-    config.guidance.top_share = 2e-4  # a space so large has as many as anybody wants of its best
+    config.guidance.top_share = 2e-5  # a space so large has as many as anybody wants of its best
     if not variant:
         config.sampler.num_steps = 80
     return config

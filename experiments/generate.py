@@ -68,7 +68,11 @@ def plan(config: Config, path: Path) -> Plan:
         metric=run.metric,
         labels=plan_labels(run, {FINAL: config.labels.final}),
         samples={"unconditional": n, "guided": n, f"for the {scales} scales of the sweep": scales * n},
-        work=[*plan_learning(run), plan_sampling(run, "samples", n, pools=2 + scales)],
+        work=[
+            *plan_learning(run),
+            plan_sampling(run, "unconditional samples", n, guided=False),
+            plan_sampling(run, "guided samples", n, pools=1 + scales),
+        ],
         notes=notes_of(run),
     )
 

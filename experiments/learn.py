@@ -165,11 +165,12 @@ def make_generator(run: Run, *, guided: bool, num_steps: int | None = None) -> G
 
     `num_steps` stands in for the config's.
     """
+    given = run.config.guidance if guided else run.config.sampler
     return Generator(
         run.model,
         build.make_kernels(run.config),
         guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
-        num_steps=num_steps or run.config.sampler.num_steps,
+        num_steps=num_steps or given.num_steps,
         final=run.config.sampler.final,
         mesh=run.mesh,
     )

@@ -40,8 +40,9 @@ def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool
 
     A pool takes as many evaluations of the network as its time grid has steps, and one more to denoise.
     """
-    guided = guided and run.transfer is None
     denoises = run.config.sampler.final == "denoise"
+    count = ceil(pools * ((run.config.guidance if guided else run.config.sampler).num_steps + denoises))
+    guided = guided and run.transfer is None
     seconds, memory = measure_generator(
         make_generator(run, guided=guided, num_steps=1),
         n,
@@ -50,7 +51,6 @@ def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool
         evaluations=1 + denoises,
         mesh=run.mesh,
     )
-    count = ceil(pools * (run.config.sampler.num_steps + denoises))
     return Work(name, count, f"evaluations of {n:,} samples", 0, seconds, memory)
 
 
