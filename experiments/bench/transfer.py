@@ -313,6 +313,7 @@ def _finish(arguments: argparse.Namespace, config: Config, name: str) -> Reporti
     path = arguments.workdir / name
     if not (path / "results.json").exists():
         generate.run(config, path)
+        jax.clear_caches()  # what a run compiled is of no use to the next, and dozens of runs exhaust memory maps
     return reporting_view(build.make_evaluator(config, build.make_space(config)))
 
 
