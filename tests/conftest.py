@@ -3,9 +3,12 @@ import tempfile
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
+from PIL import Image
 
 from nag_jax import spaces
+from nag_jax.models import resnet
 
 CACHE = str(Path(tempfile.gettempdir()) / "nag_jax_test_cache")
 
@@ -36,6 +39,9 @@ QUICK_COMPILES = (
 """Where compiling takes most of the time, and nothing that is tested depends on XLA's optimisations."""
 
 
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def quick_compiles(request):
     """Compiles without optimising in the modules of `QUICK_COMPILES`."""
@@ -57,3 +63,37 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def nb201():
     return spaces.make("nasbench201")
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's handwritten digits by name: about 180 images uint8 `[n, 8, 8]` each."""
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    images = (data.images * 15.9).astype(np.uint8)
+    return {name: images[data.target == label] for label, name in enumerate(DIGITS)}
+
+
+@pytest.fixture(scope="session")
+def digits_folder(digits, tmp_path_factory):
+    """25 digits a class as PNG files in class folders, but 7 of class "nine"."""
+    folder = tmp_path_factory.mktemp("digits")
+    for name, images in digits.items():
+        (folder / name).mkdir()
+        for i, image in enumerate(images[: 7 if name == "nine" else 25]):
+            Image.fromarray(image).save(folder / name / f"{i:03}.png")
+    (folder / "zero" / "notes.txt").write_text("not an image")
+    (folder / "README").write_text("not a class")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def resnet_weights(tmp_path_factory):
+    """An npz file of a random ResNet-18 under torchvision's names."""
+    rng = np.random.default_rng(0)
+    weights = {}
+    for name, _, shape in resnet.weight_table():
+        values = rng.standard_normal(shape) * np.sqrt(2.0 / np.prod(shape[1:]))
+        weights[name] = (values if len(shape) > 1 else np.abs(values)).astype(np.float32)  # variances are positive
+    path = tmp_path_factory.mktemp("weights") / "resnet18.npz"
+    np.savez(path, **weights)
+    return path

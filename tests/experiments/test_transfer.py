@@ -8,7 +8,8 @@ import pytest
 from configs import nb201_transfer, nb_graph_transfer
 from experiments import generate, search
 from experiments.config import Config
-from nag_jax.datasets import class_names
+from nag_jax import datasets
+from nag_jax.datasets import base, class_names
 from nag_jax.errors import InputError
 from nag_jax.spaces import NASBench201
 
@@ -77,6 +78,48 @@ def test_a_search_starts_where_transfer_ends(config, files):
     gc.collect()  # the first run, which holds the workdir until it is gone
     search.run(config, files / "search")
     assert (files / "search" / "trajectories.csv").read_bytes() == trials
+
+
+def describe_classes_by_images(files, **options):
+    """Writes FEATURES.npz of the triples' 20 classes: images of real ones, each of which stands for several."""
+    there = datasets.make("images", images_per_class=8, **options)
+    rows = np.arange(20) % len(there.classes)
+    classes = tuple(f"n{i:03}" for i in range(20))
+    described = base.Description("classes", there.features[rows], there.mask[rows], classes)
+    base.save(files / "features.npz", described)
+
+
+@pytest.mark.parametrize("name", ["gaussian_process", "network"])
+def test_a_new_data_set_may_be_known_by_its_images(config, files, name, digits_folder, resnet_weights):
+    """Digits, by frozen features for the process, and as pixels for the network, which learns what to see in them."""
+    weights = {"weights": str(resnet_weights)} if name == "gaussian_process" else {}
+    options = weights or {"image_size": 8}
+    describe_classes_by_images(files, folder=digits_folder, **options)
+    config.triples.metad2a.features = str(files / "features.npz")
+    config.dataset.source = "images"
+    config.dataset.images.update({"folder": str(digits_folder), "images_per_class": 8, **options})
+    config.meta.name = name
+    config.predictor.training.num_steps = 20
+    results = generate.run(config, files / "run")
+    assert results["labels"]["by_purpose"] == {"final": 4}
+    if name == "gaussian_process":
+        guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
+        assert guided > unconditional + 2.0
+
+
+@pytest.mark.slow
+def test_cifar10_is_known_by_its_images(config, files, shared, resnet_weights):
+    folder, weights = shared / "data" / "cifar10_sample", str(resnet_weights)
+    describe_classes_by_images(files, folder=folder, weights=weights)
+    config.triples.metad2a.features = str(files / "features.npz")
+    config.dataset.source = "images"
+    config.dataset.images.update({"folder": str(folder), "weights": weights})
+    table = {"path": str(shared / "data" / "nb201_cifar.csv"), "metric": "cifar10_valid_acc"}
+    config.evaluator.update(table)
+    results = generate.run(config, files / "run")
+    assert results["labels"]["by_purpose"] == {"final": 4}
+    guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
+    assert guided > unconditional + 1.0
 
 
 def test_the_published_form_trains_encoder_and_predictor_together(config, files):
