@@ -34,9 +34,14 @@ def heading(title: str, about: dict[str, Any]) -> list[str]:
         f"    {about['command']}",
         "",
         f"{about['date']}, {about['cores']} cores of {about['processor']}, {about['devices']} x {about['device']}, "
-        f"JAX {jax_version}, commit {(about['git_commit'] or 'unknown')[:12]}.",
+        f"JAX {jax_version}, commit {short(about['git_commit'])}.",
         "",
     ]
+
+
+def short(commit: str | None) -> str:
+    """The first digits of a commit's name."""
+    return (commit or "unknown")[:12]
 
 
 def _processor() -> str:

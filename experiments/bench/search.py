@@ -5,7 +5,7 @@
 Writes experiments/results/search.md, search.json and search_ranks.png. A task is a run of `configs/nb201_bo.py` or
 `configs/nb_graph_bo.py` in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there.
 The tasks of a space share one score network. Seeds end at the table's best, after which no figure changes. Without
---table the two tasks of NATS-Bench are left out.
+--table the two tasks of NATS-Bench are left out. Tasks that aren't run keep their figures, and each names its commit.
 """
 
 import argparse
@@ -73,13 +73,11 @@ def main() -> None:
     scores = {is_graph: train_once(arguments, is_graph) for is_graph in {TASKS[t].is_graph for t in arguments.tasks}}
     if arguments.jobs > 1:
         run_apart(arguments)
-    found = {}
     for name in arguments.tasks:
         task = TASKS[name]
-        config = make_config(arguments, task, scores[task.is_graph])
-        found[name] = search.run(config, arguments.workdir / name)
+        search.run(make_config(arguments, task, scores[task.is_graph]), arguments.workdir / name)
     if arguments.results:
-        write(arguments, found)
+        write(arguments)
 
 
 def parse() -> argparse.Namespace:
@@ -156,18 +154,21 @@ def make_config(arguments: argparse.Namespace, task: Task, score: str) -> Config
     return config
 
 
-def write(arguments: argparse.Namespace, found: dict[str, dict[str, Any]]) -> None:
-    """Writes the tables and the figure of ranks."""
+def write(arguments: argparse.Namespace) -> None:
+    """Writes the tables and the figure of ranks, of the tasks that were run and of those that the tables have."""
     seeds = f"--seeds={arguments.seeds} --graph_seeds={arguments.graph_seeds}"
     about = machine.describe(f"python -m experiments.bench.search --table=nb201_cifar.csv {seeds}")
     arguments.results.mkdir(parents=True, exist_ok=True)
-    stored = {name: read_results(arguments.workdir / name) for name in found}
-    (arguments.results / "search.json").write_text(json.dumps({"about": about, "tasks": stored}, indent=1) + "\n")
+    path = arguments.results / "search.json"
+    known = json.loads(path.read_text())["tasks"] if path.exists() else {}
+    known |= {name: read_results(arguments.workdir / name) for name in arguments.tasks}
+    known = {name: known[name] for name in TASKS if name in known}
+    path.write_text(json.dumps({"about": about, "tasks": known}, indent=1) + "\n")
     lines = machine.heading("Search with counted labels", about)
-    for name, results in found.items():
+    for name, results in known.items():
         lines += [*search_tables.task_table(name, results), ""]
-    graphs = {name: results for name, results in found.items() if TASKS[name].is_graph}
-    if len(graphs) > 1 and len(arguments.strategies) > 2:
+    graphs = {name: results for name, results in known.items() if TASKS[name].is_graph}
+    if len(graphs) > 1:
         lines += search_tables.rank_tables(graphs, arguments.results / "search_ranks")
     text = "\n".join(lines).rstrip() + "\n"
     (arguments.results / "search.md").write_text(text)

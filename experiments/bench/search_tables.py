@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.bench import machine
 from experiments.search_report import write_interval
 from nag_jax.analysis import search_figures
 from nag_jax.analysis.ranks import rank_strategies
@@ -16,15 +17,21 @@ RANKED_AT = (50, 100, 200)
 
 
 def task_table(task: str, results: dict[str, Any]) -> list[str]:
-    """Markdown lines: labels to the optimum, what is reported after how many labels, and who is better."""
+    """Markdown lines: labels to the optimum, what is reported after how many labels, and who is better.
+
+    Args:
+        task: its name.
+        results: what its `results.json` holds; null stands for a number of labels that was never reached.
+    """
     objective, reported, strategies = results["objective"], results["reported"], results["strategies"]
-    at = sorted({n for strategy in strategies.values() for n in strategy["reported_after"]})
+    at = sorted({n for strategy in strategies.values() for n in strategy["reported_after"]}, key=int)
     lines = [
         f"## {task}",
         "",
         f"`{objective['metric']}` of `{results['evaluator']}` is searched (best {objective['best_of_table']:.2f}), "
         f"`{reported['metric']}` reported (best {reported['best_of_table']:.2f}); {results['seeds']} seeds, "
-        f"{results['initial']} random labels first, which count; mean ± 95 % interval.",
+        f"{results['initial']} random labels first, which count; mean ± 95 % interval; "
+        f"commit {machine.short(results['git_commit'])}.",
         "",
         f"| strategy | labels to the optimum, median (quartiles) | found it | {' | '.join(f'after {n}' for n in at)} |",
         "|---|---|---|" + "---|" * len(at),
@@ -36,7 +43,7 @@ def task_table(task: str, results: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | {_labels(labels)} | {share} | " + " | ".join(cells) + " |")
     lines.append("")
     medians = {name: s["labels_to_optimum"]["median"] for name, s in strategies.items()}
-    if np.isfinite([medians.get(GENERATOR, np.inf), medians.get(EXHAUSTIVE, np.inf)]).all():
+    if medians.get(GENERATOR) and medians.get(EXHAUSTIVE):
         ratio = medians[GENERATOR] / medians[EXHAUSTIVE]
         lines.append(f"Generator over exhaustive maximiser, medians: {ratio:.2f} (target: at most {TARGET_RATIO}).")
     lines += [_comparison(n, test) for n, test in results["significance"].items()]
@@ -69,14 +76,15 @@ def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
 
 
 def _reported(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndarray]:
-    """Strategy to reported means `[D]`, higher is better, at the i-th number of labels from the last."""
-    values: dict[str, list[float]] = {}
+    """Strategies that all tasks have, to reported means `[D]`, higher is better, at a place from the last."""
+    first, *others = (results["strategies"] for results in found.values())
+    values: dict[str, list[float]] = {name: [] for name in first if all(name in other for other in others)}
     for results in found.values():
         sign = 1.0 if results["reported"]["direction"] == "max" else -1.0
-        for name, strategy in results["strategies"].items():
-            after = strategy["reported_after"]
-            chosen = sorted(after)[-len(RANKED_AT) :][place]
-            values.setdefault(name, []).append(sign * after[chosen]["estimate"])
+        for name, column in values.items():
+            after = results["strategies"][name]["reported_after"]
+            chosen = sorted(after, key=int)[-len(RANKED_AT) :][place]
+            column.append(sign * after[chosen]["estimate"])
     return {name: np.array(column) for name, column in values.items()}
 
 
@@ -84,11 +92,16 @@ def _comparison(n: int, test: dict[str, Any]) -> str:
     best = test["best_baseline"]
     better = ", ".join(test["baselines_that_are_better"]) or "none"
     return (
-        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
-        f"(p = {test['p'][best]:.2g}); significantly better than it: {better}."
+        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {_known(test['difference'][best], '+.2f')} "
+        f"(p = {_known(test['p'][best], '.2g')}); significantly better than it: {better}."
     )
 
 
+def _known(value: float | None, form: str) -> str:
+    """A figure, or a word where there are too few seeds for it."""
+    return "unknown" if value is None else format(value, form)
+
+
 def _labels(labels: dict[str, Any]) -> str:
-    shown = [f"{n:g}" if np.isfinite(n) else "never" for n in (labels["median"], *labels["quartiles"])]
+    shown = ["never" if n is None else f"{n:g}" for n in (labels["median"], *labels["quartiles"])]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
