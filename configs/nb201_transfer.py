@@ -78,7 +78,7 @@ def add_transfer(config: Any, search: Any) -> Any:
             "labels": "z",  # normalisation: "rank", "normal", "tail", "regret" or "z"
             "per_dataset": False,  # whether a data set's labels are normalised by themselves
             "gaussian_process": {
-                "most_triples": 20_000,  # triples learned from, all those of randomly chosen architectures
+                "most_triples": 20_000,  # triples learned from, chosen at random
                 "inducing": 5000,  # of them, on which the posterior rests
                 "subset": 1000,  # triples whose marginal likelihood a step takes
                 "num_steps": 60,  # of Adam

@@ -138,7 +138,7 @@ class MetaGaussianProcess:
         space: of the architectures.
         linear: names of `features.REGISTRY` for the linear kernel; None for those of `features.for_transfer`.
         groups: names for the nested kernel, from coarse to fine; None for those of `features.for_transfer`.
-        most_triples: so many are learned from, all those of randomly chosen architectures.
+        most_triples: so many are learned from, chosen at random.
         inducing: so many of them are inducing.
         subset: triples whose marginal likelihood a step of Adam takes.
         num_steps: of Adam.
@@ -188,12 +188,9 @@ class MetaGaussianProcess:
             progress: called after each part.
         """
         order_key, subset_key = jax.random.split(key)
-        distinct, architecture = np.unique(tokens, axis=0, return_inverse=True)
-        order = np.asarray(jax.random.permutation(order_key, len(distinct)))
-        distinct, architecture = distinct[order], np.argsort(order)[architecture]
-        rows = np.argsort(architecture, kind="stable")[: self._most]
-        architecture, task, labels = architecture[rows], task[rows], np.asarray(labels, np.float32)[rows]
-        distinct = distinct[: architecture[-1] + 1]
+        rows = np.asarray(jax.random.permutation(order_key, len(tokens)))[: self._most]
+        distinct, architecture = np.unique(tokens[rows], axis=0, return_inverse=True)
+        task, labels = task[rows], np.asarray(labels, np.float32)[rows]
 
         linear, groups = self._embed(distinct)
         scaling = _measure(linear, groups, table, np.unique(task), self._class_length)
@@ -210,9 +207,10 @@ class MetaGaussianProcess:
         found = self._maximize(subset_key, take, labels, report)
         chosen = slice(0, self._inducing)
         weights = _project(found, take, labels, chosen, lambda block: report(self._num_steps + block))
-        architecture, task = architecture[chosen], task[chosen]
-        kept = jax.tree.map(lambda leaf: leaf[: architecture[-1] + 1], everything.architectures)
-        return Params(found, scaling, kept, everything.contexts, jnp.asarray(architecture), jnp.asarray(task), weights)
+        kept, architecture = np.unique(architecture[chosen], return_inverse=True)
+        architectures = jax.tree.map(lambda leaf: leaf[kept], everything.architectures)
+        rows = jnp.asarray(architecture), jnp.asarray(task[chosen])
+        return Params(found, scaling, architectures, everything.contexts, *rows, weights)
 
     def embed(self, params: Params, features: Array, mask: Array) -> Array:
         """The context `[D]` of a data set with features `[C, I, F]` and mask `[C, I]`, to be computed once."""
