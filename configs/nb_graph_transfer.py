@@ -33,6 +33,6 @@ def get_config(variant: str = "") -> ConfigDict:
             },
         }
     )
-    config.meta.update({"labels": "tail", "per_dataset": True})
-    config.meta.gaussian_process.update({"most_triples": 8000, "inducing": 2400})
+    config.meta.per_dataset = True
+    config.meta.gaussian_process.update({"most_triples": 16_000, "inducing": 2400})
     return config
