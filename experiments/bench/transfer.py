@@ -6,7 +6,8 @@
 Writes experiments/results/transfer.md and transfer.json. The parts, chosen by --parts: `ranking`, Spearman correlation
 on the published evaluation triples; `cifar` and `cifar_search`, generation and search for CIFAR-10 and CIFAR-100, of
 which no label was used; `graph` and `graph_search`, each data set of NAS-Bench-Graph from the other eight. Every run is
-kept in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there.
+kept in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there. Parts that aren't run
+keep their figures, and each says how it was made.
 """
 
 import argparse
@@ -55,15 +56,18 @@ def main() -> None:
     arguments = parse()
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
-    found = {part: globals()[f"run_{part}"](arguments) for part in arguments.parts}
-    files = "--triples=... --classes=... --table=nb201_cifar.csv"
-    chosen = f"--parts {' '.join(arguments.parts)} --seeds={arguments.seeds}"
-    about = machine.describe(f"python -m experiments.bench.transfer {files} {chosen}")
+    path = arguments.results / "transfer.json"
+    known = json.loads(path.read_text())["parts"] if path.exists() else {}
     arguments.results.mkdir(parents=True, exist_ok=True)
-    (arguments.results / "transfer.json").write_text(json.dumps({"about": about, "parts": found}, indent=1) + "\n")
+    files = "--triples=... --classes=... --table=nb201_cifar.csv"
+    about = machine.describe(f"python -m experiments.bench.transfer {files}")
+    for part in arguments.parts:
+        made = f"--parts {part} --seeds {arguments.seeds}, commit {machine.short(about['git_commit'])}"
+        known[part] = {"made": made, "found": globals()[f"run_{part}"](arguments)}
+        path.write_text(json.dumps({"about": about, "parts": known}, indent=1, allow_nan=False) + "\n")
     lines = machine.heading("Transfer to data sets never seen", about)
-    for part, results in found.items():
-        lines += [*globals()[f"tabulate_{part}"](results), ""]
+    for part in (part for part in PARTS if part in known):
+        lines += [*globals()[f"tabulate_{part}"](known[part]["found"]), "", f"({known[part]['made']})", ""]
     text = "\n".join(lines).rstrip() + "\n"
     (arguments.results / "transfer.md").write_text(text)
     print(text)
@@ -136,7 +140,7 @@ def run_cifar(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: [_generated(arguments, name, seed) for seed in range(arguments.seeds)] for name in CIFAR}
 
 
-def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[str, float]:
+def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[str, float | None]:
     config = _cifar_config(arguments, dataset)
     config.seed = seed
     config.labels.final = _RANKED
@@ -145,7 +149,7 @@ def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[s
     test = view.values(_final_tokens(arguments, config, f"cifar/{dataset}/{seed}"), f"{dataset}_test_acc")
     hits = np.flatnonzero(test >= view.best(f"{dataset}_test_acc"))
     return {
-        "labels_to_optimum": int(hits[0]) + 1 if len(hits) else float("inf"),
+        "labels_to_optimum": int(hits[0]) + 1 if len(hits) else None,
         "best_of_first": float(test[0]),
         "best_of_10": float(test[:10].max()),
         "mean_of_10": float(test[:10].mean()),
@@ -325,16 +329,18 @@ def _final_tokens(arguments: argparse.Namespace, config: Config, name: str) -> n
     return space.from_native([trial.architecture for trial in trials])
 
 
-def _labels_to_best(results: dict[str, Any], strategy: str) -> list[float]:
-    return [float("inf") if n is None else n for n in results["strategies"][strategy]["labels_to_optimum"]["by_seed"]]
+def _labels_to_best(results: dict[str, Any], strategy: str) -> list[int | None]:
+    labels = results["strategies"][strategy]["labels_to_optimum"]["by_seed"]
+    return [n if n is not None and np.isfinite(n) else None for n in labels]
 
 
 def _at(results: dict[str, Any], strategy: str, n: int) -> float:
     return results["strategies"][strategy]["reported_after"][n]["estimate"]
 
 
-def _median(values: list[float], most: int) -> str:
-    median = float(np.median(values))
+def _median(values: list[int | None], most: int) -> str:
+    """Of labels, None where more than `most` would have been needed."""
+    median = float(np.median([np.inf if n is None else n for n in values]))
     return f"{median:g}" if np.isfinite(median) else f"over {most}"
 
 
