@@ -91,6 +91,7 @@ def _default() -> Any:
                 "position": "dag",  # what tells nodes apart: their place in the graph, or "sinusoid" of their number
                 "head": "linear",  # from features to classes, or "concat", the published one of all blocks' outputs
                 "dropout": 0.0,  # share of features that training leaves out
+                "dtype": "float32",  # of activations and products, or "bfloat16", for accelerators
             },
             "training": {
                 "num_steps": 600,  # updates in all

@@ -63,12 +63,13 @@ class TimeEmbedding(nn.Module):
 
     width: int
     hidden: int
+    dtype: str = "float32"
 
     @nn.compact
     def __call__(self, condition):
         """Embeds condition `[B]`."""
-        h = nn.Dense(self.hidden)(sinusoid(condition, self.width))
-        return nn.Dense(self.width)(nn.silu(h))
+        h = nn.Dense(self.hidden, dtype=self.dtype)(sinusoid(condition, self.width))
+        return nn.Dense(self.width, dtype=self.dtype)(nn.silu(h))
 
 
 class Attention(nn.Module):
@@ -82,24 +83,25 @@ class Attention(nn.Module):
     visible: tuple[str, ...]
     relation_bias: bool
     dropout: float
+    dtype: str = "float32"
 
     @nn.compact
     def __call__(self, h, deterministic: bool):
-        """Maps h `[B, N, width]` to the same shape."""
+        """Maps h `[B, N, width]` to the same shape; weights are float32 whatever the dtype."""
         width = h.shape[-1]
         relations = np.array(self.relations)
         mask = np.isin(relations, [RELATIONS.index(name) for name in self.visible])
-        qkv = nn.DenseGeneral((3, self.num_heads, width // self.num_heads))(h)
+        qkv = nn.DenseGeneral((3, self.num_heads, width // self.num_heads), dtype=self.dtype)(h)
         q, k, v = qkv[..., 0, :, :], qkv[..., 1, :, :], qkv[..., 2, :, :]
-        logits = jnp.einsum("bihd,bjhd->bhij", q, k) / np.sqrt(width // self.num_heads)
+        logits = jnp.einsum("bihd,bjhd->bhij", q, k).astype(jnp.float32) / np.sqrt(width // self.num_heads)
         if self.relation_bias:
             bias = self.param("relation_bias", nn.initializers.zeros, (self.num_heads, len(RELATIONS)))
             one_hot = np.arange(len(RELATIONS))[:, None, None] == relations[None]
             logits += jnp.tensordot(bias, one_hot.astype(np.float32), 1)[None]  # a gather's gradient is slow on CPU
         weights = jax.nn.softmax(jnp.where(mask[None, None], logits, -1e9), axis=-1)
-        weights = nn.Dropout(self.dropout)(weights, deterministic=deterministic)
+        weights = nn.Dropout(self.dropout)(weights, deterministic=deterministic).astype(v.dtype)
         mixed = jnp.einsum("bhij,bjhd->bihd", weights, v)
-        return nn.Dense(width)(mixed.reshape(h.shape))
+        return nn.Dense(width, dtype=self.dtype)(mixed.reshape(h.shape))
 
 
 class Block(nn.Module):
@@ -108,11 +110,12 @@ class Block(nn.Module):
     attention: Callable[[], Attention]
     mlp_width: int
     dropout: float
+    dtype: str = "float32"
 
     @nn.compact
     def __call__(self, h, deterministic: bool):
         """Maps h `[B, N, width]` to the same shape."""
         drop = nn.Dropout(self.dropout, deterministic=deterministic)
-        h = h + drop(self.attention()(nn.LayerNorm()(h), deterministic))
-        inner = nn.relu(nn.Dense(self.mlp_width)(nn.LayerNorm()(h)))
-        return h + drop(nn.Dense(h.shape[-1])(drop(inner)))
+        h = h + drop(self.attention()(nn.LayerNorm(dtype=self.dtype)(h), deterministic))
+        inner = nn.relu(nn.Dense(self.mlp_width, dtype=self.dtype)(nn.LayerNorm(dtype=self.dtype)(h)))
+        return h + drop(nn.Dense(h.shape[-1], dtype=self.dtype)(drop(inner)))

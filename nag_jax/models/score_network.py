@@ -15,6 +15,8 @@ from nag_jax.models.layers import (
     position_table,
 )
 
+DTYPES = ("float32", "bfloat16")
+
 
 class GraphTransformer(nn.Module):
     """A transformer whose tokens are the nodes of a fixed DAG.
@@ -38,6 +40,8 @@ class GraphTransformer(nn.Module):
         dropout: rate, in training.
         coordinates: where each node stands, `[N][C]`, as a space may know it: with more than one, `"dag"` embeds each
             beside, and `"sinusoid"` is of the last one instead of the index.
+        dtype: of activations and products, `"float32"`, or `"bfloat16"` for accelerators; parameters, attention weights
+            and outputs are float32 with both.
     """
 
     adjacency: tuple[tuple[bool, ...], ...]
@@ -52,10 +56,11 @@ class GraphTransformer(nn.Module):
     head: str = "linear"
     dropout: float = 0.0
     coordinates: tuple[tuple[int, ...], ...] = ()
+    dtype: str = "float32"
 
     def __post_init__(self):
         super().__post_init__()
-        known = {"attention": ATTENTION, "position": ("sinusoid", "dag"), "head": ("linear", "concat")}
+        known = {"attention": ATTENTION, "position": ("sinusoid", "dag"), "head": ("linear", "concat"), "dtype": DTYPES}
         for field, choices in known.items():
             if getattr(self, field) not in choices:
                 raise InputError(f"unknown {field} {getattr(self, field)!r}: use one of {sorted(choices)}")
@@ -72,28 +77,34 @@ class GraphTransformer(nn.Module):
             deterministic: False in training, which then needs a `dropout` key.
         """
         relations = tuple(map(tuple, dag_relations(np.array(self.adjacency)).tolist()))
-        h = nn.Dense(self.width, name="embed")(x) * np.sqrt(self.width)
+        h = nn.Dense(self.width, dtype=self.dtype, name="embed")(x) * float(np.sqrt(self.width))
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
-        h += self._positions()
-        h += TimeEmbedding(self.width, 4 * self.width, name="time")(condition)[:, None]
+        h += self._positions().astype(self.dtype)
+        h += TimeEmbedding(self.width, 4 * self.width, self.dtype, name="time")(condition)[:, None]
 
         def attention():
             return Attention(
-                self.num_heads, relations, ATTENTION[self.attention], self.relation_bias, self.dropout, name="attention"
+                self.num_heads,
+                relations,
+                ATTENTION[self.attention],
+                self.relation_bias,
+                self.dropout,
+                self.dtype,
+                name="attention",
             )
 
         outputs = []
         for i in range(self.num_blocks):
-            h = Block(attention, self.mlp_width, self.dropout, name=f"block_{i}")(h, deterministic)
-            outputs.append(nn.LayerNorm(name=f"norm_{i}")(h) if self.head == "concat" else h)
+            h = Block(attention, self.mlp_width, self.dropout, self.dtype, name=f"block_{i}")(h, deterministic)
+            outputs.append(nn.LayerNorm(dtype=self.dtype, name=f"norm_{i}")(h) if self.head == "concat" else h)
         if self.head == "linear":
-            h = nn.LayerNorm(name="norm")(outputs[-1])
-            return nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")(h)
+            h = nn.LayerNorm(dtype=self.dtype, name="norm")(outputs[-1])
+            return nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")(h.astype(jnp.float32))
         h = jnp.concatenate(outputs, axis=-1)
         hidden = 2 * h.shape[-1]
-        h = nn.elu(nn.Dense(hidden, name="head_0")(h))
-        h = nn.elu(nn.Dense(hidden, name="head_1")(h))
-        return nn.Dense(self.num_classes, name="head")(h)
+        h = nn.elu(nn.Dense(hidden, dtype=self.dtype, name="head_0")(h))
+        h = nn.elu(nn.Dense(hidden, dtype=self.dtype, name="head_1")(h))
+        return nn.Dense(self.num_classes, name="head")(h.astype(jnp.float32))
 
     def _positions(self):
         n = len(self.adjacency)

@@ -54,7 +54,7 @@ def describe_score_model(model: ScoreModel, space: Space) -> dict[str, Any]:
     network = {
         field.name: getattr(model.network, field.name)
         for field in dataclasses.fields(model.network)
-        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout")
+        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout", "dtype")
     }
     return {
         "space": space.fingerprint,

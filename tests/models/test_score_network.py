@@ -57,6 +57,20 @@ def test_the_published_options_have_the_published_parameters(dag):
     assert (output.shape, output.dtype) == ((2, 8, 7), jnp.float32)
 
 
+def test_bfloat16_computes_nearly_the_same(tiny):
+    exact, params = tiny()
+    rough, _ = tiny(dtype="bfloat16")
+    x, condition = some_x(16), jnp.linspace(0.1, 5.0, 16)
+    output, rounded = exact(params, x, condition), rough(params, x, condition)
+    assert rounded.dtype == jnp.float32
+    error = jnp.abs(output - rounded).max() / output.std()
+    assert 1e-4 < error < 0.1
+    jaxpr = str(jax.make_jaxpr(rough)(params, x, condition))
+    products = re.findall(r"(\w+)\[[\d,]+\] = dot_general", jaxpr)
+    assert products.count("f32") <= 2  # the relations' bias and the head
+    assert products.count("bf16") >= 7
+
+
 # Whom a node sees
 
 
@@ -170,6 +184,7 @@ def test_dropout_is_for_training_only(dag, tiny):
         ({"attention": "everyone"}, r"unknown attention 'everyone': use one of \['all', 'relatives', 'successors'\]"),
         ({"position": "sine"}, r"unknown position 'sine': use one of \['dag', 'sinusoid'\]"),
         ({"head": "mlp"}, r"unknown head 'mlp': use one of \['concat', 'linear'\]"),
+        ({"dtype": "float16"}, r"unknown dtype 'float16': use one of \['bfloat16', 'float32'\]"),
         ({"width": 12, "num_heads": 4}, r"width 12 must be a multiple of twice num_heads 4"),
     ],
 )
