@@ -69,6 +69,7 @@ def _default() -> ConfigDict:
                 "scale": 1.0,  # strength of the guidance
                 "transform": "class_tilt",  # how the acquisition bends the score, or "denoised_gradient"
                 "near": 0.5,  # share of a pool that begins near the best so far, instead of at pure noise
+                "near_times": (0.3, 0.7),  # least and greatest noise there, as times of the forward process
             },
             "bo_exhaustive": {
                 "name": "bo",  # the same acquisition, with other proposals

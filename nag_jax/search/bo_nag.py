@@ -32,8 +32,8 @@ _SPREAD_TIMES, _SPREAD_SAMPLES, _REFERENCE = 11, 128, 1024
 """Grid and sample of `estimate_spread`, and how many random architectures the acquisition's scale is read off."""
 _KNOTS = 21
 _LEAST_SPREAD = 0.1
-_PARENTS, _NEAR_TIMES = 10, (0.3, 0.7)
-"""How many of the best samples begin near to, and the noise that separates them from these, as times."""
+_PARENTS = 10
+"""How many of the best samples begin near to."""
 
 
 class Diffusion(NamedTuple):
@@ -70,6 +70,7 @@ def bo_nag(
     scale: float = 1.0,
     transform: str = "class_tilt",
     near: float = 0.5,
+    near_times: tuple[float, float] = (0.3, 0.7),
     labels: str = "regret",
     min_distance: int = 2,
     capacity: int = 64,
@@ -90,6 +91,8 @@ def bo_nag(
         transform: one of `TRANSFORMS`.
         near: share of a pool that begins at noised copies of the best trials, and in later rounds of what the round
             before found best, instead of at pure noise: what mutations are to other maximisers.
+        near_times: the noise of those copies, as the least and the greatest time of the forward process; the more
+            nodes a space has, the less noise changes one of them.
         labels: see `bo`.
         min_distance: see `bo`.
         capacity: see `bo`.
@@ -102,6 +105,8 @@ def bo_nag(
             "bo_nag needs at least one round and one sample, 0 < top_share < 1 and 0 <= near <= 1, found "
             f"rounds={rounds}, pool_size={pool_size}, top_share={top_share}, near={near}"
         )
+    if not 0 <= near_times[0] <= near_times[1] <= 1:
+        raise InputError(f"near_times of bo_nag must be two times from 0 to 1 in order, found {near_times}")
     if transform not in TRANSFORMS:
         raise InputError(f"unknown transform {transform!r} of bo_nag: use one of {TRANSFORMS}")
     model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
@@ -116,6 +121,7 @@ def bo_nag(
         scale=scale,
         transform=transform,
         near=near,
+        near_times=near_times,
     )
     return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
@@ -131,6 +137,7 @@ def generator_pool(
     scale: float,
     transform: str,
     near: float,
+    near_times: tuple[float, float],
 ) -> PoolFn:
     """The maximiser of `bo_nag`: all rounds of guided generation in one compiled function.
 
@@ -141,7 +148,7 @@ def generator_pool(
     times = jnp.linspace(sde.t_min, 1.0, _SPREAD_TIMES)
     row = np.arange(pool_size)
     is_near = row < round(near * pool_size)
-    near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), _NEAR_TIMES)
+    near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), near_times)
     start = jnp.asarray(np.where(is_near, near_time, 1.0), jnp.float32)
 
     def origin(parents):

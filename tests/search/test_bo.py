@@ -41,6 +41,7 @@ def test_the_generator_finds_what_listing_the_space_finds(domain, generator, bel
             scale=1.0,
             transform="class_tilt",
             near=near,
+            near_times=(0.3, 0.7),
         )
         found = domain.new(pool(jax.random.key(2), history, believed), history.keys)
         assert len(found) > 30
@@ -132,6 +133,7 @@ def test_numbers_that_make_no_sense_are_refused(space, generator):
         {"top_share": 1.0},
         {"pool_size": 0},
         {"near": 1.5},
+        {"near_times": (0.7, 0.3)},
         {"transform": "identity"},
         {"labels": "log"},
     )
