@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from experiments.bench.search_tables import write_known
 from experiments.search_report import write_interval
 from nag_jax.analysis.statistics import mean_interval
 
@@ -81,5 +82,5 @@ def _comparison(n: str, test: dict[str, Any]) -> str:
     best = test["best_baseline"]
     return (
         f"* After {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.3f} "
-        f"(p = {test['p'][best]:.2g})."
+        f"(p = {write_known(test['p'][best], '.2g')})."
     )

@@ -90,16 +90,17 @@ def _reported(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndar
 
 def _comparison(n: int, test: dict[str, Any]) -> str:
     best = test["best_baseline"]
+    difference, p = write_known(test["difference"][best], "+.2f"), write_known(test["p"][best], ".2g")
     better = ", ".join(test["baselines_that_are_better"]) or "none"
     return (
-        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {_known(test['difference'][best], '+.2f')} "
-        f"(p = {_known(test['p'][best], '.2g')}); significantly better than it: {better}."
+        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {difference} (p = {p}); "
+        f"significantly better than it: {better}."
     )
 
 
-def _known(value: float | None, form: str) -> str:
+def write_known(value: float | None, form: str) -> str:
     """A figure, or a word where there are too few seeds for it."""
-    return "unknown" if value is None else format(value, form)
+    return "unknown" if value is None or np.isnan(value) else format(value, form)
 
 
 def _labels(labels: dict[str, Any]) -> str:
