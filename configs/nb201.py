@@ -177,7 +177,7 @@ def _default() -> Any:
             "value": "exceedance",  # log-probability of more than a target, or "mean", the prediction itself
             "top_share": 0.055,  # what "exceedance" aims at: this share of the space, by the predictor
             "softness": 0.05,  # least width of that step, in standard deviations of the predictions
-            "num_steps": config.sampler.get_oneway_ref("num_steps"),  # of a guided pool; as many as sampler.num_steps
+            "num_steps": 0,  # of a guided pool; 0 takes sampler.num_steps
             "scale": 1.0,  # strength of the guidance; with "exceedance", 1 samples the posterior
             "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
             "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none

@@ -165,15 +165,19 @@ def make_generator(run: Run, *, guided: bool, num_steps: int | None = None) -> G
 
     `num_steps` stands in for the config's.
     """
-    given = run.config.guidance if guided else run.config.sampler
     return Generator(
         run.model,
         build.make_kernels(run.config),
         guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
-        num_steps=num_steps or given.num_steps,
+        num_steps=num_steps or steps_of_pool(run.config, guided=guided),
         final=run.config.sampler.final,
         mesh=run.mesh,
     )
+
+
+def steps_of_pool(config: Config, *, guided: bool) -> int:
+    """Steps of the time grid of a guided pool, or of another."""
+    return (guided and config.guidance.num_steps) or config.sampler.num_steps
 
 
 def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:

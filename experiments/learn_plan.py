@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from experiments import build, transfer
-from experiments.learn import Run, make_generator, predictor_checkpoints
+from experiments.learn import Run, make_generator, predictor_checkpoints, steps_of_pool
 from experiments.measure import Work, measure_generator, plan_fit
 from experiments.score import plan_score
 from nag_jax import parallel
@@ -41,7 +41,7 @@ def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool
     A pool takes as many evaluations of the network as its time grid has steps, and one more to denoise.
     """
     denoises = run.config.sampler.final == "denoise"
-    count = ceil(pools * ((run.config.guidance if guided else run.config.sampler).num_steps + denoises))
+    count = ceil(pools * (steps_of_pool(run.config, guided=guided) + denoises))
     guided = guided and run.transfer is None
     seconds, memory = measure_generator(
         make_generator(run, guided=guided, num_steps=1),

@@ -24,6 +24,7 @@ RANGES: dict[str, _Range] = {
     "workers": _NOT_NEGATIVE,
     "chunk_size": _COUNT,
     "num_steps": _COUNT,
+    "guidance.num_steps": _NOT_NEGATIVE,
     "batch_size": _COUNT,
     "chunk_steps": _COUNT,
     "checkpoint_every": _COUNT,
