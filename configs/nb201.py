@@ -157,20 +157,6 @@ def _default() -> Any:
         }
     )
 
-    config.num_samples = 1000  # architectures a pool, or of the stream
-    config.sampler = ConfigDict(
-        {
-            "kernels": ("ancestral",),  # or "dpm_solver", "euler_maruyama", "reverse_diffusion", "langevin" before one
-            "num_steps": 20,  # of the time grid
-            "final": "denoise",  # one more evaluation at the end, or "mean" of the last step
-            "langevin": {
-                "snr": 0.16,  # size of a corrector's step
-                "num_steps": 1,  # of the corrector a step of the grid
-                "norm": "sample",  # norms that set its size: each sample's own, or "batch", which couples samples
-            },
-        }
-    )
-
     config.guidance = ConfigDict(
         {
             "transform": "class_tilt",  # of the score; or "denoised_gradient", "predictor_gradient", "identity", own
@@ -182,6 +168,20 @@ def _default() -> Any:
             "through_denoiser": True,  # for "predictor_gradient"; False takes the gradient at the noised x
             "max_norm": 0.0,  # bound on the score in units of the noise; 0 for none
             "sweep": (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0),  # scales of the quality-diversity curve
+        }
+    )
+
+    config.num_samples = 1000  # architectures a pool, or of the stream
+    config.sampler = ConfigDict(
+        {
+            "kernels": ("ancestral",),  # or "dpm_solver", "euler_maruyama", "reverse_diffusion", "langevin" before one
+            "num_steps": 20,  # of the time grid
+            "final": "denoise",  # one more evaluation at the end, or "mean" of the last step
+            "langevin": {
+                "snr": 0.16,  # size of a corrector's step
+                "num_steps": 1,  # of the corrector a step of the grid
+                "norm": "sample",  # norms that set its size: each sample's own, or "batch", which couples samples
+            },
         }
     )
     config.stream = ConfigDict(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_jax.diffusion.kernels.base import Kernel
-from nag_jax.diffusion.noise import expand, fold_in, normal
+from nag_jax.diffusion.noise import fold_in
 from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
 from nag_jax.diffusion.sde import SDE
 from nag_jax.errors import InputError
@@ -111,11 +111,7 @@ def make_sampler(
 
     def init(keys):
         noise_keys = fold_in(keys, num_steps + 1)
-        if origin is None:
-            x = sde.prior(noise_keys, shape)
-        else:
-            mean, std = sde.marginal(origin.x, origin.t)
-            x = mean + expand(std, mean) * normal(noise_keys, shape)
+        x = sde.prior(noise_keys, shape) if origin is None else sde.diffuse(noise_keys, *origin)
         states = tuple(kernel.init(x) for kernel in kernels)
         return _Carry(keys, jnp.zeros((), jnp.int32), x, x, states, () if transform is None else transform.init(x))
 

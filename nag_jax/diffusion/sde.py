@@ -43,6 +43,11 @@ class SDE(abc.ABC):
         """Mean `[B, N, V]` and standard deviation `[B]` of x_t given x_0 `[B, N, V]`, at t `[B]`."""
         return expand(self.alpha(t), x0) * x0, self.sigma(t)
 
+    def diffuse(self, keys: Array, x0: Array, t: Array) -> Array:
+        """Draws x_t `[B, N, V]` given clean x0 `[B, N, V]` at times t `[B]`, one key a sample."""
+        mean, std = self.marginal(x0, t)
+        return mean + expand(std, x0) * normal(keys, x0.shape[1:])
+
     def prior(self, keys: Array, shape: tuple[int, ...]) -> Array:
         """Draws x_1 `[B, *shape]`, one key a sample."""
         return self.sigma(jnp.ones(())) * normal(keys, shape)

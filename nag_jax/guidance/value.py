@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_jax.diffusion.noise import expand, normal
 from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
 from nag_jax.diffusion.sde import SDE
 from nag_jax.guidance.base import ValueFn
@@ -59,8 +58,7 @@ def estimate_spread(
 
     def at(time):
         t = jnp.full(x0.shape[0], time)
-        mean, std = sde.marginal(x0, t)
-        x = mean + expand(std, x0) * normal(keys, x0.shape[1:])
+        x = sde.diffuse(keys, x0, t)
         estimate = ensemble_fn(score_to_denoised(score_fn(x, t), x, t, sde), t).mean(axis=-1)
         return jnp.sqrt(jnp.mean((estimate - final) ** 2))
 

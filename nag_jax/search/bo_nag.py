@@ -146,15 +146,7 @@ def generator_pool(
     """
     space, sde = domain.space, generator.sde
     times = jnp.linspace(sde.t_min, 1.0, _SPREAD_TIMES)
-    row = np.arange(pool_size)
-    is_near = row < round(near * pool_size)
-    near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), near_times)
-    start = jnp.asarray(np.where(is_near, near_time, 1.0), jnp.float32)
-
-    def origin(parents):
-        """Every parent in turn, at all the times; zeros, at the last one, for samples from pure noise."""
-        x = space.encode(parents)[row % _PARENTS]
-        return Origin(jnp.where(is_near[:, None, None], x, 0.0), start)
+    begin = origins(pool_size, near, near_times)
 
     @jax.jit
     def generate(params, key, belief, reference, parents):
@@ -189,7 +181,7 @@ def generator_pool(
                 transform=bend if generator.transform is None else guidance.chain(bend, generator.transform),
                 shape=space.allowed.shape,
                 num_steps=generator.num_steps,
-                origin=origin(parents),
+                origin=begin(space.encode(parents)),
             )
             tokens, _ = space.decode(x)
             values = graded(space.encode(tokens), noise)[:, 0]
@@ -207,6 +199,19 @@ def generator_pool(
         return np.asarray(generate(generator.params, generate_key, belief, space.encode(reference), parents))
 
     return pool
+
+
+def origins(pool_size: int, near: float, near_times: tuple[float, float]) -> Callable[[Array], Origin]:
+    """Parents x `[10, N, V]` -> where the samples of a pool begin: see `near` and `near_times` of `bo_nag`.
+
+    Those that begin near take every parent in turn, at all the times; the others begin at zeros at the last one, which
+    is pure noise.
+    """
+    row = np.arange(pool_size)
+    is_near = row < round(near * pool_size)
+    near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), near_times)
+    times = jnp.asarray(np.where(is_near, near_time, 1.0), jnp.float32)
+    return lambda parents: Origin(jnp.where(is_near[:, None, None], parents[row % _PARENTS], 0.0), times)
 
 
 def best_distinct(tokens: Array, values: Array) -> Array:
