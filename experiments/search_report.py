@@ -362,12 +362,13 @@ def summarize(run: "Search", results: dict[str, Any]) -> None:
     console.print(f"everything is in {run.workdir.path}, told in {page.NAME}", highlight=False, soft_wrap=True)
 
 
-def write_interval(interval: dict[str, float] | None) -> str:
+def write_interval(interval: dict[str, Any] | None) -> str:
     """An interval of `results.json` for people, without its half where one seed says nothing of it."""
     if interval is None:
         return ""
-    half = (interval["high"] - interval["low"]) / 2
-    return f"{interval['estimate']:.2f}" + (f" ± {half:.2f}" if half == half else "")
+    low, high = interval["low"], interval["high"]
+    known = low is not None and low == low  # JSON has null for it
+    return f"{interval['estimate']:.2f}" + (f" ± {(high - low) / 2:.2f}" if known else "")
 
 
 def _median(labels: dict[str, Any] | None, budget: int) -> str:

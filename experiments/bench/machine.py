@@ -1,7 +1,9 @@
 """On what a benchmark ran: the lines that stand above every table."""
 
+import json
 import os
 import platform
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import jax
 
 from experiments.facts import git_commit, versions
+from experiments.workdir import Workdir
 
 
 def describe(command: str) -> dict[str, Any]:
@@ -27,16 +30,36 @@ def describe(command: str) -> dict[str, Any]:
 
 def heading(title: str, about: dict[str, Any]) -> list[str]:
     """Markdown lines that open a table's page."""
-    jax_version = about["versions"]["jax"]
+    return [f"# {title}", "", *made_by(about)]
+
+
+def made_by(about: dict[str, Any]) -> list[str]:
+    """Markdown lines: the command, and what it ran on."""
     return [
-        f"# {title}",
-        "",
         f"    {about['command']}",
         "",
         f"{about['date']}, {about['cores']} cores of {about['processor']}, {about['devices']} x {about['device']}, "
-        f"JAX {jax_version}, commit {short(about['git_commit'])}.",
+        f"JAX {about['versions']['jax']}, commit {short(about['git_commit'])}.",
         "",
     ]
+
+
+def keep_parts(path: Path, command: str, parts: Mapping[str, tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
+    """Runs parts of a benchmark and keeps each, as soon as it's done, beside those that aren't run.
+
+    Args:
+        path: of the JSON file that keeps them.
+        command: of the benchmark.
+        parts: by name, further arguments of the command and what measures.
+
+    Returns:
+        All that the file holds: by part, `about` (see `describe`) and what was `found`, as JSON gives it back.
+    """
+    known = json.loads(path.read_text())["parts"] if path.exists() else {}
+    for part, (arguments, measure) in parts.items():
+        known[part] = {"about": describe(f"{command} --parts {part} {arguments}".rstrip()), "found": measure()}
+        Workdir(path.parent).write_json(path.name, {"parts": known})
+    return json.loads(path.read_text())["parts"] if path.exists() else {}
 
 
 def short(commit: str | None) -> str:

@@ -62,15 +62,12 @@ def main() -> None:
         "speed": lambda: speed(arguments),
         "search": lambda: searches(arguments),
     }
-    path = arguments.results / "mobilenet.json"
-    stored = json.loads(path.read_text()) if path.exists() else {}
-    arguments.results.mkdir(parents=True, exist_ok=True)
-    about = machine.describe("python -m experiments.bench.mobilenet --predictor=ofa_acc_predictor.npz")
-    for part in arguments.parts:
-        stored |= {"about": about, part: measure[part]()}
-        path.write_text(json.dumps(stored, indent=1) + "\n")
-        lines = machine.heading("The MobileNetV3 space", about) + mobilenet_tables.page(stored)
-        (arguments.results / "mobilenet.md").write_text("\n".join(lines).rstrip() + "\n")
+    searched = f"--seeds {arguments.seeds} --strategies {' '.join(arguments.strategies)}"
+    parts = {part: (searched if part == "search" else "", measure[part]) for part in arguments.parts}
+    command = "python -m experiments.bench.mobilenet --predictor=ofa_acc_predictor.npz"
+    known = machine.keep_parts(arguments.results / "mobilenet.json", command, parts)
+    lines = ["# The MobileNetV3 space", "", *mobilenet_tables.page(known)]
+    (arguments.results / "mobilenet.md").write_text("\n".join(lines).rstrip() + "\n")
     print((arguments.results / "mobilenet.md").read_text())
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from experiments.bench import machine
 from experiments.bench.search_tables import write_known
 from experiments.search_report import write_interval
 from nag_jax.analysis.statistics import mean_interval
@@ -9,17 +10,25 @@ from nag_jax.analysis.statistics import mean_interval
 GENERATOR = "bo_nag"
 
 
-def page(stored: dict[str, Any]) -> list[str]:
-    """Markdown lines of all parts that were measured."""
-    parts = {"unconditional": _unconditional, "constrained": _constrained, "guided": _guided, "search": _search}
+def page(known: dict[str, Any]) -> list[str]:
+    """Markdown lines of all parts that were measured; see `machine.keep_parts`."""
+    tables = {
+        "unconditional": _unconditional,
+        "constrained": _constrained,
+        "guided": _guided,
+        "search": _search,
+        "speed": _speed,
+    }
     lines = []
-    for name, table in parts.items():
-        if name in stored:
-            lines += [f"## {name.capitalize()}", "", *table(stored[name]), ""]
-    if "speed" in stored:
-        took = stored["speed"]
-        lines += [f"{took['networks']:,} guided networks in {took['seconds']:.1f} s, compiled (target: at most 20)."]
+    for name, table in tables.items():
+        if name in known:
+            part = known[name]
+            lines += [f"## {name.capitalize()}", "", *table(part["found"]), "", *machine.made_by(part["about"])]
     return lines
+
+
+def _speed(found: dict[str, Any]) -> list[str]:
+    return [f"{found['networks']:,} guided networks in {found['seconds']:.1f} s, compiled (target: at most 20)."]
 
 
 def _unconditional(found: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ keep their figures, and each says how it was made.
 """
 
 import argparse
-import json
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +56,15 @@ def main() -> None:
     arguments = parse()
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
-    path = arguments.results / "transfer.json"
-    known = json.loads(path.read_text())["parts"] if path.exists() else {}
-    arguments.results.mkdir(parents=True, exist_ok=True)
-    files = "--triples=... --classes=... --table=nb201_cifar.csv"
-    about = machine.describe(f"python -m experiments.bench.transfer {files}")
-    for part in arguments.parts:
-        made = f"--parts {part} --seeds {arguments.seeds}, commit {machine.short(about['git_commit'])}"
-        known[part] = {"made": made, "found": globals()[f"run_{part}"](arguments)}
-        path.write_text(json.dumps({"about": about, "parts": known}, indent=1, allow_nan=False) + "\n")
-    lines = machine.heading("Transfer to data sets never seen", about)
+    command = "python -m experiments.bench.transfer --triples=... --classes=... --table=nb201_cifar.csv"
+    run = {
+        part: (f"--seeds {arguments.seeds}", functools.partial(globals()[f"run_{part}"], arguments))
+        for part in arguments.parts
+    }
+    known = machine.keep_parts(arguments.results / "transfer.json", command, run)
+    lines = ["# Transfer to data sets never seen", ""]
     for part in (part for part in PARTS if part in known):
-        lines += [*globals()[f"tabulate_{part}"](known[part]["found"]), "", f"({known[part]['made']})", ""]
+        lines += [*globals()[f"tabulate_{part}"](known[part]["found"]), "", *machine.made_by(known[part]["about"])]
     text = "\n".join(lines).rstrip() + "\n"
     (arguments.results / "transfer.md").write_text(text)
     print(text)

@@ -1,0 +1,37 @@
+"""What the benchmarks share; what they measure takes too long for a test."""
+
+import json
+
+import pytest
+
+from experiments.bench import machine
+from experiments.search_report import write_interval
+
+
+def test_parts_that_are_not_run_are_kept_with_how_they_were_made(tmp_path):
+    path = tmp_path / "results.json"
+    machine.keep_parts(path, "python -m it", {"first": ("--seeds 2", lambda: [1.0]), "second": ("", lambda: [2.0])})
+    known = machine.keep_parts(path, "python -m it", {"second": ("--seeds 3", lambda: [float("nan")])})
+    assert known == json.loads(path.read_text())["parts"]
+    assert {part: kept["found"] for part, kept in known.items()} == {"first": [1.0], "second": [None]}
+    commands = [kept["about"]["command"] for kept in known.values()]
+    assert commands == ["python -m it --parts first --seeds 2", "python -m it --parts second --seeds 3"]
+    assert machine.keep_parts(path, "python -m it", {}) == known
+    assert f"    {commands[0]}" in machine.made_by(known["first"]["about"])
+
+
+def test_a_part_that_fails_loses_none_of_those_before_it(tmp_path):
+    path = tmp_path / "results.json"
+
+    def fails():
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        machine.keep_parts(path, "it", {"first": ("", lambda: 1), "second": ("", fails)})
+    assert list(json.loads(path.read_text())["parts"]) == ["first"]
+
+
+def test_an_interval_of_one_seed_has_no_half_width():
+    assert write_interval({"estimate": 1.0, "low": 0.5, "high": 1.5}) == "1.00 ± 0.50"
+    assert write_interval({"estimate": 1.0, "low": None, "high": None}) == "1.00"
+    assert write_interval({"estimate": 1.0, "low": float("nan"), "high": float("nan")}) == "1.00"
