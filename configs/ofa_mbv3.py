@@ -11,7 +11,7 @@ With once-for-all's accuracy predictor it goes on to accuracy under the same bud
 --config.evaluator.accuracy_file=FILE (acc_predictor.pth, or its weights as npz). With measured latencies, in the
 columns that `nag_jax/evaluators/ofa_latency.py` names, they can be bounded too: --config.evaluator.latency_file=FILE
 --config.evaluator.device=DEVICE --config.constraints="latency <= 20". Without a budget, few steps guide as well:
---config.constraints="" --config.guidance.num_steps=12
+--config.constraints="" --config.guidance.num_steps=10
 """
 
 from typing import Any

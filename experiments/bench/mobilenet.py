@@ -40,7 +40,7 @@ HALF_BAND, POOL, DRAWS = 0.02, 1000, 100_000
 MANY = 10_000
 """Unconditional samples, and guided ones that are timed."""
 GUIDED_SEEDS = 5
-FEW_STEPS = 12
+FEW_STEPS = 10
 """Of guided pools without constraints; see docs/decisions.md."""
 LONG = 1000
 """Labels of regularized evolution that the generator's 200 are set against."""
