@@ -93,8 +93,14 @@ def fetch(tree: Any) -> Any:
 
 
 def make_mesh(num_devices: int | None = None) -> Mesh:
-    """A mesh with the single axis `data` over the first `num_devices` devices of all processes (default: all)."""
+    """A mesh with the single axis `data` over the first `num_devices` devices of all processes (default: all).
+
+    Raises:
+        InputError: there are fewer.
+    """
     devices = jax.devices()[:num_devices]
+    if num_devices is not None and len(devices) != num_devices:
+        raise InputError(f"a mesh of {num_devices} devices was asked for, and there are {jax.device_count()}")
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 

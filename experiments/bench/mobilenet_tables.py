@@ -3,7 +3,7 @@
 from typing import Any
 
 from experiments.bench import machine
-from experiments.bench.search_tables import write_known
+from experiments.bench.search_tables import write_comparison
 from experiments.search_report import write_interval
 from nag_jax.analysis.statistics import mean_interval
 
@@ -82,14 +82,6 @@ def _search(found: dict[str, Any]) -> list[str]:
             cells = [write_interval(results["reported_after"][n]) for n in at]
             lines.append(f"| {strategy} | {' | '.join(cells)} |")
         long = task["long"]["reported_after"]
-        lines += ["", *(_comparison(n, test) for n, test in task["significance"].items())]
+        lines += ["", *(write_comparison(n, test, digits=3) for n, test in task["significance"].items())]
         lines += [f"* Regularized evolution after {list(long)[-1]}: {write_interval(long[list(long)[-1]])}.", ""]
     return lines
-
-
-def _comparison(n: str, test: dict[str, Any]) -> str:
-    best = test["best_baseline"]
-    return (
-        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.3f} "
-        f"(p = {write_known(test['p'][best], '.2g')})."
-    )

@@ -46,7 +46,7 @@ def task_table(task: str, results: dict[str, Any]) -> list[str]:
     if medians.get(GENERATOR) and medians.get(EXHAUSTIVE):
         ratio = medians[GENERATOR] / medians[EXHAUSTIVE]
         lines.append(f"Generator over exhaustive maximiser, medians: {ratio:.2f} (target: at most {TARGET_RATIO}).")
-    lines += [_comparison(n, test) for n, test in results["significance"].items()]
+    lines += [write_comparison(n, test) for n, test in results["significance"].items()]
     return lines
 
 
@@ -88,9 +88,10 @@ def _reported(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndar
     return {name: np.array(column) for name, column in values.items()}
 
 
-def _comparison(n: int, test: dict[str, Any]) -> str:
+def write_comparison(n: int | str, test: dict[str, Any], digits: int = 2) -> str:
+    """A Markdown item: the generator against its best baseline after n labels, and which are significantly better."""
     best = test["best_baseline"]
-    difference, p = write_known(test["difference"][best], "+.2f"), write_known(test["p"][best], ".2g")
+    difference, p = _known(test["difference"][best], f"+.{digits}f"), _known(test["p"][best], ".2g")
     better = ", ".join(test["baselines_that_are_better"]) or "none"
     return (
         f"* After {n}: {test['strategy']} minus the best baseline, {best}: {difference} (p = {p}); "
@@ -98,7 +99,7 @@ def _comparison(n: int, test: dict[str, Any]) -> str:
     )
 
 
-def write_known(value: float | None, form: str) -> str:
+def _known(value: float | None, form: str) -> str:
     """A figure, or a word where there are too few seeds for it."""
     return "unknown" if value is None or np.isnan(value) else format(value, form)
 

@@ -16,6 +16,11 @@ def test_a_mesh_has_one_axis_over_the_first_devices(asked, size):
     assert mesh.axis_types == (AxisType.Auto,)
 
 
+def test_a_mesh_of_more_devices_than_there_are_is_refused():
+    with pytest.raises(InputError, match="a mesh of 9 devices was asked for, and there are 8"):
+        parallel.make_mesh(9)
+
+
 def test_replicated_arrays_are_whole_on_every_device():
     mesh = parallel.make_mesh(8)
     assert parallel.replicated(mesh).spec == PartitionSpec()
