@@ -27,6 +27,7 @@ QUICK_COMPILES = (
     "experiments/test_report.py",
     "experiments/test_search.py",
     "experiments/test_stream.py",
+    "experiments/test_transfer.py",
     "export",
     "guidance",
     "integration/test_export.py",

@@ -5,9 +5,10 @@ import gc
 import numpy as np
 import pytest
 
-from configs import nb201_transfer, nb_graph_transfer
-from experiments import generate, search
+from configs import nb201, nb201_transfer, nb_graph_transfer
+from experiments import generate, learn, search
 from experiments.config import Config
+from experiments.score import split_space, train_score
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
 from nag_jax.errors import InputError
@@ -47,9 +48,18 @@ def files(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def score_network(tmp_path_factory):
+    """That of all cells here, trained once."""
+    run = learn.prepare(nb201.get_config("smoke"), tmp_path_factory.mktemp("cells"))
+    train_score(run, split_space(run))
+    return str(run.workdir.path / "score")
+
+
 @pytest.fixture
-def config(files):
+def config(files, score_network):
     config: Config = nb201_transfer.get_config("smoke")
+    config.score.checkpoint = score_network
     config.triples.metad2a.update({"path": str(files / "triples.npz"), "classes": str(files / "classes.txt")})
     config.evaluator.update({"name": "table", "path": str(files / "table.csv"), "metric": "acc"})
     config.meta.gaussian_process.update({"num_steps": 20, "subset": 200})
@@ -99,7 +109,7 @@ def test_a_new_data_set_may_be_known_by_its_images(config, files, name, digits_f
     config.dataset.source = "images"
     config.dataset.images.update({"folder": str(digits_folder), "images_per_class": 8, **options})
     config.meta.name = name
-    config.predictor.training.num_steps = 20
+    config.predictor.training.num_steps = 5
     results = generate.run(config, files / "run")
     assert results["labels"]["by_purpose"] == {"final": 4}
     if name == "gaussian_process":
@@ -122,6 +132,7 @@ def test_cifar10_is_known_by_its_images(config, files, shared, resnet_weights):
     assert guided > unconditional + 1.0
 
 
+@pytest.mark.slow
 def test_the_published_form_trains_encoder_and_predictor_together(config, files):
     config.meta.name = "network"
     config.predictor.training.num_steps = 40
