@@ -131,6 +131,13 @@ def default(space: Space) -> tuple[str, ...]:
     return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
 
 
+def for_trend(space: Space) -> tuple[str, ...]:
+    """Features that a surrogate may extrapolate from few labels, since their effect is about linear."""
+    if chooses_wiring(space):
+        return ("profile",)
+    return ("path_profile",) if space.path_terms() is not None else ("one_hot",)
+
+
 def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """For a predictor of many data sets: features whose effect is about linear, and all, from coarse to fine."""
     if chooses_wiring(space):

@@ -18,7 +18,7 @@ PriorFn = Callable[[Array], Array]
 """Relaxed x `[B, N, V]` -> what is believed of them before any label `[B]`, differentiable in x."""
 
 _OFFSET_STD = 2.0
-"""How far labels may lie from the prior on the whole, in their standard deviations."""
+"""How far labels may lie from 0, or from the prior, on the whole, in their standard deviations."""
 _PADDED_NOISE = 1e6
 """Variance of a padded label's noise: so large that the label says nothing."""
 _JITTER = 1e-4
@@ -44,8 +44,7 @@ class Posterior(NamedTuple):
 
     Attributes:
         hyperparameters: at the maximum of the posterior density.
-        features: of the labelled architectures, `[C, F_g]` for each group, and their trend,
-            `[C, 2 + L]`, or `[C, 0]` without a prior.
+        features: of the labelled architectures, `[C, F_g]` for each group, and of their trend, `[C, L]`.
         weights: `(K + noise)^-1 values`, `[C]`.
         whitening: inverse Cholesky factor of K + noise, `[C, C]`.
     """
@@ -93,30 +92,35 @@ def gaussian_process(
     space: Space,
     *,
     groups: Sequence[str] | None = None,
+    trend: Sequence[str] | None = None,
     num_steps: int = 40,
-    learning_rate: float = 0.1,
+    learning_rate: float = 0.2,
     lengths: float = 3.0,
     noise: float = 0.02,
     prior: PriorFn | None = None,
 ) -> Surrogate:
     """A Gaussian process whose hyperparameters maximise the marginal likelihood (Rasmussen and Williams 2006, 5.8).
 
-    Broad log-normal priors (of one unit around the given values, one and a half for the noise) keep them sensible where
-    labels are few. Adam takes a fixed number of steps from the priors' centre, so a fit depends on the data alone.
+    Labels are `a + <c, trend features> + b prior(x)` plus the process of the nested kernel, with a and c normal around
+    0 and b around 1 (the same, 2.7): the trend extrapolates where the kernel only forgets, and a prior that misleads is
+    unlearned. Broad log-normal priors (of one unit around the given values, one and a half for the noise) keep
+    hyperparameters sensible where labels are few. Adam takes a fixed number of steps from the priors' centre, so a fit
+    depends on the data alone.
 
     Args:
         space: of the architectures.
         groups: names of `features.REGISTRY`, from coarse to fine; None for `features.default`.
+        trend: names of `features.REGISTRY` that labels are a linear function of; None for `features.for_trend`, or,
+            with a prior, the linear ones of `features.for_transfer`.
         num_steps: of Adam.
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
         noise: the prior median of the labels' noise variance; labels have variance 1.
-        prior: what is believed before any label, in standard deviations over the space: labels are
-            `a + b prior(x) + <c, coarse features of x>` plus the process, with b normal around 1 and a and c around 0,
-            so that a prior that misleads is unlearned.
+        prior: what is believed before any label, in standard deviations over the space.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
-    trend = _no_trend if prior is None else _trend(space, prior)
+    chosen = features.for_trend(space) if prior is None else features.for_transfer(space)[0]
+    trend_of = _trend(space, chosen if trend is None else trend, prior)
     centre = Hyperparameters(
         variances=jnp.full(len(functions), -jnp.log(len(functions) / 2.0)),
         lengths=jnp.full(len(functions), 2.0 * jnp.log(lengths)),
@@ -125,10 +129,10 @@ def gaussian_process(
     optimizer = optax.adam(learning_rate)
 
     def embed(x):
-        return *(function(x) for function in functions), trend(x)
+        return *(function(x) for function in functions), trend_of(x)
 
     def expected(embedded):
-        return embedded[-1][:, :1].sum(axis=1)
+        return 0.0 if prior is None else embedded[-1][:, -1]
 
     def fit(key, data):
         embedded = embed(data.x)
@@ -159,14 +163,14 @@ def gaussian_process(
     return Surrogate(fit, predict, noise_of)
 
 
-def _trend(space: Space, prior: PriorFn) -> features.FeatureFn:
-    """What labels are a linear function of, first of the prior, with weights of variance 1."""
-    coarse = features.standardized(features.for_transfer(space)[0], space)
-    return lambda x: jnp.concatenate([prior(x)[:, None], jnp.full((x.shape[0], 1), _OFFSET_STD), coarse(x)], axis=1)
-
-
-def _no_trend(x: Array) -> Array:
-    return jnp.zeros((x.shape[0], 0))
+def _trend(space: Space, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
+    """What labels are a linear function of, with weights of variance 1: an offset, the features, last the prior."""
+    parts: list[features.FeatureFn] = [lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD)]
+    if names:
+        parts.append(features.standardized(names, space))
+    if prior is not None:
+        parts.append(lambda x: prior(x)[:, None])
+    return lambda x: jnp.concatenate([part(x) for part in parts], axis=1)
 
 
 def _kernel(hyperparameters: Hyperparameters) -> NestedExpSquared:
