@@ -78,13 +78,17 @@ class Generator:
             static_argnums=2,
             out_shardings=parallel.batched(mesh),
         )
+        options = parallel.compiler_options()
         self._init = jax.jit(lambda params, guidance, keys: sampler(params, guidance).init(keys))
         self._advance = jax.jit(
             lambda params, guidance, carry, n: sampler(params, guidance).advance(carry, n),
             static_argnums=3,
             donate_argnums=2,
+            compiler_options=options,
         )
-        self._finish = jax.jit(lambda params, guidance, carry: sampler(params, guidance).finish(carry))
+        self._finish = jax.jit(
+            lambda params, guidance, carry: sampler(params, guidance).finish(carry), compiler_options=options
+        )
 
     def __call__(
         self, key: jax.Array, n: int, params: Any, guidance: Any = None, *, progress: Progress | None = None

@@ -93,3 +93,10 @@ def test_scans_may_carry_what_is_sharded():
 
     x = np.arange(16.0)
     np.testing.assert_array_equal(run(jax.device_put(x, parallel.batched(mesh))), np.roll(x, 3))
+
+
+def test_compiler_options_are_what_jit_takes_or_none(monkeypatch):
+    options = parallel.compiler_options()
+    assert jax.jit(lambda x: x + 1.0, compiler_options=options)(1.0) == 2.0
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert parallel.compiler_options.__wrapped__() is None

@@ -2,9 +2,12 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from experiments.bench import machine
+from experiments.bench.products import Product, dense_products, flops, seconds_alone
 from experiments.search_report import write_interval
 
 
@@ -35,3 +38,20 @@ def test_an_interval_of_one_seed_has_no_half_width():
     assert write_interval({"estimate": 1.0, "low": 0.5, "high": 1.5}) == "1.00 ± 0.50"
     assert write_interval({"estimate": 1.0, "low": None, "high": None}) == "1.00"
     assert write_interval({"estimate": 1.0, "low": float("nan"), "high": float("nan")}) == "1.00"
+
+
+def test_products_are_those_of_dense_layers():
+    """Nested calls are looked into, leading axes are rows, and products in batches don't count."""
+
+    @jax.jit
+    def layer(h):
+        return jnp.tanh(h @ jnp.ones((4, 5)))
+
+    def network(h):
+        within = jnp.einsum("bid,bjd->bij", h, h)
+        return layer(h).sum() + within.sum() + jnp.tensordot(h, jnp.ones((4, 2, 3)), 1).sum()
+
+    products = dense_products(network, jnp.ones((2, 3, 4)))
+    assert products == [Product(6, 4, 5), Product(6, 4, 6)]
+    assert flops(products) == 2 * 6 * 4 * (5 + 6)
+    assert seconds_alone(products, times=2) > 0.0
