@@ -2,7 +2,7 @@
 
 from nag_jax.search.base import Domain, Strategy
 from nag_jax.search.bo import bo
-from nag_jax.search.surrogates.features import default
+from nag_jax.search.surrogates.features import path_encoding
 
 
 def bananas(
@@ -31,7 +31,7 @@ def bananas(
     return bo(
         domain,
         surrogate="deep_ensemble",
-        surrogate_options={"groups": default(domain.space)[:1], "members": members},
+        surrogate_options={"groups": path_encoding(domain.space), "members": members},
         acquisition="its",
         maximizer="mutation",
         maximizer_options={"pool_size": pool_size, "parents": parents, "most_mutations": most_mutations},

@@ -1,6 +1,8 @@
 """What every search space is: nodes, the classes each may take, and how to read and write them."""
 
 import abc
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +29,8 @@ class Space(abc.ABC):
         adjacency: bool `[N, N]`, strictly upper triangular; `[i, j]` says that node i feeds node j.
         passing: classes that pass their input on unchanged.
         blocking: classes that pass nothing on.
+        class_attributes: numbers that classes have in common, as the kernel size of a layer: name to the values of all
+            V classes, 0 for a class that doesn't have it. Surrogates then learn from a label about classes like it.
 
     Example:
         >>> import jax
@@ -43,6 +47,7 @@ class Space(abc.ABC):
     adjacency: np.ndarray
     passing: tuple[int, ...] = ()
     blocking: tuple[int, ...] = ()
+    class_attributes: Mapping[str, tuple[float, ...]] = MappingProxyType({})
 
     @property
     def num_nodes(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -54,6 +55,12 @@ class MobileNetV3(Space):
     name = "mobilenet_v3"
     class_names = (*(f"{kernel}-{expansion}" for kernel, expansion in SETTINGS), "skip")
     passing = (SKIP,)
+    class_attributes = MappingProxyType(
+        {
+            "kernel": (*(kernel for kernel, _ in SETTINGS), 0),
+            "expansion": (*(expansion for _, expansion in SETTINGS), 0),
+        }
+    )
 
     def __init__(self, *, resolution: int = 224, mutation: str = "one"):
         if resolution not in RESOLUTIONS:

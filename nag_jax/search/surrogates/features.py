@@ -84,7 +84,32 @@ def path_profile(space: Space) -> FeatureFn:
     return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
 
 
+def attributes(space: Space) -> FeatureFn:
+    """The values that the attributes of each node's class have, as one-hot entries: classes that share one are alike.
+
+    Raises:
+        InputError: the space's classes have no attributes.
+    """
+    entries = [values[:, None] == np.unique(values) for values in _attribute_table(space).T]
+    entries = np.concatenate(entries, axis=1).astype(np.float32)
+    has_choice = (space.allowed.sum(axis=1) > 1)[None, :, None]
+    return lambda x: jnp.einsum("bnv,vf->bnf", has_choice * (x + 1.0) / 2.0, entries).reshape(x.shape[0], -1)
+
+
+def attribute_totals(space: Space) -> FeatureFn:
+    """Each attribute summed over the nodes, in units of its largest value.
+
+    Raises:
+        InputError: the space's classes have no attributes.
+    """
+    table = _attribute_table(space)
+    table = table / np.abs(table).max(axis=0, keepdims=True)
+    return lambda x: jnp.einsum("bnv,va->ba", (x + 1.0) / 2.0, table)
+
+
 REGISTRY = {
+    "attribute_totals": attribute_totals,
+    "attributes": attributes,
     "links": links,
     "live_counts": live_counts,
     "live_one_hot": live_one_hot,
@@ -128,7 +153,16 @@ def default(space: Space) -> tuple[str, ...]:
     """The most telling features that the space has, from coarse to fine."""
     if chooses_wiring(space):
         return ("profile", "links")
-    return ("path_counts", "live_one_hot") if space.path_terms() is not None else ("one_hot",)
+    if space.path_terms() is not None:
+        return ("path_counts", "live_one_hot")
+    return ("attribute_totals", "attributes") if space.class_attributes else ("one_hot",)
+
+
+def path_encoding(space: Space) -> tuple[str, ...]:
+    """What comes closest to White et al.'s path encoding; one-hot entries where the space has too many paths."""
+    if chooses_wiring(space):
+        return ("profile",)
+    return ("path_counts",) if space.path_terms() is not None else ("one_hot",)
 
 
 def for_trend(space: Space) -> tuple[str, ...]:
@@ -152,6 +186,13 @@ def _terms(space: Space) -> PathTerms:
     if terms is None:
         raise InputError(f"{space.name} has too many paths to count: use the features 'one_hot' alone")
     return terms
+
+
+def _attribute_table(space: Space) -> np.ndarray:
+    """The attributes of classes, float32 `[V, A]`."""
+    if not space.class_attributes:
+        raise InputError(f"the classes of {space.name} have no attributes: use the features {list(default(space))}")
+    return np.array(list(space.class_attributes.values()), np.float32).T
 
 
 def _places(terms: PathTerms) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import pytest
 from nag_jax.errors import InputError
 from nag_jax.search.surrogates import features
 from nag_jax.spaces import NASBench201
+from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 
 
@@ -50,7 +51,10 @@ def test_path_counts_ignore_where_a_skip_is(space):
 
 @pytest.mark.parametrize("name", sorted(features.REGISTRY))
 def test_differentiable_and_finite_for_relaxed_x(name, space):
-    space = NASBenchGraph() if name in ("links", "profile") else space
+    if name in ("links", "profile"):
+        space = NASBenchGraph()
+    elif name in ("attribute_totals", "attributes"):
+        space = MobileNetV3()
     x = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (4, *space.allowed.shape)), jnp.float32)
     gradient = jax.grad(lambda x: (features.make(name, space)(x) ** 2).sum())(x)
     assert np.isfinite(gradient).all()
@@ -67,3 +71,28 @@ def test_spaces_without_listable_paths_have_one_hot_entries():
         features.make("path_counts", Chain())
     with pytest.raises(InputError, match="unknown features"):
         features.make("two_hot", Chain())
+
+
+def test_classes_that_share_an_attribute_are_alike():
+    space = MobileNetV3()
+    network = ["3-3"] * 2 + ["skip"] * 2 + ["3-3"] * 16
+    ids = [[space.class_names.index(name) for name in [first, *network[1:]]] for first in ("3-3", "3-6", "7-6")]
+    rows = features.make("attributes", space)(space.encode(np.array(ids)))
+    squares = ((rows[:, None] - rows[None]) ** 2).sum(axis=-1)
+    np.testing.assert_array_equal(squares, [[0, 2, 4], [2, 0, 2], [4, 2, 0]])
+
+
+def test_attributes_are_summed_over_layers():
+    space = MobileNetV3()
+    tokens = np.asarray(space.random(jax.random.key(0), 20))
+    found = features.make("attribute_totals", space)(space.encode(tokens))
+    for row, totals in zip(tokens, found, strict=True):
+        layers = [(kernel, expansion) for _, _, kernel, expansion in space.searched(row)]
+        np.testing.assert_allclose(totals, np.sum(layers, axis=0) / [7, 6], rtol=1e-5)
+
+
+def test_spaces_whose_classes_have_attributes_use_them(space):
+    assert features.default(MobileNetV3()) == ("attribute_totals", "attributes")
+    assert features.path_encoding(MobileNetV3()) == ("one_hot",)
+    with pytest.raises(InputError, match="no attributes"):
+        features.make("attributes", space)
