@@ -34,8 +34,8 @@ def get_config(variant: str = "") -> ConfigDict:
         # Many small rounds, each of which begins near the best of the one before, climb further than two large ones. Of
         # twenty nodes of nine classes this noise changes one; what cells take changes none, or all.
         rounds = {"pool_size": 64, "rounds": 16, "near": 0.8, "near_times": (0.36, 0.4)}
-        config.strategies.bo_nag.update({**rounds, "capacity": 256})
-        config.sampler.num_steps = 14
+        config.strategies.bo_nag.update(rounds)
+        config.sampler.num_steps = 7
     for name in ("bo_nag", "bo_random", "bo_mutation", "bo_random_and_mutation"):
         config.strategies[name].labels = "z"  # those that stress the best leave a process little to learn from here
     return config
