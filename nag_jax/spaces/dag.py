@@ -4,6 +4,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,8 @@ class DagSpace(Space):
             same thing, by NumPy. It may break the rule but takes allowed classes. By default all architectures differ.
         passing: classes that pass their input on unchanged.
         blocking: classes that pass nothing on.
+        attributes: numbers that classes have in common: attribute to those of the classes that have it, as
+            `{"kernel": {"conv3x3": 3, "conv1x1": 1}}`; see `Space.class_attributes`.
 
     Raises:
         InputError: a name is missing, repeated or unknown, an edge goes backwards, there is no choice, the rule can't
@@ -64,6 +67,7 @@ class DagSpace(Space):
         canonical: Callable[[np.ndarray], np.ndarray] | None = None,
         passing: Sequence[str] = (),
         blocking: Sequence[str] = (),
+        attributes: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ):
         self.name = name
         self.class_names = tuple(classes)
@@ -72,6 +76,12 @@ class DagSpace(Space):
         self._canonical = canonical
         self._check_class_names()
         self.passing, self.blocking = self._ids("passing", passing), self._ids("blocking", blocking)
+        for attribute, values in attributes.items():
+            self._ids(f"attribute {attribute!r}", list(values))
+        self.class_attributes = {
+            attribute: tuple(values.get(name, 0) for name in self.class_names)
+            for attribute, values in attributes.items()
+        }
         self.allowed = np.zeros((len(nodes), len(self.class_names)), bool)
         for i, (node, allowed) in enumerate(nodes.items()):
             self.allowed[i, list(self._ids(f"node {node!r}", allowed))] = True

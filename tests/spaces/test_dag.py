@@ -152,6 +152,13 @@ def test_fingerprints_tell_declarations_and_rules_apart():
     assert {space.name for space in spaces} == {"diamond"}
 
 
+def test_attributes_are_0_for_classes_that_lack_them_and_do_not_change_the_space():
+    space = diamond(attributes={"kernel": {"conv": 3.0}})
+    of_conv = [3.0 * (name == "conv") for name in space.class_names]
+    assert space.class_attributes == {"kernel": tuple(of_conv)}
+    assert space.fingerprint == diamond().fingerprint
+
+
 def test_connected_knows_what_blocks():
     space = diamond(blocking=["pool"], edges=[("in", "a"), ("a", "b"), ("b", "out")])
     assert space.connected(space.from_native(["conv|conv", "conv|pool", "pool|conv"])).tolist() == [True, False, False]
@@ -172,6 +179,7 @@ def test_connected_knows_what_blocks():
         ({"edges": [("out", "in")]}, r"the edge \('out', 'in'\) must lead from a node to a later one"),
         ({"edges": [("in", "c")]}, r"the edge \('in', 'c'\)"),
         ({"passing": ["skp"]}, r"passing: expected a list of classes.*found \['skp'\]"),
+        ({"attributes": {"kernel": {"cnv": 3}}}, r"attribute 'kernel': expected a list of classes.*found \['cnv'\]"),
         ({"valid": lambda tokens: np.array(tokens)[:, 1] == 2}, "can't be compiled .*jax.numpy"),
         ({"valid": lambda tokens: tokens[:, 1] if (tokens > 2).any() else tokens}, "can't be compiled"),
         ({"valid": lambda tokens: tokens[:, 1]}, r"must return bool \[B\]"),

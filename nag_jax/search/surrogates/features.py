@@ -103,7 +103,7 @@ def attribute_totals(space: Space) -> FeatureFn:
         InputError: the space's classes have no attributes.
     """
     table = _attribute_table(space)
-    table = table / np.abs(table).max(axis=0, keepdims=True)
+    table = table / (np.abs(table).max(axis=0, keepdims=True) + 1e-12)
     return lambda x: jnp.einsum("bnv,va->ba", (x + 1.0) / 2.0, table)
 
 
