@@ -166,10 +166,15 @@ def path_encoding(space: Space) -> tuple[str, ...]:
 
 
 def for_trend(space: Space) -> tuple[str, ...]:
-    """Features that a surrogate may extrapolate from few labels, since their effect is about linear."""
+    """Features that a surrogate may extrapolate from few labels, since their effect is about linear.
+
+    None where classes have attributes, whose totals are the coarse group of the kernel and extrapolate as well.
+    """
     if chooses_wiring(space):
         return ("profile",)
-    return ("path_profile",) if space.path_terms() is not None else ("one_hot",)
+    if space.path_terms() is not None:
+        return ("path_profile",)
+    return () if space.class_attributes else ("one_hot",)
 
 
 def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
