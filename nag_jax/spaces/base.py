@@ -31,6 +31,7 @@ class Space(abc.ABC):
         blocking: classes that pass nothing on.
         class_attributes: numbers that classes have in common, as the kernel size of a layer: name to the values of all
             V classes, 0 for a class that doesn't have it. Surrogates then learn from a label about classes like it.
+        weightless: classes that compute something without weights, as pooling does.
 
     Example:
         >>> import jax
@@ -48,6 +49,7 @@ class Space(abc.ABC):
     passing: tuple[int, ...] = ()
     blocking: tuple[int, ...] = ()
     class_attributes: Mapping[str, tuple[float, ...]] = MappingProxyType({})
+    weightless: tuple[int, ...] = ()
 
     @property
     def num_nodes(self) -> int:

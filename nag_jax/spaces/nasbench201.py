@@ -31,6 +31,7 @@ class NASBench201(Space):
     class_names = ("input", "output", *OPERATIONS)
     passing = (_FIRST_OPERATION + OPERATIONS.index("skip_connect"),)
     blocking = (_FIRST_OPERATION + OPERATIONS.index("none"),)
+    weightless = (_FIRST_OPERATION + OPERATIONS.index("avg_pool_3x3"),)
 
     def __init__(self):
         nodes = len(EDGES) + 2

@@ -1,6 +1,6 @@
 """Features of relaxed architectures, for surrogates: polynomials in the one-hot entries, so differentiable in x."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -74,13 +74,18 @@ def live_counts(space: Space) -> FeatureFn:
 
 
 def path_profile(space: Space) -> FeatureFn:
-    """The logarithms of how many paths, plus 1, pass each class or have each length; see `path_counts`.
+    """The logarithms of how many paths, plus 1, pass each class, have each length or each depth; see `path_counts`.
+
+    A path's depth is how many of its operations have weights, in spaces that name some without.
 
     Raises:
         InputError: the space has too many paths to list.
     """
     terms = _terms(space)
-    counts = _sums(space, terms, np.concatenate([_classes(terms), _lengths(terms)], axis=1)[terms.words])
+    summaries = [_classes(terms), _lengths(terms)]
+    if space.weightless:
+        summaries.append(_lengths(terms, space.weightless))
+    counts = _sums(space, terms, np.concatenate(summaries, axis=1)[terms.words])
     return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
 
 
@@ -226,9 +231,9 @@ def _classes(terms: PathTerms) -> np.ndarray:
     return np.array([[spelling.count(c) for c in found] for spelling in terms.spellings], np.float32)
 
 
-def _lengths(terms: PathTerms) -> np.ndarray:
-    """One-hot lengths of the words, `[W, L]`."""
-    lengths = np.array([len(spelling) for spelling in terms.spellings])
+def _lengths(terms: PathTerms, uncounted: Collection[int] = ()) -> np.ndarray:
+    """One-hot lengths of the words, `[W, L]`, to which uncounted classes add nothing."""
+    lengths = np.array([sum(c not in uncounted for c in spelling) for spelling in terms.spellings])
     return (lengths[:, None] == np.unique(lengths)).astype(np.float32)
 
 

@@ -49,6 +49,15 @@ def test_path_counts_ignore_where_a_skip_is(space):
     np.testing.assert_array_equal(counts(cell(space, 3, 0, 0, 0, 1, 0)), counts(cell(space, 1, 0, 0, 0, 3, 0)))
 
 
+def test_pooling_lengthens_a_path_but_does_not_deepen_it(space):
+    counts = features.make("path_profile", space)
+    classes, lengths = 3, 4
+    found = {op: np.expm1(counts(cell(space, 3, 0, 0, 0, op, 0)))[0, classes:] for op in (2, 4)}
+    for op, depth in ((2, 2), (4, 1)):
+        np.testing.assert_allclose(found[op][:lengths], np.eye(4)[2], atol=1e-5)
+        np.testing.assert_allclose(found[op][lengths:], np.eye(4)[depth], atol=1e-5)
+
+
 @pytest.mark.parametrize("name", sorted(features.REGISTRY))
 def test_differentiable_and_finite_for_relaxed_x(name, space):
     if name in ("links", "profile"):
