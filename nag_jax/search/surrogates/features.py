@@ -74,19 +74,26 @@ def live_counts(space: Space) -> FeatureFn:
 
 
 def path_profile(space: Space) -> FeatureFn:
-    """The logarithms of how many paths, plus 1, pass each class, have each length or each depth; see `path_counts`.
-
-    A path's depth is how many of its operations have weights, in spaces that name some without.
+    """The logarithms of how many paths, plus 1, pass each class or have each length; see `path_counts`.
 
     Raises:
         InputError: the space has too many paths to list.
     """
     terms = _terms(space)
-    summaries = [_classes(terms), _lengths(terms)]
-    if space.weightless:
-        summaries.append(_lengths(terms, space.weightless))
-    counts = _sums(space, terms, np.concatenate(summaries, axis=1)[terms.words])
-    return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
+    return _log_counts(space, terms, [_classes(terms), _lengths(terms)])
+
+
+def path_depth_profile(space: Space) -> FeatureFn:
+    """Those of `path_profile`, and of how many paths have each depth: how many of their operations have weights.
+
+    In spaces that name no class without weights there are no depths beside the lengths.
+
+    Raises:
+        InputError: the space has too many paths to list.
+    """
+    terms = _terms(space)
+    depths = [_lengths(terms, space.weightless)] if space.weightless else []
+    return _log_counts(space, terms, [_classes(terms), _lengths(terms), *depths])
 
 
 def attributes(space: Space) -> FeatureFn:
@@ -120,6 +127,7 @@ REGISTRY = {
     "live_one_hot": live_one_hot,
     "one_hot": one_hot,
     "path_counts": path_counts,
+    "path_depth_profile": path_depth_profile,
     "path_profile": path_profile,
     "profile": profile,
 }
@@ -188,7 +196,7 @@ def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return ("profile",), ("profile", "links", "one_hot")
     if space.path_terms() is None:
         return ("one_hot",), ("one_hot",)
-    return ("live_counts", "path_profile"), ("path_profile", "one_hot")
+    return ("live_counts", "path_depth_profile"), ("path_depth_profile", "one_hot")
 
 
 def _terms(space: Space) -> PathTerms:
@@ -223,6 +231,12 @@ def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
         return products @ weights
 
     return features
+
+
+def _log_counts(space: Space, terms: PathTerms, summaries: Sequence[np.ndarray]) -> FeatureFn:
+    """The logarithms of 1 plus how many paths have words of each kind, of summaries `[W, F]` side by side."""
+    counts = _sums(space, terms, np.concatenate(summaries, axis=1)[terms.words])
+    return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
 
 
 def _classes(terms: PathTerms) -> np.ndarray:

@@ -110,8 +110,8 @@ def gaussian_process(
     Args:
         space: of the architectures.
         groups: names of `features.REGISTRY`, from coarse to fine; None for `features.default`.
-        trend: names of `features.REGISTRY` that labels are a linear function of; None for `features.for_trend`, or,
-            with a prior, the linear ones of `features.for_transfer`.
+        trend: names of `features.REGISTRY` that labels are a linear function of; None for `features.for_trend`, or for
+            none with a prior, which says more.
         num_steps: of Adam.
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
@@ -119,8 +119,9 @@ def gaussian_process(
         prior: what is believed before any label, in standard deviations over the space.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
-    chosen = features.for_trend(space) if prior is None else features.for_transfer(space)[0]
-    trend_of = _trend(space, chosen if trend is None else trend, prior)
+    if trend is None:
+        trend = features.for_trend(space) if prior is None else ()
+    trend_of = _trend(space, trend, prior)
     centre = Hyperparameters(
         variances=jnp.full(len(functions), -jnp.log(len(functions) / 2.0)),
         lengths=jnp.full(len(functions), 2.0 * jnp.log(lengths)),

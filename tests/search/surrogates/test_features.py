@@ -50,7 +50,7 @@ def test_path_counts_ignore_where_a_skip_is(space):
 
 
 def test_pooling_lengthens_a_path_but_does_not_deepen_it(space):
-    counts = features.make("path_profile", space)
+    counts = features.make("path_depth_profile", space)
     classes, lengths = 3, 4
     found = {op: np.expm1(counts(cell(space, 3, 0, 0, 0, op, 0)))[0, classes:] for op in (2, 4)}
     for op, depth in ((2, 2), (4, 1)):
