@@ -12,6 +12,7 @@ from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench
 from nag_jax.search import surrogates
 from nag_jax.search.base import History
+from nag_jax.search.surrogates import features
 from nag_jax.search.surrogates.base import Data, make_data, padded_capacity
 from nag_jax.search.surrogates.gaussian_process import NestedExpSquared
 from nag_jax.spaces import NASBench201
@@ -157,6 +158,22 @@ def test_a_prior_is_believed_without_labels_of_its_own_and_unlearned_where_it_mi
     for history, sign in ((few, 1), (many, -1)):
         posterior = model.fit(jax.random.key(2), make_data(SPACE, history, labels="z", least=64))
         assert sign * np.corrcoef(model.predict(posterior, SPACE.encode(new))[0], good)[0, 1] > 0.6
+
+
+def test_a_trend_extrapolates_beyond_what_was_labelled():
+    """Told the worst third of a linear objective, it orders the best third, where the kernel alone has forgotten."""
+    x = SPACE.encode(SPACE.random(jax.random.key(0), 120))
+    summaries = features.make("path_profile", SPACE)(x)
+    values = np.asarray(summaries @ jnp.linspace(1.0, 2.0, summaries.shape[1]))
+    order = np.argsort(values)
+    worst, best = order[:40], order[-40:]
+    data = Data(x[worst], jnp.asarray((values[worst] - values[worst].mean()) / values[worst].std()), jnp.ones(40, bool))
+    correlations = []
+    for trend in (None, ()):
+        model = surrogates.make("gaussian_process", SPACE, trend=trend)
+        mean = model.predict(model.fit(jax.random.key(1), data), x[best])[0]
+        correlations.append(np.corrcoef(mean, values[best])[0, 1])
+    assert correlations[0] > max(0.5, correlations[1] + 0.4)
 
 
 def test_unknown_names_and_options():
