@@ -25,7 +25,8 @@ class Product(NamedTuple):
 def dense_products(function: Callable[..., Any], *arguments: Any) -> list[Product]:
     """The products of a function's dense layers, read off its jaxpr, which may nest calls but no loops.
 
-    Those with batch dimensions are left out: the many tiny products within attention count as its overhead.
+    Those with batch dimensions are left out: the many tiny products within attention count as its overhead. The one
+    that lays out the biases of relations is counted, and negligible.
     """
     return list(_walk(jax.make_jaxpr(function)(*arguments).jaxpr))
 
@@ -88,9 +89,10 @@ def phases(network: GraphTransformer, n: int, times: int) -> dict[str, float]:
     h, t = jnp.ones((n, len(network.adjacency), network.width)), jnp.ones(n)
     attention_params = attention.init(jax.random.key(0), h[:1], True)
     time_params = time.init(jax.random.key(0), t[:1])
+    norms = 2 * network.num_blocks + (network.num_blocks if network.head == "concat" else 1)
     parts: dict[str, tuple[int, Callable[..., Any], Any]] = {
         "attention": (network.num_blocks, lambda h, t: attention.apply(attention_params, h, True), h),
-        "normalisation": (2 * network.num_blocks + 1, lambda h, t: jax.nn.standardize(h, epsilon=1e-6), h),
+        "normalisation": (norms, lambda h, t: jax.nn.standardize(h, epsilon=1e-6), h),
         "time embedding": (1, lambda h, t: time.apply(time_params, t), h[:, 0]),
     }
     found = {}

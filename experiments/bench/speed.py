@@ -53,14 +53,18 @@ def main() -> None:
     arguments = parser.parse_args()
     use_compilation_cache()
     path = arguments.results / "speed.json"
-    sizes = {name: getattr(arguments, name) for name in ("config", "samples", "host", "shared", "stream")}
-    changed = " ".join(f"--{name} {value}" for name, value in sizes.items() if value != parser.get_default(name))
+    values = {name: value for name, value in vars(arguments).items() if name not in ("parts", "results")}
+    changed = " ".join(_flag(name, value) for name, value in values.items() if value != parser.get_default(name))
     with tempfile.TemporaryDirectory() as folder:
         parts = {part: (changed, measure) for part, measure in measurements(arguments, Path(folder)).items()}
         known = machine.keep_parts(path, "python -m experiments.bench.speed", parts)
     lines = ["# Speed", "", *speed_tables.page(known)]
     path.with_suffix(".md").write_text("\n".join(lines).rstrip() + "\n")
     print(json.dumps(known, indent=1))
+
+
+def _flag(name: str, value: Any) -> str:
+    return " ".join([f"--{name}", *map(str, value if isinstance(value, list) else [value])])
 
 
 def measurements(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any]]:
@@ -123,7 +127,7 @@ def sampler(variant: str, n: int) -> dict[str, Any]:
         return jax.grad(lambda x: predictor.apply(predictor_params, x, t).sum())(x)
 
     def noise(x, t):
-        return normal(sample_keys(key, n), model.shape) + x
+        return normal(sample_keys(jax.random.fold_in(key, (1e6 * t[0]).astype(jnp.int32)), n), model.shape) + x
 
     count = steps + 1
     timed = {"score network": forward, "predictor and its gradient": slope, "random numbers": noise}

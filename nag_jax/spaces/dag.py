@@ -36,6 +36,7 @@ class DagSpace(Space):
             same thing, by NumPy. It may break the rule but takes allowed classes. By default all architectures differ.
         passing: classes that pass their input on unchanged.
         blocking: classes that pass nothing on.
+        weightless: classes that compute something without weights, as pooling does.
         attributes: numbers that classes have in common: attribute to those of the classes that have it, as
             `{"kernel": {"conv3x3": 3, "conv1x1": 1}}`; see `Space.class_attributes`.
 
@@ -67,6 +68,7 @@ class DagSpace(Space):
         canonical: Callable[[np.ndarray], np.ndarray] | None = None,
         passing: Sequence[str] = (),
         blocking: Sequence[str] = (),
+        weightless: Sequence[str] = (),
         attributes: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ):
         self.name = name
@@ -76,6 +78,7 @@ class DagSpace(Space):
         self._canonical = canonical
         self._check_class_names()
         self.passing, self.blocking = self._ids("passing", passing), self._ids("blocking", blocking)
+        self.weightless = self._ids("weightless", weightless)
         for attribute, values in attributes.items():
             self._ids(f"attribute {attribute!r}", list(values))
         self.class_attributes = {

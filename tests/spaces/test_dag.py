@@ -159,6 +159,13 @@ def test_attributes_are_0_for_classes_that_lack_them_and_do_not_change_the_space
     assert space.fingerprint == diamond().fingerprint
 
 
+def test_weightless_classes_are_known_by_name():
+    space = diamond(weightless=["pool"])
+    assert [space.class_names[c] for c in space.weightless] == ["pool"]
+    with pytest.raises(InputError, match="weightless"):
+        diamond(weightless=["pooling"])
+
+
 def test_connected_knows_what_blocks():
     space = diamond(blocking=["pool"], edges=[("in", "a"), ("a", "b"), ("b", "out")])
     assert space.connected(space.from_native(["conv|conv", "conv|pool", "pool|conv"])).tolist() == [True, False, False]

@@ -84,9 +84,9 @@ def path_profile(space: Space) -> FeatureFn:
 
 
 def path_depth_profile(space: Space) -> FeatureFn:
-    """Those of `path_profile`, and of how many paths have each depth: how many of their operations have weights.
+    """Those of `path_profile`, and the same of how many paths have each depth.
 
-    In spaces that name no class without weights there are no depths beside the lengths.
+    A path's depth is how many of its operations have weights. In spaces that name no class without weights there are no depths beside the lengths.
 
     Raises:
         InputError: the space has too many paths to list.
@@ -181,7 +181,8 @@ def path_encoding(space: Space) -> tuple[str, ...]:
 def for_trend(space: Space) -> tuple[str, ...]:
     """Features that a surrogate may extrapolate from few labels, since their effect is about linear.
 
-    None where classes have attributes, whose totals are the coarse group of the kernel and extrapolate as well.
+    None where paths are too many to list and classes have attributes, whose totals are the coarse group of the kernel
+    and extrapolate as well.
     """
     if chooses_wiring(space):
         return ("profile",)
@@ -202,7 +203,7 @@ def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _terms(space: Space) -> PathTerms:
     terms = space.path_terms()
     if terms is None:
-        raise InputError(f"{space.name} has too many paths to count: use the features 'one_hot' alone")
+        raise InputError(f"{space.name} has too many paths to count: use the features {list(default(space))}")
     return terms
 
 

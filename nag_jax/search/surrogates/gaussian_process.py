@@ -110,8 +110,8 @@ def gaussian_process(
     Args:
         space: of the architectures.
         groups: names of `features.REGISTRY`, from coarse to fine; None for `features.default`.
-        trend: names of `features.REGISTRY` that labels are a linear function of; None for `features.for_trend`, or for
-            none with a prior, which says more.
+        trend: names of `features.REGISTRY` that labels are a linear function of; None for those of
+            `features.for_trend`, or, with a prior, which says more, for none.
         num_steps: of Adam.
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
