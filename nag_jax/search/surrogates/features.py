@@ -86,7 +86,8 @@ def path_profile(space: Space) -> FeatureFn:
 def path_depth_profile(space: Space) -> FeatureFn:
     """Those of `path_profile`, and the same of how many paths have each depth.
 
-    A path's depth is how many of its operations have weights. In spaces that name no class without weights there are no depths beside the lengths.
+    A path's depth is how many of its operations have weights. In spaces that name no class without weights there are
+    no depths beside the lengths.
 
     Raises:
         InputError: the space has too many paths to list.
