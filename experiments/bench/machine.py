@@ -62,6 +62,21 @@ def keep_parts(path: Path, command: str, parts: Mapping[str, tuple[str, Callable
     return json.loads(path.read_text())["parts"] if path.exists() else {}
 
 
+def sections(known: Mapping[str, Any], tables: Mapping[str, tuple[str, Callable[[Any], list[str]]]]) -> list[str]:
+    """Markdown lines of the parts that `keep_parts` knows, in the order of the tables, each with what made it.
+
+    Args:
+        known: what `keep_parts` returns.
+        tables: by part, its title and what writes the lines of what was found.
+    """
+    lines = []
+    for name, (title, table) in tables.items():
+        if name in known:
+            part = known[name]
+            lines += [f"## {title}", "", *table(part["found"]), "", *made_by(part["about"])]
+    return lines
+
+
 def short(commit: str | None) -> str:
     """The first digits of a commit's name."""
     return (commit or "unknown")[:12]

@@ -19,12 +19,7 @@ def page(known: dict[str, Any]) -> list[str]:
         "search": _search,
         "speed": _speed,
     }
-    lines = []
-    for name, table in tables.items():
-        if name in known:
-            part = known[name]
-            lines += [f"## {name.capitalize()}", "", *table(part["found"]), "", *machine.made_by(part["about"])]
-    return lines
+    return machine.sections(known, {name: (name.capitalize(), table) for name, table in tables.items()})
 
 
 def _speed(found: dict[str, Any]) -> list[str]:

@@ -19,12 +19,7 @@ def page(known: dict[str, Any]) -> list[str]:
         "memory": ("Memory of streams", _memory),
         "evaluations": ("Quality against evaluations of the network", _evaluations),
     }
-    lines = []
-    for name, (title, table) in tables.items():
-        if name in known:
-            part = known[name]
-            lines += [f"## {title}", "", *table(part["found"]), "", *machine.made_by(part["about"])]
-    return lines
+    return machine.sections(known, tables)
 
 
 def _jobs(found: dict[str, Any]) -> list[str]:
