@@ -81,6 +81,8 @@ def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
     ):
         if value not in choices:
             raise InputError(f"unknown config.{field} {value!r}: use one of {choices}")
+    if config.triples.source == "nas_bench_graph":
+        _check_learned(config, evaluator)
     sign = evaluator.metrics[config.evaluator.metric].sign
     where = np.zeros((0, space.num_nodes), np.int32)
     if config.dataset.source == LANDMARKS:
@@ -199,18 +201,32 @@ def _read_metad2a(config: Config) -> tuple[Triples, TaskTable]:
 def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
     """All data sets of NAS-Bench-Graph but that of the evaluator."""
     new, metric = config.evaluator.dataset, config.evaluator.metric
+    learned = config.triples.nas_bench_graph.metrics or (metric,)
     values, tasks = {}, {}
     for name in nas_bench_graph.DATASETS:
         if name == new:
             continue
         view = reporting_view(nas_bench_graph.load(dataset=name, space=space))
-        values[name] = view.architectures(), view.all(metric)
+        values[name] = view.architectures(), np.mean([view.all(each) for each in learned], axis=0)
         if len(where):
             tasks[name] = landmarks.load(labels=view.values(where, metric), name=name)
         else:
             tasks[name] = datasets.make(config.dataset.source, name=name)
     found = triples.join(values, tasks)
     return found, triples.task_table(found)
+
+
+def _check_learned(config: Config, evaluator) -> None:
+    """Raises InputError where the mean of the metrics that are learned means nothing to the objective."""
+    objective = evaluator.metrics[config.evaluator.metric]
+    for name in config.triples.nas_bench_graph.metrics:
+        metric = evaluator.metrics.get(name)
+        if metric is None or (metric.unit, metric.sign) != (objective.unit, objective.sign):
+            alike = [m.name for m in evaluator.metrics.values() if (m.unit, m.sign) == (objective.unit, objective.sign)]
+            raise InputError(
+                f"config.triples.nas_bench_graph.metrics names {name!r}: use some of {alike}, which have the unit of "
+                f"the objective, {objective.name}, or () for the objective alone"
+            )
 
 
 def _covered_by_all(space: Space):

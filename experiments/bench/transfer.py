@@ -30,7 +30,7 @@ from experiments.main import use_compilation_cache
 from nag_jax import spaces
 from nag_jax.analysis.statistics import mean_interval
 from nag_jax.datasets import metad2a, statistics
-from nag_jax.evaluators import Ledger, make, nas_bench_graph
+from nag_jax.evaluators import Ledger, make, nas_bench_graph, read_trials
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.search.generate import FINAL
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
@@ -48,6 +48,8 @@ _CIFAR100_NAMES = (
 )
 _RANKED = 300
 """Labels that are paid in the predictor's order, to find where the optimum stands."""
+_SEARCHED = 100
+"""Labels that a search of CIFAR may pay for."""
 _GRAPH_LABELS = (10, 20, 40)
 _COMPARED = ("random", "mean rank elsewhere", "nearest data set's")
 _OWN = "its own ten best"
@@ -174,15 +176,38 @@ def tabulate_cifar(found: dict[str, Any]) -> list[str]:
 
 
 def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Searches from what transfer knows, and from scratch."""
+    """Searches validation accuracy from what transfer knows, and from scratch: labels to the optima of both figures."""
     found = {}
     for name in CIFAR:
         config = _cifar_config(arguments, name)
-        config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, 100, True
+        config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, _SEARCHED, True
         config.search.report = f"{name}_test_acc"
-        results = search.run(config, arguments.workdir / "cifar_search" / name)
-        found[name] = {strategy: _labels_to_best(results, strategy) for strategy in config.run}
+        path = arguments.workdir / "cifar_search" / name
+        results = search.run(config, path)
+        found[name] = {
+            strategy: {
+                "test": _labels_to_report(config, path / strategy),
+                "validation": _labels_to_best(results, strategy),
+            }
+            for strategy in config.run
+        }
     return found
+
+
+def _labels_to_report(config: Config, path: Path) -> list[int | None]:
+    """By seed, how many labels were paid until one was of an architecture whose reported figure is the best there is.
+
+    The search doesn't see that figure; an architecture counts once it is labelled, whether or not it is preferred.
+    """
+    space = build.make_space(config)
+    evaluator = build.make_evaluator(config, space)
+    view = reporting_view(evaluator)
+    best, labels = view.best(config.search.report), []
+    for seed in range(config.seed, config.seed + config.seeds):
+        tokens = space.from_native([trial.architecture for trial in read_trials(path / f"{seed}.db", evaluator)])
+        hits = np.flatnonzero(view.values(tokens, config.search.report) >= best)
+        labels.append(int(hits[0]) + 1 if len(hits) else None)
+    return labels
 
 
 def tabulate_cifar_search(found: dict[str, Any]) -> list[str]:
@@ -190,13 +215,17 @@ def tabulate_cifar_search(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Search that starts where transfer ends",
         "",
-        "Median labels to the optimum of the validation accuracy (targets with the prior: 10 and 20).",
+        "Validation accuracy is searched. Median labels until an architecture with the best test accuracy is labelled, "
+        "as above (targets with the prior: 10 and 20), and until the best validation accuracy is, with which the "
+        "search ends.",
         "",
-        "| data set | bo_nag with the prior | bo_nag from 10 random |",
-        "|---|---|---|",
+        "| data set | to the test optimum, with the prior | from 10 random | to the validation optimum, with the prior "
+        "| from 10 random |",
+        "|---|---|---|---|---|",
     ]
     for name, strategies in found.items():
-        lines.append(f"| {name} | " + " | ".join(_median(labels, 100) for labels in strategies.values()) + " |")
+        medians = [_median(s[k], _SEARCHED) for k in ("test", "validation") for s in strategies.values()]
+        lines.append(f"| {name} | {' | '.join(medians)} |")
     return lines
 
 

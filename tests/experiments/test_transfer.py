@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from configs import nb201, nb201_transfer, nb_graph_transfer
-from experiments import generate, learn, search
+from experiments import build, generate, learn, search, transfer
 from experiments.config import Config
 from experiments.score import split_space, train_score
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
 from nag_jax.errors import InputError
+from nag_jax.evaluators import make
+from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.spaces import NASBench201
+from nag_jax.training.labels import normalize
 
 
 @pytest.fixture(autouse=True)
@@ -167,11 +170,47 @@ def test_a_prior_needs_triples(config, files):
         search.run(config, files / "run")
 
 
+@pytest.fixture
+def graphs() -> Config:
+    """Transfer to the data set `photo` of NAS-Bench-Graph, at tiny sizes."""
+    pytest.importorskip("nas_bench_graph", reason="needs the package nas-bench-graph")
+    config: Config = nb_graph_transfer.get_config("smoke")
+    config.evaluator.dataset = "photo"
+    return config
+
+
+def prepared(config: Config) -> transfer.Transfer:
+    space = build.make_space(config)
+    found = transfer.prepare(config, space, build.make_evaluator(config, space))
+    assert found is not None
+    return found
+
+
+def test_the_mean_of_several_metrics_is_learned_of_other_data_sets_alone(graphs):
+    space = build.make_space(graphs)
+    found = prepared(graphs).triples
+    assert "photo" not in found.ids
+    cora = reporting_view(make("nas_bench_graph", space=space, dataset="cora"))
+    both = (cora.all("validation") + cora.all("test")) / 2
+    np.testing.assert_allclose(found.values[found.task == found.ids.index("cora")], normalize(both, "normal"))
+    graphs.triples.nas_bench_graph.metrics = ()
+    alone = prepared(graphs).triples
+    wanted = normalize(cora.all("validation"), "normal")
+    np.testing.assert_allclose(alone.values[alone.task == alone.ids.index("cora")], wanted)
+
+
+@pytest.mark.parametrize("metric", ["latency", "accuracy"])
+def test_metrics_that_are_learned_together_have_one_unit(graphs, metric):
+    graphs.triples.nas_bench_graph.metrics = ("validation", metric)
+    with pytest.raises(InputError, match=rf"metrics names '{metric}': use some of \['validation', 'test'\]"):
+        prepared(graphs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["statistics", "landmarks"])
-def test_graph_data_sets_are_learned_from_each_other(source, tmp_path):
-    config: Config = nb_graph_transfer.get_config("smoke")
-    config.evaluator.dataset, config.dataset.source = "photo", source
+def test_graph_data_sets_are_learned_from_each_other(source, graphs, tmp_path):
+    config = graphs
+    config.dataset.source = source
     config.meta.gaussian_process.update({"most_triples": 1500, "inducing": 600, "num_steps": 20})
     results = generate.run(config, tmp_path / "run")
     paid = {"final": 4} | ({"landmarks": 10} if source == "landmarks" else {})
