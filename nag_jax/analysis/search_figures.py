@@ -31,10 +31,11 @@ def anytime_curves(
         start: the first number of labels that is drawn, as the size of the initial design.
         path: without its ending.
         label: of the vertical axis.
-        log: whether that axis is logarithmic.
+        log: whether that axis is logarithmic; it stays linear where no mean above 0 would be drawn.
     """
     if not bands:
         raise InputError("anytime curves need at least one strategy, found none")
+    log = log and any((band[0, start - 1 :] > 0).any() for band in bands.values())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot()

@@ -21,6 +21,14 @@ def test_critical_differences_join_what_is_not_told_apart(tmp_path, check_writte
         search_figures.critical_differences({}, tmp_path / "none")
 
 
+@pytest.mark.parametrize(("first", "scale"), [(0.5, "log"), (0.0, "linear")])
+def test_regret_may_be_gone_before_the_first_label_that_is_drawn(first, scale, tmp_path, check_written):
+    bands = {"a": np.tile([9.0, 4.0, first, 0.0], (3, 1))}
+    figure = search_figures.anytime_curves(bands, 3, tmp_path / "regret", label="regret", log=True)
+    check_written(tmp_path / "regret")
+    assert figure.axes[0].get_yscale() == scale
+
+
 def test_shares_of_seeds_rise_where_a_seed_finds_the_optimum(tmp_path, check_written):
     figure = search_figures.reached_shares({"a": np.array([3.0, 5.0, np.inf])}, 6, tmp_path / "shares")
     check_written(tmp_path / "shares")
