@@ -262,7 +262,8 @@ def learn_prior(run: Search, source: Run) -> Prior:
             x = generator(key, run.config.num_samples, learned.score_params, learned.guidance)
             designs[seed] = ranked(source, x, learned)
             progress(done + 1, run.config.seeds)
-    return Prior(transfer.standardized(run, source.predictor, learned.guidance["params"]), designs)
+    assert source.transfer is not None, "a source of priors learns from triples"
+    return Prior(transfer.prior_of(run, source.transfer, learned.guidance["params"]), designs)
 
 
 def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = None) -> Strategy:

@@ -21,6 +21,7 @@ from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.models import Predictor
 from nag_jax.models.meta_predictor import MetaPredictor
 from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.search.surrogates.gaussian_process import PriorFn
 from nag_jax.spaces import Space
 from nag_jax.training.checkpoint import Checkpoints
 from nag_jax.training.labels import normalize
@@ -34,6 +35,8 @@ PREDICTORS = ("gaussian_process", "network")
 PayFn = Callable[[np.ndarray, str, Callable[[int, int], None]], np.ndarray]
 """(tokens `[B, N]`, purpose, progress) -> labels `[B]` in the objective."""
 _STANDARD_SAMPLES = 1024
+_MOST_DIRECTIONS = 16
+"""Data sets whose predictions say how the truth may depart from what is predicted; a prediction costs as many."""
 
 
 @dataclasses.dataclass
@@ -141,16 +144,38 @@ def learn(run: Setting, transfer: Transfer, score_params: Any, pay: PayFn) -> di
     return {"meta": params, "context": context}
 
 
-def standardized(run: Setting, predictor: Predictor, params: dict[str, Any]):
-    """The predictor as a prior of surrogates: in standard deviations over random architectures of the space."""
-    x = run.space.encode(run.space.random(run.key("prior"), _STANDARD_SAMPLES))
+def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorFn:
+    """What is known before the first label, for surrogates: the predictor, and how predictions differ by data set.
 
-    def value(x):
-        return predictor.apply(params, x, jnp.zeros(x.shape[0])).mean(axis=1)
+    The new data set is expected to depart from what is predicted for it as the data sets that were learned from depart
+    from their mean: along `(f_t - mean of f) / sqrt(T)` for T of them, a sample of the covariance that functions have
+    across data sets. All are in standard deviations over random architectures of the space.
 
-    values = jax.jit(value)(x)
-    mean, std = float(values.mean()), float(values.std()) + 1e-6
-    return lambda x: (value(x) - mean) / std
+    Args:
+        run: the run.
+        transfer: from `prepare`.
+        params: of `transfer.predictor`.
+    """
+    present = np.unique(transfer.triples.task)
+    drawn = np.random.default_rng(run.config.seed).permutation(present)[:_MOST_DIRECTIONS]
+    known = jax.lax.map(lambda task: transfer.meta.embed(params["meta"], *transfer.table.of(task)), jnp.asarray(drawn))
+    contexts = jnp.concatenate([params["context"][None], known])
+
+    def values(x):
+        t = jnp.zeros(x.shape[0])
+        of_each = jax.vmap(lambda context: transfer.meta.apply(params["meta"], x, t, context).mean(axis=1))
+        return of_each(contexts).T
+
+    sample = jax.jit(values)(run.space.encode(run.space.random(run.key("prior"), _STANDARD_SAMPLES)))
+    mean, std = sample.mean(axis=0, keepdims=True), sample.std(axis=0, keepdims=True) + 1e-6
+
+    def prior(x):
+        scores = (values(x) - mean) / std
+        others = scores[:, 1:]
+        departures = (others - others.mean(axis=1, keepdims=True)) / np.sqrt(others.shape[1])
+        return jnp.concatenate([scores[:, :1], departures], axis=1)
+
+    return prior
 
 
 def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_params: Any, progress) -> Any:

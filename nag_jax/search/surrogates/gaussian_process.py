@@ -15,7 +15,8 @@ from nag_jax.search.surrogates.base import Surrogate
 from nag_jax.spaces import Space
 
 PriorFn = Callable[[Array], Array]
-"""Relaxed x `[B, N, V]` -> what is believed of them before any label `[B]`, differentiable in x."""
+"""Relaxed x `[B, N, V]` -> `[B, 1 + K]`, differentiable in x: what is believed of them before any label, then K
+directions in which the truth is expected to depart from it."""
 
 _OFFSET_STD = 2.0
 """How far labels may lie from 0, or from the prior, on the whole, in their standard deviations."""
@@ -101,11 +102,11 @@ def gaussian_process(
 ) -> Surrogate:
     """A Gaussian process whose hyperparameters maximise the marginal likelihood (Rasmussen and Williams 2006, 5.8).
 
-    Labels are `a + <c, trend features> + b prior(x)` plus the process of the nested kernel, with a and c normal around
-    0 and b around 1 (the same, 2.7): the trend extrapolates where the kernel only forgets, and a prior that misleads is
-    unlearned. Broad log-normal priors (of one unit around the given values, one and a half for the noise) keep
-    hyperparameters sensible where labels are few. Adam takes a fixed number of steps from the priors' centre, so a fit
-    depends on the data alone.
+    Labels are `a + <c, trend features> + <b, prior(x)>` plus the process of the nested kernel, with a, c and b normal
+    around 0, but the first of b around 1 (the same, 2.7): the trend extrapolates where the kernel only forgets, and a
+    prior that misleads is unlearned. Broad log-normal priors (of one unit around the given values, one and a half for
+    the noise) keep hyperparameters sensible where labels are few. Adam takes a fixed number of steps from the priors'
+    centre, so a fit depends on the data alone.
 
     Args:
         space: of the architectures.
@@ -116,7 +117,7 @@ def gaussian_process(
         learning_rate: of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
         noise: the prior median of the labels' noise variance; labels have variance 1.
-        prior: what is believed before any label, in standard deviations over the space.
+        prior: what is believed before any label, in standard deviations over the space, and how that may vary.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
     if trend is None:
@@ -165,12 +166,12 @@ def gaussian_process(
 
 
 def _trend(space: Space, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
-    """What labels are a linear function of, with weights of variance 1: an offset, the features, last the prior."""
+    """What labels are a linear function of, with weights of variance 1: an offset, the features, last the belief."""
     parts: list[features.FeatureFn] = [lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD)]
     if names:
         parts.append(features.standardized(names, space))
     if prior is not None:
-        parts.append(lambda x: prior(x)[:, None])
+        parts.append(lambda x: prior(x)[:, ::-1])
     return lambda x: jnp.concatenate([part(x) for part in parts], axis=1)
 
 

@@ -148,16 +148,40 @@ def test_a_prior_is_believed_without_labels_of_its_own_and_unlearned_where_it_mi
     convolutions = (SPACE.to_ops(tokens) == 3).sum(axis=1).astype(float)
 
     def prior(x):
-        return (x[:, :, 5].sum(axis=1) + 6.0) / 2.0 - 1.2
+        return (x[:, :, 5].sum(axis=1, keepdims=True) + 6.0) / 2.0 - 1.2
 
     model = surrogates.make("gaussian_process", SPACE, prior=prior)
     new = np.asarray(SPACE.random(jax.random.key(1), 60))
-    good = np.asarray(prior(SPACE.encode(new)))
+    good = np.asarray(prior(SPACE.encode(new)))[:, 0]
     few = History.empty(SPACE).add(SPACE, tokens[:3], convolutions[:3])
     many = History.empty(SPACE).add(SPACE, tokens, -convolutions)
     for history, sign in ((few, 1), (many, -1)):
         posterior = model.fit(jax.random.key(2), make_data(SPACE, history, labels="z", least=64))
         assert sign * np.corrcoef(model.predict(posterior, SPACE.encode(new))[0], good)[0, 1] > 0.6
+
+
+def test_labels_are_expected_to_depart_from_a_prior_along_its_directions():
+    """Three labels that contradict the belief along one direction are enough to follow it."""
+
+    def counts(x):
+        return ((x + 1.0) / 2.0).sum(axis=1)
+
+    def belief(x):
+        return counts(x)[:, 5:6] - 1.2
+
+    def direction(x):
+        return counts(x)[:, 3:4] - counts(x)[:, 4:5]
+
+    x = SPACE.encode(SPACE.random(jax.random.key(0), 60))
+    truth = np.asarray(belief(x) + 1.5 * direction(x))[:, 0]
+    labelled = np.argsort(np.asarray(direction(x))[:, 0])[[0, 30, 59]]
+    data = Data(x[labelled], jnp.asarray(truth[labelled]), jnp.ones(3, bool))
+    correlations = []
+    for prior in (belief, lambda x: jnp.concatenate([belief(x), direction(x)], axis=1)):
+        model = surrogates.make("gaussian_process", SPACE, prior=prior)
+        mean = model.predict(model.fit(jax.random.key(1), data), x)[0]
+        correlations.append(np.corrcoef(mean, truth)[0, 1])
+    assert correlations[1] > max(0.9, correlations[0] + 0.1)
 
 
 def test_a_trend_extrapolates_beyond_what_was_labelled():
