@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from absl import logging
 
 from configs import nb201_bo, nb_graph_bo
@@ -176,8 +177,16 @@ def write(arguments: argparse.Namespace) -> None:
 
 
 def read_results(workdir: Path) -> dict[str, Any]:
-    """What a task's `results.json` has, without what is the same for all."""
+    """What a task's `results.json` has, without what is the same for all, and how far the objective itself got.
+
+    That is each strategy's `searched_after`: the mean over seeds of the best objective, by numbers of labels.
+    """
     results = json.loads((workdir / "results.json").read_text())
+    trials = pd.read_csv(workdir / "trajectories.csv")
+    for name, strategy in results["strategies"].items():
+        of_seed = trials[trials.strategy == name].pivot(index="labels", columns="seed", values="best_so_far").ffill()
+        means = of_seed.to_numpy().mean(axis=1)  # a seed that has ended stays at its best
+        strategy["searched_after"] = {n: float(means[min(int(n), len(means)) - 1]) for n in strategy["reported_after"]}
     return {name: value for name, value in results.items() if name not in ("config", "versions", "devices")}
 
 

@@ -1,5 +1,6 @@
 """The tables of `experiments.bench.search`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from experiments.bench import machine
 from experiments.search_report import write_interval
 from nag_jax.analysis import search_figures
-from nag_jax.analysis.ranks import rank_strategies
+from nag_jax.analysis.ranks import Ranking, rank_strategies
 
 GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
 TARGET_RATIO = 1.15
@@ -51,40 +52,66 @@ def task_table(task: str, results: dict[str, Any]) -> list[str]:
 
 
 def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
-    """Markdown lines: mean ranks over tasks at each of `RANKED_AT`; draws their critical differences."""
-    lines, rankings = ["## Ranks over the data sets of NAS-Bench-Graph", ""], {}
-    for place, n in enumerate(RANKED_AT):
-        rankings[n] = rank_strategies(_reported(found, place))
-    names = list(rankings[RANKED_AT[0]].mean_ranks)
-    lines += [
-        f"Mean rank of the reported mean over {len(found)} data sets after {RANKED_AT} labels (proteins: 20, 40, 80).",
+    """Markdown lines: mean ranks over tasks at each of `RANKED_AT`; draws critical differences of what is reported.
+
+    Args:
+        found: what `read_results` returns, by task.
+        path: of the figure, without its ending.
+    """
+    rankings = {n: rank_strategies(_reported(found, place)) for place, n in enumerate(RANKED_AT)}
+    search_figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
+    searched = {n: rank_strategies(_searched(found, place)) for place, n in enumerate(RANKED_AT)}
+    return [
+        "## Ranks over the data sets of NAS-Bench-Graph",
         "",
-        f"| strategy | {' | '.join(f'after {n}' for n in RANKED_AT)} |",
-        "|---|" + "---|" * len(RANKED_AT),
-    ]
-    lines += [f"| {s} | " + " | ".join(f"{rankings[n].mean_ranks[s]:.2f}" for n in RANKED_AT) + " |" for s in names]
-    tests = "; ".join(f"after {n} p = {ranking.p:.2g}" for n, ranking in rankings.items())
-    lines += [
+        f"Mean ranks over {len(found)} data sets of what is reported, the mean test figure of the best by validation, "
+        f"after {RANKED_AT} labels (proteins: 20, 40, 80).",
         "",
-        f"Friedman's test: {tests}. Critical difference of two mean ranks (Nemenyi, 5 %): "
-        f"{rankings[RANKED_AT[0]].critical_difference:.2f}.",
+        *_rank_table(rankings),
         "",
         f"![Critical differences]({path.name}.png)",
+        "",
+        "The same of what is searched, the mean of the best validation figure:",
+        "",
+        *_rank_table(searched),
     ]
-    search_figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)
-    return lines
+
+
+def _rank_table(rankings: dict[int, Ranking]) -> list[str]:
+    first = rankings[RANKED_AT[0]]
+    rows = [
+        f"| {s} | " + " | ".join(f"{rankings[n].mean_ranks[s]:.2f}" for n in RANKED_AT) + " |" for s in first.mean_ranks
+    ]
+    tests = "; ".join(f"after {n} p = {ranking.p:.2g}" for n, ranking in rankings.items())
+    return [
+        f"| strategy | {' | '.join(f'after {n}' for n in RANKED_AT)} |",
+        "|---|" + "---|" * len(RANKED_AT),
+        *rows,
+        "",
+        f"Friedman's test: {tests}. Critical difference of two mean ranks (Nemenyi, 5 %): "
+        f"{first.critical_difference:.2f}.",
+    ]
 
 
 def _reported(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndarray]:
-    """Strategies that all tasks have, to reported means `[D]`, higher is better, at a place from the last."""
+    """Strategies that all tasks have, to reported means `[D]`, higher is better, at a place of `RANKED_AT`."""
+    return _column(found, place, "reported", lambda strategy, n: strategy["reported_after"][n]["estimate"])
+
+
+def _searched(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndarray]:
+    """The same of the objective."""
+    return _column(found, place, "objective", lambda strategy, n: strategy["searched_after"][n])
+
+
+def _column(found, place: int, metric: str, read: Callable[[dict[str, Any], str], float]) -> dict[str, np.ndarray]:
     first, *others = (results["strategies"] for results in found.values())
     values: dict[str, list[float]] = {name: [] for name in first if all(name in other for other in others)}
     for results in found.values():
-        sign = 1.0 if results["reported"]["direction"] == "max" else -1.0
+        sign = 1.0 if results[metric]["direction"] == "max" else -1.0
         for name, column in values.items():
-            after = results["strategies"][name]["reported_after"]
-            chosen = sorted(after, key=int)[-len(RANKED_AT) :][place]
-            column.append(sign * after[chosen]["estimate"])
+            strategy = results["strategies"][name]
+            chosen = sorted(strategy["reported_after"], key=int)[-len(RANKED_AT) :][place]
+            column.append(sign * read(strategy, chosen))
     return {name: np.array(column) for name, column in values.items()}
 
 
