@@ -2,6 +2,7 @@
 
 import gc
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from nag_jax.datasets import base, class_names
 from nag_jax.errors import InputError
 from nag_jax.evaluators import make
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import NASBench201
 from nag_jax.training.labels import normalize
 
@@ -91,6 +93,25 @@ def test_a_search_starts_where_transfer_ends(config, files):
     gc.collect()  # the first run, which holds the workdir until it is gone
     search.run(config, files / "search")
     assert (files / "search" / "trajectories.csv").read_bytes() == trials
+
+
+def test_a_prior_is_in_standard_deviations_and_knows_how_data_sets_depart_from_their_mean(config, files):
+    run = learn.prepare(config, files / "run")
+    known = run.transfer
+    assert known is not None
+    assert known.target is not None
+    assert isinstance(known.meta, MetaGaussianProcess)
+    triples = known.triples
+    meta = known.meta.fit(jax.random.key(0), triples.tokens, triples.task, triples.values, known.table)
+    params = {"meta": meta, "context": known.meta.embed(meta, known.target.features, known.target.mask)}
+    x = run.space.encode(run.space.random(jax.random.key(1), 500))
+    values = np.asarray(transfer.prior_of(run, known, params)(x))
+    assert values.shape == (500, 1 + 12)
+    predicted = np.asarray(known.predictor.apply(params, x, np.zeros(500, np.float32)))[:, 0]
+    assert np.corrcoef(values[:, 0], predicted)[0, 1] > 0.999
+    np.testing.assert_allclose([values[:, 0].mean(), values[:, 0].std()], [0, 1], atol=0.15)
+    np.testing.assert_allclose(values[:, 1:].sum(axis=1), 0.0, atol=1e-3)
+    assert values[:, 1:].std(axis=0).min() > 0.0
 
 
 def describe_classes_by_images(files, **options):
