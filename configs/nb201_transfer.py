@@ -75,7 +75,7 @@ def add_transfer(config: Any, search: Any) -> Any:
     config.meta = ConfigDict(
         {
             "name": "gaussian_process",  # what learns from triples, or "network": meta.encoder and predictor together
-            # A point of accuracy is more on easy data sets than on hard ones, which quantiles even out.
+            # A point of accuracy isn't the same on easy and hard data sets, nor among bad and good architectures.
             "labels": "normal",  # normalisation: "rank", "normal", "tail", "regret" or "z"
             "per_dataset": False,  # whether a data set's labels are normalised by themselves
             "gaussian_process": {
@@ -101,9 +101,9 @@ def add_transfer(config: Any, search: Any) -> Any:
     )
     config.search = search.search
     strategies = search.strategies.to_dict()
-    # The meta-predictor is the mean of the surrogate, and ranks the generated architectures that are labelled first.
+    # The surrogate starts from the meta-predictor, which also ranks what is generated to be labelled first.
     with_prior = {
-        "prior": True,  # whether the meta-predictor is the mean of the surrogate
+        "prior": True,  # whether the surrogate starts from the meta-predictor
         "initial": 2,  # labels of the generated design, instead of search.initial
     }
     config.strategies = ConfigDict(

@@ -38,7 +38,7 @@ class Prior(NamedTuple):
     """What transfer knows before the first label.
 
     Attributes:
-        value: of relaxed architectures, in standard deviations over the space; see `surrogates.gaussian_process`.
+        value: of relaxed architectures, `[B, 1 + K]`; see `transfer.prior_of` and `surrogates.gaussian_process`.
         designs: by seed, the generated architectures in the order that it ranks them, tokens `[m, N]`.
     """
 
@@ -269,7 +269,7 @@ def learn_prior(run: Search, source: Run) -> Prior:
 def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = None) -> Strategy:
     """The strategy of `config.strategies` under that name; one that generates gets the score network.
 
-    One whose field `prior` is set gets the prior as the mean of its surrogate.
+    The surrogate of one whose field `prior` is set starts from the prior.
     """
     block = run.config.strategies[name]
     options = _options(block)

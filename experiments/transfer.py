@@ -1,7 +1,7 @@
 """What transfer adds to a mode: a predictor learned from triples of other data sets, for one that it never saw."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from nag_jax.datasets import landmarks, metad2a, triples
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import TaskTable, Triples
 from nag_jax.errors import InputError
-from nag_jax.evaluators import nas_bench_graph
+from nag_jax.evaluators import Metric, nas_bench_graph
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.models import Predictor
 from nag_jax.models.meta_predictor import MetaPredictor
@@ -85,7 +85,7 @@ def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
         if value not in choices:
             raise InputError(f"unknown config.{field} {value!r}: use one of {choices}")
     if config.triples.source == "nas_bench_graph":
-        _check_learned(config, evaluator)
+        _check_learned(_learned_metrics(config), evaluator.metrics, config.evaluator.metric)
     sign = evaluator.metrics[config.evaluator.metric].sign
     where = np.zeros((0, space.num_nodes), np.int32)
     if config.dataset.source == LANDMARKS:
@@ -148,8 +148,9 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
     """What is known before the first label, for surrogates: the predictor, and how predictions differ by data set.
 
     The new data set is expected to depart from what is predicted for it as the data sets that were learned from depart
-    from their mean: along `(f_t - mean of f) / sqrt(T)` for T of them, a sample of the covariance that functions have
-    across data sets. All are in standard deviations over random architectures of the space.
+    from their mean: along `(f_t - mean of f) / sqrt(T)` for T of them, all or a random choice of 16, which is a sample
+    of the covariance that functions have across data sets. Each f is in standard deviations over random architectures
+    of the space.
 
     Args:
         run: the run.
@@ -226,7 +227,7 @@ def _read_metad2a(config: Config) -> tuple[Triples, TaskTable]:
 def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
     """All data sets of NAS-Bench-Graph but that of the evaluator."""
     new, metric = config.evaluator.dataset, config.evaluator.metric
-    learned = config.triples.nas_bench_graph.metrics or (metric,)
+    learned = _learned_metrics(config) or (metric,)
     values, tasks = {}, {}
     for name in nas_bench_graph.DATASETS:
         if name == new:
@@ -241,17 +242,20 @@ def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Tripl
     return found, triples.task_table(found)
 
 
-def _check_learned(config: Config, evaluator) -> None:
+def _learned_metrics(config: Config) -> tuple[str, ...]:
+    """Metrics of other data sets whose mean is learned; none for the objective alone, as without such a block."""
+    return tuple(config.triples.get("nas_bench_graph", {}).get("metrics", ()))
+
+
+def _check_learned(learned: tuple[str, ...], metrics: Mapping[str, Metric], objective: str) -> None:
     """Raises InputError where the mean of the metrics that are learned means nothing to the objective."""
-    objective = evaluator.metrics[config.evaluator.metric]
-    for name in config.triples.nas_bench_graph.metrics:
-        metric = evaluator.metrics.get(name)
-        if metric is None or (metric.unit, metric.sign) != (objective.unit, objective.sign):
-            alike = [m.name for m in evaluator.metrics.values() if (m.unit, m.sign) == (objective.unit, objective.sign)]
-            raise InputError(
-                f"config.triples.nas_bench_graph.metrics names {name!r}: use some of {alike}, which have the unit of "
-                f"the objective, {objective.name}, or () for the objective alone"
-            )
+    kind = metrics[objective].unit, metrics[objective].sign
+    alike = [name for name, metric in metrics.items() if (metric.unit, metric.sign) == kind]
+    if unknown := [name for name in learned if name not in alike]:
+        raise InputError(
+            f"config.triples.nas_bench_graph.metrics names {unknown[0]!r}: use some of {alike}, which have the unit of "
+            f"the objective, {objective}, or () for the objective alone"
+        )
 
 
 def _covered_by_all(space: Space):

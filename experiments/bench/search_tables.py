@@ -103,7 +103,9 @@ def _searched(found: dict[str, dict[str, Any]], place: int) -> dict[str, np.ndar
     return _column(found, place, "objective", lambda strategy, n: strategy["searched_after"][n])
 
 
-def _column(found, place: int, metric: str, read: Callable[[dict[str, Any], str], float]) -> dict[str, np.ndarray]:
+def _column(
+    found: dict[str, dict[str, Any]], place: int, metric: str, read: Callable[[dict[str, Any], str], float]
+) -> dict[str, np.ndarray]:
     first, *others = (results["strategies"] for results in found.values())
     values: dict[str, list[float]] = {name: [] for name in first if all(name in other for other in others)}
     for results in found.values():

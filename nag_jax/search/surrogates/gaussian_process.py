@@ -134,7 +134,7 @@ def gaussian_process(
         return *(function(x) for function in functions), trend_of(x)
 
     def expected(embedded):
-        return 0.0 if prior is None else embedded[-1][:, -1]
+        return 0.0 if prior is None else embedded[-1][:, 0]
 
     def fit(key, data):
         embedded = embed(data.x)
@@ -166,12 +166,11 @@ def gaussian_process(
 
 
 def _trend(space: Space, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
-    """What labels are a linear function of, with weights of variance 1: an offset, the features, last the belief."""
-    parts: list[features.FeatureFn] = [lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD)]
+    """What labels are a linear function of, with weights of variance 1: first the prior's belief."""
+    parts: list[features.FeatureFn] = [] if prior is None else [prior]
+    parts.append(lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD))
     if names:
         parts.append(features.standardized(names, space))
-    if prior is not None:
-        parts.append(lambda x: prior(x)[:, ::-1])
     return lambda x: jnp.concatenate([part(x) for part in parts], axis=1)
 
 
