@@ -255,19 +255,22 @@ def _baselines(tables: dict[str, ReportingView], dataset: str, seeds: int) -> di
     view = tables[dataset]
     tokens = view.architectures()
     others = [name for name in tables if name not in (dataset, "proteins")]
-    ranks = np.mean([rankdata(tables[name].values(tokens, "validation")) for name in others], axis=0)
-    of_both = [tables[name].values(tokens, "validation") + tables[name].values(tokens, "test") for name in others]
-    both = np.mean([rankdata(values) for values in of_both], axis=0)
     features = {name: statistics.load(name=name).features[0, 0] for name in tables}
     nearest = min(others, key=lambda name: float(((features[name] - features[dataset]) ** 2).sum()))
-    of_nearest = tables[nearest].values(tokens, "validation")
+
+    def mean_rank(*metrics):
+        of_each = [sum(tables[name].values(tokens, metric) for metric in metrics) for name in others]
+        return np.mean([rankdata(values) for values in of_each], axis=0)
+
+    scores = {
+        "mean rank elsewhere": mean_rank("validation"),
+        "nearest data set's": tables[nearest].values(tokens, "validation"),
+        _BOTH: mean_rank("validation", "test"),
+        _OWN: view.values(tokens, "validation"),
+    }
     draws = [np.random.default_rng(seed).choice(len(tokens), 10, replace=False) for seed in range(10 * seeds)]
-    return {
-        "random": [_regret(view, tokens[rows]) for rows in draws],
-        "mean rank elsewhere": [_regret(view, tokens[np.argsort(-ranks, kind="stable")[:10]])],
-        "nearest data set's": [_regret(view, tokens[np.argsort(-of_nearest, kind="stable")[:10]])],
-        _BOTH: [_regret(view, tokens[np.argsort(-both, kind="stable")[:10]])],
-        _OWN: [_regret(view, tokens[np.argsort(-view.values(tokens, "validation"), kind="stable")[:10]])],
+    return {"random": [_regret(view, tokens[rows]) for rows in draws]} | {
+        name: [_regret(view, tokens[np.argsort(-score, kind="stable")[:10]])] for name, score in scores.items()
     }
 
 
