@@ -24,12 +24,11 @@ from scipy.stats import rankdata, spearmanr
 
 from configs import nb201_transfer, nb_graph_transfer
 from experiments import build, command_line, generate, search, transfer
-from experiments.bench import machine
+from experiments.bench import machine, transfer_tables
 from experiments.bench.search import read_results, train_once
 from experiments.config import Config
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
-from nag_jax.analysis.statistics import mean_interval
 from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import Ledger, make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
@@ -47,16 +46,6 @@ _CIFAR100_NAMES = (
     "shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone "
     "television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
 )
-_RANKED = 300
-"""Labels that are paid in the predictor's order, to find where the optimum stands."""
-_SEARCHED = 100
-"""Labels that a search of CIFAR may pay for."""
-_GRAPH_LABELS = (10, 20, 40)
-_COMPARED = ("random", "mean rank elsewhere", "nearest data set's")
-_BOTH = "mean rank elsewhere, of the mean with test"
-"""The same by what the meta-predictor learns."""
-_OWN = "its own ten best"
-"""The ten best by the new data set's own validation figures, which nobody has: what a perfect ranking would give."""
 
 
 def main() -> None:
@@ -70,9 +59,7 @@ def main() -> None:
         for part in arguments.parts
     }
     known = machine.keep_parts(arguments.results / "transfer.json", command, run)
-    lines = ["# Transfer to data sets never seen", ""]
-    for part in (part for part in PARTS if part in known):
-        lines += [*globals()[f"tabulate_{part}"](known[part]["found"]), "", *machine.made_by(known[part]["about"])]
+    lines = ["# Transfer to data sets never seen", "", *transfer_tables.page(known)]
     text = "\n".join(lines).rstrip() + "\n"
     (arguments.results / "transfer.md").write_text(text)
     print(text)
@@ -126,20 +113,6 @@ def _predict_each(meta, params, x, contexts) -> np.ndarray:
     return np.array([float(one(*pair)) for pair in zip(x, contexts, strict=True)])
 
 
-def tabulate_ranking(found: dict[str, list[float]]) -> list[str]:
-    """The table of `run_ranking`."""
-    return [
-        "## MetaD2A's evaluation triples",
-        "",
-        "Spearman correlation (target: .76 with its own embedding; a Gaussian process on means of class names and path "
-        "counts: .741).",
-        "",
-        "| the data set is known by | Spearman |",
-        "|---|---|",
-        *(f"| {name} | {_interval(values, 3)} |" for name, values in found.items()),
-    ]
-
-
 def run_cifar(arguments: argparse.Namespace) -> dict[str, Any]:
     """Generates and ranks without a label, and pays in that order."""
     return {name: [_generated(arguments, name, seed) for seed in range(arguments.seeds)] for name in CIFAR}
@@ -148,7 +121,7 @@ def run_cifar(arguments: argparse.Namespace) -> dict[str, Any]:
 def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[str, float | None]:
     config = _cifar_config(arguments, dataset)
     config.seed = seed
-    config.labels.final = _RANKED
+    config.labels.final = transfer_tables.RANKED
     config.guidance.sweep = (1.0,)
     view = _finish(arguments, config, f"cifar/{dataset}/{seed}")
     test = view.values(_final_tokens(arguments, config, f"cifar/{dataset}/{seed}"), f"{dataset}_test_acc")
@@ -161,29 +134,12 @@ def _generated(arguments: argparse.Namespace, dataset: str, seed: int) -> dict[s
     }
 
 
-def tabulate_cifar(found: dict[str, Any]) -> list[str]:
-    """The table of `run_cifar`."""
-    lines = [
-        "## CIFAR-10 and CIFAR-100 without one label of theirs: generated, ranked, labelled in that order",
-        "",
-        f"Test accuracy, %. Labels to the test optimum among the first {_RANKED} (targets: 10 and 20); best of ten "
-        "(targets: 94.2 and 72.8).",
-        "",
-        "| data set | median labels to the optimum | best of the first | best of ten | mean of ten |",
-        "|---|---|---|---|---|",
-    ]
-    for name, seeds in found.items():
-        cells = [_interval([s[k] for s in seeds], 2) for k in ("best_of_first", "best_of_10", "mean_of_10")]
-        lines.append(f"| {name} | {_median([s['labels_to_optimum'] for s in seeds], _RANKED)} | {' | '.join(cells)} |")
-    return lines
-
-
 def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
     """Searches validation accuracy from what transfer knows, and from scratch: labels to the optima of both figures."""
     found = {}
     for name in CIFAR:
         config = _cifar_config(arguments, name)
-        config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, _SEARCHED, True
+        config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, transfer_tables.SEARCHED, True
         config.search.report = f"{name}_test_acc"
         path = arguments.workdir / "cifar_search" / name
         results = search.run(config, path)
@@ -209,25 +165,6 @@ def _labels_to_report(config: Config, path: Path, strategy: str) -> list[int | N
     values = view.values(space.from_native(list(trials.arch)), config.search.report)
     labels = trials.labels.where(values >= view.best(config.search.report)).groupby(trials.seed).min()
     return [None if np.isnan(n) else int(n) for n in labels]
-
-
-def tabulate_cifar_search(found: dict[str, Any]) -> list[str]:
-    """The table of `run_cifar_search`."""
-    lines = [
-        "## Search that starts where transfer ends",
-        "",
-        "Validation accuracy is searched. Median labels until an architecture with the best test accuracy is labelled, "
-        "as above (targets with the prior: 10 and 20), and until the best validation accuracy is, with which the "
-        "search ends.",
-        "",
-        "| data set | to the test optimum, with the prior | from 10 random | to the validation optimum, with the prior "
-        "| from 10 random |",
-        "|---|---|---|---|---|",
-    ]
-    for name, strategies in found.items():
-        medians = [_median(s[k], _SEARCHED) for k in ("test", "validation") for s in strategies.values()]
-        lines.append(f"| {name} | {' | '.join(medians)} |")
-    return lines
 
 
 def run_graph(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -265,8 +202,8 @@ def _baselines(tables: dict[str, ReportingView], dataset: str, seeds: int) -> di
     scores = {
         "mean rank elsewhere": mean_rank("validation"),
         "nearest data set's": tables[nearest].values(tokens, "validation"),
-        _BOTH: mean_rank("validation", "test"),
-        _OWN: view.values(tokens, "validation"),
+        transfer_tables.BOTH: mean_rank("validation", "test"),
+        transfer_tables.OWN: view.values(tokens, "validation"),
     }
     draws = [np.random.default_rng(seed).choice(len(tokens), 10, replace=False) for seed in range(10 * seeds)]
     return {"random": [_regret(view, tokens[rows]) for rows in draws]} | {
@@ -280,39 +217,17 @@ def _regret(view: ReportingView, tokens: np.ndarray) -> float:
     return view.best("test") - float(view.values(best, "test")[0])
 
 
-def tabulate_graph(found: dict[str, Any]) -> list[str]:
-    """The table of `run_graph`."""
-    names = ("generated", *_COMPARED, _BOTH, _OWN)
-    lines = [
-        "## NAS-Bench-Graph, each data set from the other eight",
-        "",
-        "Test regret of the best by validation of ten, in points (target: generated better than the three beside it on "
-        "7 of 9). Those three see validation figures of other data sets alone; the column after them has what was "
-        "learned from. The last one, the ten best by the new data set's own validation figures, shows what a perfect "
-        "ranking by those would give.",
-        "",
-        f"| data set | {' | '.join(names)} | generated is best |",
-        "|---|" + "---|" * (len(names) + 1),
-    ]
-    wins: dict[str, int] = dict.fromkeys(("generated", _OWN), 0)
-    for dataset, regrets in found.items():
-        means = {name: float(np.mean(values)) for name, values in regrets.items()}
-        won = {name: means[name] < min(means[other] for other in _COMPARED) for name in wins}
-        wins = {name: wins[name] + won[name] for name in wins}
-        cells = [_interval(regrets["generated"], 2), *(f"{means[name]:.2f}" for name in names[1:])]
-        lines.append(f"| {dataset} | {' | '.join(cells)} | {'yes' if won['generated'] else 'no'} |")
-    overall = [f"{np.mean([np.mean(regrets[name]) for regrets in found.values()]):.2f}" for name in names]
-    lines.append(f"| mean | {' | '.join(overall)} | {wins['generated']} of {len(found)} |")
-    return [*lines, "", f"A perfect ranking by validation would be best on {wins[_OWN]} of {len(found)}."]
-
-
 def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
     """Searches from what transfer knows, and from scratch: the best by validation so far, by both of its figures."""
     found = {}
     for name in arguments.datasets:
         config: Config = nb_graph_transfer.get_config()
         config.evaluator.dataset = name
-        config.seeds, config.search.budget, config.search.report_at = arguments.seeds, max(_GRAPH_LABELS), _GRAPH_LABELS
+        config.seeds, config.search.budget, config.search.report_at = (
+            arguments.seeds,
+            max(transfer_tables.GRAPH_LABELS),
+            transfer_tables.GRAPH_LABELS,
+        )
         config.score.checkpoint = train_once(arguments, True)
         path = arguments.workdir / "graph_search" / name
         search.run(config, path)
@@ -324,31 +239,6 @@ def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
             for strategy, figures in read_results(path)["strategies"].items()
         }
     return found
-
-
-def tabulate_graph_search(found: dict[str, Any]) -> list[str]:
-    """The table of `run_graph_search`."""
-    at = [str(n) for n in _GRAPH_LABELS]
-    lines = [
-        "## NAS-Bench-Graph, search that starts where transfer ends",
-        "",
-        "Test figure of the best by validation, mean over seeds: with the prior, and from 10 random "
-        "(target: better on 8 of 9).",
-        "",
-        "| data set | " + " | ".join(f"{n} labels" for n in at) + " |",
-        "|---|" + "---|" * len(at),
-    ]
-    wins = {figure: dict.fromkeys(at, 0) for figure in ("test", "validation")}
-    for dataset, strategies in found.items():
-        ours, scratch = (strategies[name] for name in ("bo_nag", "bo_nag_scratch"))
-        for figure, won in wins.items():
-            for n in at:
-                won[n] += ours[figure][n] > scratch[figure][n]
-        cells = [f"{ours['test'][n]:.2f} to {scratch['test'][n]:.2f}" for n in at]
-        lines.append(f"| {dataset} | {' | '.join(cells)} |")
-    for label, figure in (("better", "test"), ("better by the validation figure", "validation")):
-        lines.append(f"| {label} | " + " | ".join(f"{won} of {len(found)}" for won in wins[figure].values()) + " |")
-    return lines
 
 
 def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Config:
@@ -383,19 +273,6 @@ def _final_tokens(arguments: argparse.Namespace, config: Config, name: str) -> n
 def _labels_to_best(results: dict[str, Any], strategy: str) -> list[int | None]:
     labels = results["strategies"][strategy]["labels_to_optimum"]["by_seed"]
     return [n if n is not None and np.isfinite(n) else None for n in labels]
-
-
-def _median(values: list[int | None], most: int) -> str:
-    """Of labels, None where more than `most` would have been needed."""
-    median = float(np.median([np.inf if n is None else n for n in values]))
-    return f"{median:g}" if np.isfinite(median) else f"over {most}"
-
-
-def _interval(samples: list[float], digits: int) -> str:
-    if len(samples) < 2:
-        return f"{samples[0]:.{digits}f}"
-    interval = mean_interval(samples)
-    return f"{interval.estimate:.{digits}f} ± {interval.half_width:.{digits}f}"
 
 
 if __name__ == "__main__":
