@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nag_jax.analysis.graph_figures import draw_architectures
+from nag_jax.reports.graph_figures import draw_architectures
 from nag_jax.spaces import MobileNetV3, NASBench201, Space
 
 _NAMES = {NASBench201: "best_cells", MobileNetV3: "best_networks"}

@@ -7,26 +7,28 @@ import jax.numpy as jnp
 from jax import Array
 
 from experiments.config import Config
-from nag_jax import evaluators, guidance, models, spaces
-from nag_jax.diffusion import kernels, sde
-from nag_jax.diffusion.kernels import Kernel
-from nag_jax.diffusion.sampler import is_coupled, make_sampler
-from nag_jax.diffusion.sde import SDE
-from nag_jax.errors import InputError
+from nag_jax import evaluators, guidance, spaces
+from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator, Metric
+from nag_jax.fitting.recipe import Recipe
+from nag_jax.generators.gaussian import fit_score as score_networks
+from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian.kernels import Kernel
+from nag_jax.generators.gaussian.sampler import is_coupled, make_sampler
+from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance import ScoreTransform
-from nag_jax.models import Predictor, set_encoder
-from nag_jax.models.meta_predictor import MetaPredictor, meta_predictor
-from nag_jax.options import find
-from nag_jax.search import score as score_networks
-from nag_jax.search.aim import make_guide as make_guidance
-from nag_jax.search.constraints import Constraints, parse
-from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.guidance.constraints import Constraints, parse
+from nag_jax.networks import set_encoder
+from nag_jax.predictors import Predictor
+from nag_jax.predictors.fit import View, clean_view, denoised_view, noised_view
+from nag_jax.predictors.labels import NORMALIZATIONS
+from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.spaces import Space
-from nag_jax.training.labels import NORMALIZATIONS
-from nag_jax.training.predictor import View, clean_view, denoised_view, noised_view
-from nag_jax.training.recipe import Recipe
-from nag_jax.training.score import ScoreModel
+from nag_jax.system.errors import InputError
+from nag_jax.system.options import find
+from nag_jax.tasks.aim import make_guide as make_guidance
 
 
 def options(config: Config, *without: str) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def check_sampler(config: Config, model: ScoreModel, predictor: Predictor | None
 def make_guide(
     config: Config, predictor: Predictor, process: SDE, constraints: Constraints | None = None
 ) -> Callable[..., ScoreTransform]:
-    """The guidance of `config.guidance`; see `nag_jax.search.aim.make_guide`."""
+    """The guidance of `config.guidance`; see `nag_jax.tasks.aim.make_guide`."""
     given = config.guidance
     return make_guidance(
         predictor,

@@ -49,7 +49,7 @@ def ending(
         if _was_interrupted():
             say()
             os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
-        from nag_jax.errors import InputError
+        from nag_jax.system.errors import InputError
 
         if isinstance(error, InputError):
             fail(str(error))

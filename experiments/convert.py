@@ -18,7 +18,7 @@ from experiments import command_line
 from experiments.main import use_compilation_cache
 from nag_jax import datasets
 from nag_jax.datasets import base, metad2a
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,10 +25,10 @@ from experiments.finished import Candidate, FinishedRun
 from experiments.generate_report import number
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
-from nag_jax.analysis.graph_figures import draw_architectures
-from nag_jax.errors import InputError
 from nag_jax.export import Blueprint, Export, export_network, make_blueprint
+from nag_jax.reports.graph_figures import draw_architectures
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 BEST = "BEST"
 _COMPARED = 1000

@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.report.finished import read_results
 from nag_jax.evaluators import Trial, read_trials
-from nag_jax.search.generate import FINAL
 from nag_jax.spaces import Space
+from nag_jax.tasks.pool import FINAL
 
 
 class Candidate(NamedTuple):

@@ -11,8 +11,8 @@ from experiments.config import Config
 from experiments.learn import Learned, Run, check, learn, make_generator, prepare
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
-from nag_jax import parallel
-from nag_jax.search.generate import FINAL, rank_new
+from nag_jax.system import parallel
+from nag_jax.tasks.pool import FINAL, rank_new
 
 
 @dataclasses.dataclass

@@ -11,14 +11,14 @@ from rich.table import Table
 from experiments import facts
 from experiments.best import draw_best
 from experiments.report import page
-from nag_jax.analysis import figures, metrics
-from nag_jax.diffusion import losses
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import posterior_score
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
-from nag_jax.search.generate import tally
+from nag_jax.generators.gaussian import losses
+from nag_jax.generators.gaussian.parametrization import posterior_score
+from nag_jax.reports import figures, metrics
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import sample_keys
+from nag_jax.tasks.pool import tally
 
 if TYPE_CHECKING:
     from experiments.generate import Outcome

@@ -18,17 +18,19 @@ from experiments.ranges import check_numbers
 from experiments.score import Setting, check_score, split_space, train_score
 from experiments.transfer import Transfer
 from experiments.workdir import Workdir
-from nag_jax import parallel
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger, Metric
-from nag_jax.models import Predictor
-from nag_jax.progress import Phases
-from nag_jax.search.aim import feasible, make_aim, measure
-from nag_jax.search.generate import TRAINING, Generator, random_distinct
-from nag_jax.training.checkpoint import Checkpoints, checksum
-from nag_jax.training.fit import restore
-from nag_jax.training.labels import normalize
-from nag_jax.training.predictor import fit_predictor, predict
+from nag_jax.fitting.checkpoint import Checkpoints, checksum
+from nag_jax.fitting.fit import restore
+from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.predictors import Predictor
+from nag_jax.predictors.fit import fit_predictor, predict
+from nag_jax.predictors.labels import normalize
+from nag_jax.spaces.distinct import random_distinct
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
+from nag_jax.system.progress import Phases
+from nag_jax.tasks.aim import feasible, make_aim, measure
+from nag_jax.tasks.pool import TRAINING
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -10,11 +10,11 @@ from experiments import build, transfer
 from experiments.learn import Run, make_generator, predictor_checkpoints, steps_of_pool
 from experiments.measure import Work, measure_generator, plan_fit
 from experiments.score import plan_score
-from nag_jax import parallel
 from nag_jax.evaluators import read_trials
-from nag_jax.search.aim import SPREAD_TIMES, make_aim
-from nag_jax.search.generate import TRAINING
-from nag_jax.training.predictor import regression_loss
+from nag_jax.predictors.fit import regression_loss
+from nag_jax.system import parallel
+from nag_jax.tasks.aim import SPREAD_TIMES, make_aim
+from nag_jax.tasks.pool import TRAINING
 
 
 def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -82,7 +82,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
     use_compilation_cache()
     if _DISTRIBUTED.value:
-        from nag_jax import parallel
+        from nag_jax.system import parallel
 
         parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     name = f"{config.name}-stream" if config.mode == "stream" else config.name

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from nag_jax import parallel
-from nag_jax.search.generate import Generator
-from nag_jax.training.fit import make_chunk
-from nag_jax.training.recipe import Recipe
-from nag_jax.training.state import LossFn, init_state
+from nag_jax.fitting.fit import make_chunk
+from nag_jax.fitting.recipe import Recipe
+from nag_jax.fitting.state import LossFn, init_state
+from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.system import parallel
 
 MEASURED_SAMPLES = 1000
 """Of these a device generates at most to find out what one costs."""

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.measure import Work
-from nag_jax import parallel
 from nag_jax.evaluators import Metric
+from nag_jax.system import parallel
 
 if TYPE_CHECKING:
     from experiments.score import Setting

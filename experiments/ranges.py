@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from experiments.config import Config
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 _Range = tuple[str, Callable[[float], bool]]
 

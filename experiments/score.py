@@ -11,16 +11,22 @@ from experiments import build
 from experiments.config import Config
 from experiments.measure import Work, plan_fit
 from experiments.workdir import Workdir
-from nag_jax.diffusion.noise import stream_key
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator
-from nag_jax.progress import Phases
-from nag_jax.search.constraints import Constraints
-from nag_jax.search.score import check_batches, data_and_loss, describe_score_model, draw_share, fit_score
+from nag_jax.fitting.checkpoint import Checkpoints
+from nag_jax.fitting.fit import restore
+from nag_jax.generators.gaussian.fit_score import (
+    check_batches,
+    data_and_loss,
+    describe_score_model,
+    draw_share,
+    fit_score,
+)
+from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.guidance.constraints import Constraints
 from nag_jax.spaces import Space
-from nag_jax.training.checkpoint import Checkpoints
-from nag_jax.training.fit import restore
-from nag_jax.training.score import ScoreModel
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import stream_key
+from nag_jax.system.progress import Phases
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -64,7 +70,7 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures that the score network may learn from; see `nag_jax.search.score.draw_share`."""
+    """The architectures that the score network may learn from; see `fit_score.draw_share`."""
     return draw_share(run.key("split"), run.space, run.config.score.train_fraction)
 
 

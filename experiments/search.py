@@ -18,17 +18,17 @@ from experiments.measure import Work
 from experiments.plan import Plan
 from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
-from nag_jax import parallel
-from nag_jax.diffusion.noise import stream_key
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Evaluator, Ledger, Metric, Trial, read_trials
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.progress import Phases
-from nag_jax.search import Strategy, loop, needs_generator
-from nag_jax.search import make as make_registered
-from nag_jax.search.bo_nag import Diffusion
-from nag_jax.search.generate import random_distinct
-from nag_jax.search.surrogates.gaussian_process import PriorFn
+from nag_jax.spaces.distinct import random_distinct
+from nag_jax.strategies import Strategy, loop, needs_generator
+from nag_jax.strategies import make as make_registered
+from nag_jax.strategies.bo_nag import Diffusion
+from nag_jax.strategies.surrogates.gaussian_process import PriorFn
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import stream_key
+from nag_jax.system.progress import Phases
 
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
@@ -294,7 +294,7 @@ def search_seed(
 ) -> None:
     """Pays for labels until the seed is over; the initial design is random, or the first of the given tokens.
 
-    See `nag_jax.search.loop.search_labels`.
+    See `nag_jax.strategies.loop.search_labels`.
     """
     settings = run.config.search
     path = run.ledger_path(name, seed)

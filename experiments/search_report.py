@@ -13,9 +13,11 @@ from rich.table import Table
 from experiments.best import draw_best
 from experiments.facts import command, git_commit, versions
 from experiments.report import page
-from nag_jax.analysis import search_figures
-from nag_jax.analysis.statistics import mean_interval
-from nag_jax.analysis.trajectories import (
+from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.reports import search_figures
+from nag_jax.reports.statistics import mean_interval
+from nag_jax.reports.trajectories import (
     at_incumbents,
     bootstrap_band,
     holm,
@@ -25,9 +27,7 @@ from nag_jax.analysis.trajectories import (
     paired_p_value,
     quantile,
 )
-from nag_jax.errors import InputError
-from nag_jax.evaluators import Ledger, Metric
-from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.system.errors import InputError
 
 if TYPE_CHECKING:
     from experiments.search import Search

@@ -26,9 +26,9 @@ from experiments.learn import Learned, Run, check, learn, make_generator, prepar
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
 from experiments.report import page
-from nag_jax import parallel
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
 
 MOST_SAMPLES = 2**31 - 2**24
 """Samples are numbered by int32, the last batch included."""

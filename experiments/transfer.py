@@ -15,18 +15,18 @@ from nag_jax import datasets
 from nag_jax.datasets import landmarks, metad2a, triples
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import TaskTable, Triples
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Metric, nas_bench_graph
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.models import Predictor
-from nag_jax.models.meta_predictor import MetaPredictor
-from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
-from nag_jax.search.surrogates.gaussian_process import PriorFn
+from nag_jax.fitting.checkpoint import Checkpoints
+from nag_jax.fitting.recipe import fit_recipe
+from nag_jax.predictors import Predictor
+from nag_jax.predictors.fit import meta_loss
+from nag_jax.predictors.labels import normalize
+from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.predictors.meta_predictor import MetaPredictor
 from nag_jax.spaces import Space
-from nag_jax.training.checkpoint import Checkpoints
-from nag_jax.training.labels import normalize
-from nag_jax.training.predictor import meta_loss
-from nag_jax.training.recipe import fit_recipe
+from nag_jax.strategies.surrogates.gaussian_process import PriorFn
+from nag_jax.system.errors import InputError
 
 LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""

@@ -17,12 +17,12 @@ from experiments.ranges import check_numbers
 from experiments.report import page
 from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
-from nag_jax import parallel
-from nag_jax.analysis import figures, metrics
-from nag_jax.errors import InputError
-from nag_jax.progress import Phases
-from nag_jax.search.generate import Generator
+from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.reports import figures, metrics
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
+from nag_jax.system.progress import Phases
 
 DRAWN = 5
 """Networks in the figure."""

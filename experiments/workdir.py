@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 class Workdir:

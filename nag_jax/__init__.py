@@ -14,8 +14,6 @@ __all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "
 
 
 def __getattr__(name: str) -> Any:
-    if name == "search":  # a room too; see there how it can be called
-        return importlib.import_module("nag_jax.search")
     if name in __all__:
         return getattr(importlib.import_module("nag_jax.api"), name)
     raise AttributeError(f"module 'nag_jax' has no attribute {name!r}")

@@ -14,30 +14,40 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from nag_jax import evaluators, models, parallel, spaces
-from nag_jax.diffusion import kernels, sde
-from nag_jax.diffusion.noise import stream_key
-from nag_jax.diffusion.sde import SDE
-from nag_jax.errors import InputError
+from nag_jax import evaluators, spaces
+from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator, Ledger, Metric, table_file
 from nag_jax.evaluators.function import Function, from_function
-from nag_jax.models import Predictor
-from nag_jax.progress import Phases
-from nag_jax.search import loop, needs_generator
-from nag_jax.search import make as make_strategy
-from nag_jax.search.aim import feasible, make_aim, make_guide, measure
-from nag_jax.search.bo_nag import Diffusion
-from nag_jax.search.constraints import Constraints, parse
-from nag_jax.search.generate import FINAL, TRAINING, Generator, random_distinct, rank_new, tally
-from nag_jax.search.score import check_batches, describe_score_model, draw_share, fit_score, make_score_model
+from nag_jax.fitting.checkpoint import Checkpoints
+from nag_jax.fitting.recipe import Recipe
+from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian import score_model as scores
+from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.gaussian.fit_score import (
+    check_batches,
+    describe_score_model,
+    draw_share,
+    fit_score,
+    make_score_model,
+)
+from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.guidance.constraints import Constraints, parse
+from nag_jax.predictors import Predictor
+from nag_jax.predictors import fit as predictors
+from nag_jax.predictors.fit import denoised_view, fit_predictor, predict
+from nag_jax.predictors.labels import normalize
 from nag_jax.spaces import Space
-from nag_jax.training import predictor as predictors
-from nag_jax.training import score as scores
-from nag_jax.training.checkpoint import Checkpoints
-from nag_jax.training.labels import normalize
-from nag_jax.training.predictor import denoised_view, fit_predictor, predict
-from nag_jax.training.recipe import Recipe
-from nag_jax.training.score import ScoreModel
+from nag_jax.spaces.distinct import random_distinct
+from nag_jax.strategies import loop, needs_generator
+from nag_jax.strategies import make as make_strategy
+from nag_jax.strategies.bo_nag import Diffusion
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import stream_key
+from nag_jax.system.progress import Phases
+from nag_jax.tasks.aim import feasible, make_aim, make_guide, measure
+from nag_jax.tasks.pool import FINAL, TRAINING, rank_new, tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -390,7 +400,7 @@ def search(
     Args:
         space: to search.
         evaluator: of the objective.
-        strategy: a key of `nag_jax.search.REGISTRY`.
+        strategy: a key of `nag_jax.strategies.REGISTRY`.
         budget: labels in all, those of the initial design included.
         initial: labels of the initial design, which is random.
         batch_size: labels between two decisions.

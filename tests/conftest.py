@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from nag_jax import spaces
-from nag_jax.models import resnet
+from nag_jax.networks import resnet
 
 CACHE = str(Path(tempfile.gettempdir()) / "nag_jax_test_cache")
 

@@ -15,13 +15,15 @@ import pytest
 from configs import nb201, nb201_bo
 from experiments import generate, search
 from experiments.config import Config
-from nag_jax import api, models
-from nag_jax.diffusion import sde
-from nag_jax.errors import InputError
+from nag_jax import api
+from nag_jax import predictors as models
 from nag_jax.evaluators import Ledger
-from nag_jax.models.score_network import GraphTransformer
-from nag_jax.search import REGISTRY
-from nag_jax.training import predictor, score
+from nag_jax.generators.gaussian import score_model as score
+from nag_jax.generators.gaussian import sde
+from nag_jax.networks.score_network import GraphTransformer
+from nag_jax.predictors import fit as predictor
+from nag_jax.strategies import REGISTRY
+from nag_jax.system.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE: Config = nb201.get_config("smoke")
@@ -260,9 +262,9 @@ def test_a_function_must_return_what_it_said(cells):
 def test_the_search_room_can_be_called(cells, accuracy):
     import nag_jax
 
-    found = nag_jax.search(cells, accuracy, strategy="random_search", budget=10, progress=False)
+    found = nag_jax.strategies(cells, accuracy, strategy="random_search", budget=10, progress=False)
     assert found.labels_paid == {"random_search, seed 0": 10}
-    assert nag_jax.search.REGISTRY is REGISTRY
+    assert nag_jax.strategies.REGISTRY is REGISTRY
     assert nag_jax.fit is api.fit
     assert set(nag_jax.__all__) <= set(dir(nag_jax))
 

@@ -10,8 +10,8 @@ from experiments import generate_report
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
 from experiments.learn import learn, make_generator, prepare
-from nag_jax.diffusion import kernels
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.generators.gaussian import kernels
 
 COUNTS = (5, 10, 20, 50, 1000)
 CORRECTED = "euler_maruyama"

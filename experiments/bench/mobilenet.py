@@ -26,10 +26,10 @@ from experiments.bench import machine, mobilenet_tables
 from experiments.config import Config
 from experiments.main import use_compilation_cache
 from experiments.score import Setting, split_space, train_score
-from nag_jax.analysis import metrics
-from nag_jax.search.constraints import Constraint, Constraints
+from nag_jax.guidance.constraints import Constraint, Constraints
+from nag_jax.predictors.fit import predict
+from nag_jax.reports import metrics
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
-from nag_jax.training.predictor import predict
 
 PARTS = ("unconditional", "constrained", "guided", "speed", "search")
 NEEDS_PREDICTOR = ("guided", "speed", "search")

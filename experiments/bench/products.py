@@ -9,9 +9,9 @@ import numpy as np
 from jax.extend.core import jaxprs_in_params
 
 from experiments.bench.timing import best_seconds
-from nag_jax import parallel
-from nag_jax.models.layers import ATTENTION, Attention, TimeEmbedding, dag_relations
-from nag_jax.models.score_network import GraphTransformer
+from nag_jax.networks.layers import ATTENTION, Attention, TimeEmbedding, dag_relations
+from nag_jax.networks.score_network import GraphTransformer
+from nag_jax.system import parallel
 
 
 class Product(NamedTuple):

@@ -20,7 +20,7 @@ from experiments import command_line, generate
 from experiments.bench import machine
 from experiments.config import Config
 from experiments.main import use_compilation_cache
-from nag_jax.analysis.statistics import mean_interval
+from nag_jax.reports.statistics import mean_interval
 
 FIGURES: dict[str, tuple[Callable[[dict[str, Any]], float], str]] = {
     "denoising loss / closed-form minimum": (lambda r: r["score_network"]["ratio"], "at most 1.02"),

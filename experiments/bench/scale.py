@@ -21,8 +21,8 @@ from experiments import stream
 from experiments.config import Config
 from experiments.learn import Learned, Run, learn, make_generator, prepare
 from experiments.main import use_compilation_cache
-from nag_jax.search.generate import distinct_rows
 from nag_jax.spaces import NASBench201
+from nag_jax.spaces.distinct import distinct_rows
 
 DEVICES = 8
 REPETITIONS = 3

@@ -31,9 +31,9 @@ from experiments.bench.products import dense_products, flops, phases, repeated, 
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
 from experiments.main import use_compilation_cache
-from nag_jax import parallel
-from nag_jax.diffusion.noise import normal, sample_keys
-from nag_jax.search.generate import COLLECTIVES, Generator
+from nag_jax.generators.gaussian.compiled import COLLECTIVES, Generator
+from nag_jax.system import parallel
+from nag_jax.system.keys import normal, sample_keys
 
 PARTS = ("jobs", "sampler", "host", "first_sample", "devices", "stream", "memory", "evaluations")
 

@@ -32,8 +32,8 @@ from nag_jax import spaces
 from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import Ledger, make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
-from nag_jax.search.generate import FINAL
-from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.tasks.pool import FINAL
 
 PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")
 CIFAR = ("cifar10", "cifar100")

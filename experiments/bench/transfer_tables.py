@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import machine
-from nag_jax.analysis.statistics import mean_interval
+from nag_jax.reports.statistics import mean_interval
 
 RANKED = 300
 """Labels that are paid in the predictor's order, to find where the optimum stands."""

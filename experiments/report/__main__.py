@@ -7,7 +7,7 @@ from experiments import command_line
 from experiments.report import page
 from experiments.report.finished import read
 from experiments.workdir import Workdir
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 def main() -> None:

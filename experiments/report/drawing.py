@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 _KEPT = {"svg", "g", "defs", "clipPath", "pattern", "path", "use", "rect", "circle", "line", "polygon", "text", "tspan"}
 """Elements that draw. Scripts, styles, links and metadata don't get into the page, whoever made the file."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 KINDS = {"strategies": "search", "files": "stream", "objective": "generate", "constraints": "constraints"}
 """What a run did, by the first of these fields that its `results.json` has."""

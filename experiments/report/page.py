@@ -13,7 +13,7 @@ from experiments.report.pools import constrained, generated, streamed
 from experiments.report.story import Rows, Story, cost, environment, phases, settings
 from experiments.report.strategies import searched
 from experiments.workdir import Workdir
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 NAME = "report.html"
 MOST_BYTES = 5_000_000

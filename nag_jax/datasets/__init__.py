@@ -6,7 +6,7 @@
 from nag_jax.datasets import base, class_names, images, landmarks, statistics
 from nag_jax.datasets.base import Batch, Description, class_rows, select_classes, stack
 from nag_jax.datasets.triples import Triples
-from nag_jax.options import check_options
+from nag_jax.system.options import check_options
 
 REGISTRY = {
     "class_names": class_names.load,

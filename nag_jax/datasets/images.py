@@ -16,8 +16,8 @@ from PIL import Image
 
 from nag_jax.datasets.base import Description, describe
 from nag_jax.datasets.tfds import Labelled, open_tfds
-from nag_jax.errors import InputError
-from nag_jax.models import resnet
+from nag_jax.networks import resnet
+from nag_jax.system.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from nag_jax.datasets.base import Description, single
-from nag_jax.errors import InputError
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 _ROUNDS = 50
 

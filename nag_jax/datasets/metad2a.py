@@ -21,9 +21,9 @@ from nag_jax.datasets import class_names
 from nag_jax.datasets import triples as triples_lib
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import Triples, select
-from nag_jax.errors import InputError
 from nag_jax.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201
-from nag_jax.torch_file import read_torch_file
+from nag_jax.system.errors import InputError
+from nag_jax.system.torch_file import read_torch_file
 
 NUM_EVALUATION = 400
 TFDS_NAME = "imagenet_resized/32x32"

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from nag_jax.datasets.base import Description, single
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 COLUMNS = ("nodes", "edges", "features", "classes", "homophily")
 FIGURES = {

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 class Labelled(NamedTuple):

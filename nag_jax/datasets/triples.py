@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.datasets.base import Description, class_rows, stack
-from nag_jax.errors import InputError
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 
 class Triples(NamedTuple):

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 _LONGEST_WORD = 100
 

@@ -5,12 +5,13 @@
 
 import inspect
 
-from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench, command, mobilenet_v3, nas_bench_graph, table_file
-from nag_jax.evaluators.base import Evaluator, Metric, Outcome, objective
+from nag_jax.evaluators.base import Evaluator, Outcome, objective
 from nag_jax.evaluators.ledger import Ledger, Trial, read_trials
-from nag_jax.evaluators.names import check_name
-from nag_jax.options import find, is_own
+from nag_jax.objectives.metric import Metric
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
+from nag_jax.system.options import find, is_own
 
 REGISTRY = {
     "analog_nasbench": analog_nasbench.load,

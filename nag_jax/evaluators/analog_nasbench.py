@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Metric
 from nag_jax.evaluators.table import TableEvaluator
-from nag_jax.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
+from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench201 import NASBench201
+from nag_jax.system.errors import InputError
+from nag_jax.system.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
 
 PACKAGE = "analog-nasbench"
 _INSTALL = f"pip install '{PACKAGE}>=0.1.3,<0.2'"

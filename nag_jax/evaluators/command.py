@@ -23,11 +23,12 @@ from contextlib import contextmanager, suppress
 import numpy as np
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Metric, Outcome, Split, describe_metrics
-from nag_jax.evaluators.names import check_name
+from nag_jax.evaluators.base import Outcome
 from nag_jax.evaluators.table_file import guess_split
+from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
 
 WORKER_VARIABLE = "NAG_JAX_WORKER"
 """The environment variable that tells a command which of the parallel workers runs it, from 0: to choose a GPU by."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Metric, Split, describe_metrics
+from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 Function = Callable[[str], float | Mapping[str, float]]
 """An architecture in the space's own notation -> its value, or a value for each metric; NaN for a failed trial."""

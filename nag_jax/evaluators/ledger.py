@@ -14,9 +14,10 @@ from typing import Self, TypeVar, cast
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Evaluator, Metric, StreamingEvaluator
+from nag_jax.evaluators.base import Evaluator, StreamingEvaluator
+from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 FORMAT = "nag_jax ledger 1"
 

@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.names import check_name
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
 
 
 class ArchitectureTable:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Metric
-from nag_jax.evaluators.names import check_name
 from nag_jax.evaluators.ofa_accuracy import Layers, predict_accuracy, read_predictor
 from nag_jax.evaluators.ofa_latency import read_latencies
+from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import MobileNetV3, Space
 from nag_jax.spaces.costs import Cost
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
 
 ACCURACY, LATENCY = "accuracy", "latency"
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Metric
-from nag_jax.evaluators.names import check_name
 from nag_jax.evaluators.table import TableEvaluator
-from nag_jax.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
+from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
+from nag_jax.system.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
 
 PACKAGE = "nas-bench-graph"
 _INSTALL = f"pip install '{PACKAGE}>=1.4,<2'"

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS, SETTINGS, MobileNetV3
-from nag_jax.weights_file import read_weights
+from nag_jax.system.errors import InputError
+from nag_jax.system.weights_file import read_weights
 
 _LEAST_RESOLUTION, _RESOLUTION_STEP, _RESOLUTION_SLOTS = 112, 16, 8
 _INPUTS = 20 * (len(KERNELS) + len(EXPANSIONS)) + _RESOLUTION_SLOTS

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3 import RESOLUTIONS, MobileNetV3
+from nag_jax.system.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

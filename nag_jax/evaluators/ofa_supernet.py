@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.spaces.mobilenet_layers import Layer
 from nag_jax.spaces.mobilenet_v3 import KERNELS, MOST_LAYERS
+from nag_jax.spaces.mobilenet_v3.layers import Layer
+from nag_jax.system.errors import InputError
 
 Variables = dict[str, dict[str, Any]]
 """Flax's `params` and `batch_stats`."""

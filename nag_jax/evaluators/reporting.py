@@ -5,9 +5,10 @@ Predictors, guidance, strategies and training must never import this module: the
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Evaluator, Metric
+from nag_jax.evaluators.base import Evaluator
 from nag_jax.evaluators.lookup import ArchitectureTable
+from nag_jax.objectives.metric import Metric
+from nag_jax.system.errors import InputError
 
 
 class ReportingView:

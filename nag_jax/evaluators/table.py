@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Metric
 from nag_jax.evaluators.lookup import ArchitectureTable
-from nag_jax.evaluators.names import check_name
+from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
 
 
 class TableEvaluator:

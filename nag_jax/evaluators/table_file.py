@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
-from nag_jax.evaluators.base import Direction, Split, describe_metrics
-from nag_jax.evaluators.names import check_name
 from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.objectives.metric import Direction, Split, describe_metrics
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
+from nag_jax.system.names import check_name
 
 if TYPE_CHECKING:
     import pandas as pd

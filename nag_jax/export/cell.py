@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from nag_jax.export.blueprint import Blueprint
 from nag_jax.export.onnx_graph import Graph
-from nag_jax.models.cell_network import CellNetwork
 from nag_jax.spaces.nasbench201 import NASBench201
+from nag_jax.spaces.nasbench201.network import CellNetwork
 
 IMAGE_SIZE = 32
 """Of CIFAR."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from nag_jax.export.blueprint import Blueprint
 from nag_jax.export.onnx_graph import Graph
-from nag_jax.models.mobilenet import MobileNet, block_name
-from nag_jax.spaces.mobilenet_layers import IMAGE_CHANNELS
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
+from nag_jax.spaces.mobilenet_v3.layers import IMAGE_CHANNELS
+from nag_jax.spaces.mobilenet_v3.network import MobileNet, block_name
 
 
 def blueprint(space: MobileNetV3, tokens) -> Blueprint:

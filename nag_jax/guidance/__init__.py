@@ -10,7 +10,7 @@ from nag_jax.guidance.clip import clip_norm
 from nag_jax.guidance.constraint import cost_band
 from nag_jax.guidance.denoised import class_tilt, denoised_gradient
 from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
-from nag_jax.options import find
+from nag_jax.system.options import find
 
 REGISTRY = {
     "class_tilt": class_tilt,

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 
-from nag_jax.diffusion.noise import expand
-from nag_jax.diffusion.sde import SDE
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance.base import ScoreTransform, stateless
+from nag_jax.system.keys import expand
 
 
 def clip_norm(*, sde: SDE, max_norm: float) -> ScoreTransform:

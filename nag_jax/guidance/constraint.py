@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.stats import norm
 
-from nag_jax.diffusion.parametrization import denoised_to_score, score_to_denoised
-from nag_jax.diffusion.sde import SDE
+from nag_jax.generators.gaussian.parametrization import denoised_to_score, score_to_denoised
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance.base import ScoreTransform, stateless
 
 MomentsFn = Callable[[Array], tuple[Array, Array]]

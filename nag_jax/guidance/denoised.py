@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from nag_jax.diffusion.noise import expand
-from nag_jax.diffusion.parametrization import denoised_to_score, score_to_denoised
-from nag_jax.diffusion.sde import SDE
+from nag_jax.generators.gaussian.parametrization import denoised_to_score, score_to_denoised
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance.base import ScoreTransform, ValueFn, stateless
+from nag_jax.system.keys import expand
 
 
 def denoised_gradient(*, value_fn: ValueFn, sde: SDE, scale) -> ScoreTransform:

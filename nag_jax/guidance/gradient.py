@@ -2,8 +2,8 @@
 
 import jax
 
-from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
-from nag_jax.diffusion.sde import SDE
+from nag_jax.generators.gaussian.parametrization import ScoreFn, score_to_denoised
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance.base import ScoreTransform, ValueFn, stateless
 
 
@@ -35,7 +35,7 @@ def through_denoiser(value_fn: ValueFn, score_fn: ScoreFn, sde: SDE) -> ValueFn:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from nag_jax.diffusion import sde
+        >>> from nag_jax.generators.gaussian import sde
         >>> process = sde.make("ve")
         >>> value = through_denoiser(lambda x, t: x.sum((1, 2)), lambda x, t: jnp.zeros_like(x), process)
         >>> value(jnp.ones((1, 2, 2)), jnp.ones(1)).item()

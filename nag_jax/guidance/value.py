@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_jax.diffusion.parametrization import ScoreFn, score_to_denoised
-from nag_jax.diffusion.sde import SDE
+from nag_jax.generators.gaussian.parametrization import ScoreFn, score_to_denoised
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance.base import ValueFn
 
 EnsembleFn = Callable[[Array, Array], Array]

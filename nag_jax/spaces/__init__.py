@@ -1,11 +1,11 @@
 """Search spaces: what an architecture is."""
 
-from nag_jax.options import find
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.dag import DagSpace
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.system.options import find
 
 REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import jraph
 import numpy as np
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
+from nag_jax.system.errors import InputError
 
 MOST_LISTED = 10**6
 """Architectures that a space may have to be listed."""

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linprog
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.base import Space
+from nag_jax.system.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

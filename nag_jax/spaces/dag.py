@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.base import MOST_LISTED, Space
+from nag_jax.system.errors import InputError
 
 LEAST_VALID_SHARE = 0.01
 """Of random combinations, for spaces too large to list, which are drawn by rejection."""

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.errors import InputError
-from nag_jax.models import set_encoder
+from nag_jax.networks import set_encoder
+from nag_jax.system.errors import InputError
 
 C, ITEMS, F = 4, 3, 10
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger, Metric
-from nag_jax.search.generate import distinct_rows
 from nag_jax.spaces import Space
+from nag_jax.spaces.distinct import distinct_rows
+from nag_jax.system.errors import InputError
 
 B = 7
 

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import kernels
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.kernels import Kernel
-from nag_jax.diffusion.noise import fold_in, sample_keys
-from nag_jax.errors import InputError
+from nag_jax.generators.gaussian import kernels
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.kernels import Kernel
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import fold_in, sample_keys
 
 B, SHAPE, STEPS = 6, (3, 4), 3
 OPTIONS = {"langevin": [{"norm": "batch"}, {"num_steps": 2}]}

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax import models, spaces
-from nag_jax.errors import InputError
+from nag_jax import predictors as models
+from nag_jax import spaces
+from nag_jax.system.errors import InputError
 
 B, K = 5, 2
 

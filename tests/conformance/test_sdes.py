@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.errors import InputError
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import sample_keys
 
 B, SHAPE = 4, (3, 5)
 T = jnp.array([0.1, 0.4, 0.8, 1.0])

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
 from nag_jax.spaces import DagSpace, Space
+from nag_jax.system.errors import InputError
 
 B = 40
 LISTABLE = 10**6

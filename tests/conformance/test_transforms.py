@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from nag_jax import guidance
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.errors import InputError
+from nag_jax.generators.gaussian import sde as sdes
 from nag_jax.guidance import ScoreTransform
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import sample_keys
 
 B, SHAPE = 6, (3, 4)
 SDE = sdes.make("ve")

@@ -3,7 +3,7 @@ import pytest
 
 from nag_jax import datasets
 from nag_jax.datasets import base
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 def table():

@@ -6,7 +6,7 @@ import pytest
 from nag_jax import datasets
 from nag_jax.datasets import class_names
 from nag_jax.datasets.wordpiece import read_vocabulary, tokenize
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from nag_jax import datasets
-from nag_jax.errors import InputError
-from nag_jax.models import resnet, set_encoder
+from nag_jax.networks import resnet, set_encoder
+from nag_jax.system.errors import InputError
 
 
 def test_a_folder_of_class_folders(digits_folder, digits, caplog):

@@ -3,7 +3,7 @@ import pytest
 
 from nag_jax import datasets, spaces
 from nag_jax.datasets import landmarks
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 @pytest.mark.parametrize("name", ["nasbench201", "nasbench_graph"])

@@ -13,10 +13,10 @@ from scipy.stats import rankdata
 from experiments import convert
 from nag_jax import datasets
 from nag_jax.datasets import metad2a, tfds, triples
-from nag_jax.errors import InputError
 from nag_jax.evaluators import table_file
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.spaces.nasbench201 import NASBench201
+from nag_jax.system.errors import InputError
 
 CLASSES = "n01 1 zero\nn02 2 one\nn03 3 two\nn04 4 two\n"
 ARRAYS = {

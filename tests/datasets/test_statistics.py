@@ -3,7 +3,7 @@ import pytest
 
 from nag_jax import datasets
 from nag_jax.datasets.statistics import COLUMNS, FIGURES
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 MINE = {"nodes": 1000, "edges": 5000, "features": 30, "classes": 4, "homophily": 0.5}
 

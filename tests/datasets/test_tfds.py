@@ -6,7 +6,7 @@ import pytest
 
 from nag_jax import datasets
 from nag_jax.datasets.tfds import open_tfds
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 def test_a_prepared_data_set_is_read_without_tensorflow(digits_tfds, digits):

@@ -3,7 +3,7 @@ import pytest
 
 from nag_jax import spaces
 from nag_jax.datasets import base, triples
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
-from nag_jax import parallel
-from nag_jax.errors import InputError
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
 
 
 @pytest.mark.parametrize(("asked", "size"), [(None, 8), (1, 1), (3, 3), (8, 8)])

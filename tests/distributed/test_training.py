@@ -3,12 +3,13 @@ import numpy as np
 import optax
 import pytest
 
-from nag_jax import parallel, spaces
-from nag_jax.diffusion import sde as sdes
-from nag_jax.models.score_network import GraphTransformer
-from nag_jax.training.fit import make_chunk
-from nag_jax.training.score import ScoreModel, batch_loss
-from nag_jax.training.state import init_state
+from nag_jax import spaces
+from nag_jax.fitting.fit import make_chunk
+from nag_jax.fitting.state import init_state
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.score_model import ScoreModel, batch_loss
+from nag_jax.networks.score_network import GraphTransformer
+from nag_jax.system import parallel
 
 STEPS = 3
 

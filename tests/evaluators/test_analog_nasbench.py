@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import rankdata
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
 from nag_jax.evaluators import analog_nasbench, table_file
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.system.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 NUM_CELLS = 15625

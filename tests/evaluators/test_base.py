@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Metric
+from nag_jax.system.errors import InputError
 
 
 def test_a_metric_says_everything_and_cannot_change():

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger, Metric
 from nag_jax.evaluators.command import parse_metrics, read_labels
+from nag_jax.system.errors import InputError
 
 PATIENCE = 60.0
 """Seconds after which a test that waits for something has failed."""

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Ledger, read_trials, table_file
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture

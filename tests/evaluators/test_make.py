@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 def test_an_unknown_evaluator_gets_the_names():

@@ -10,10 +10,10 @@ import pytest
 from scipy.stats import rankdata
 
 from nag_jax import evaluators, spaces
-from nag_jax.errors import InputError
 from nag_jax.evaluators import nas_bench_graph
 from nag_jax.evaluators.nas_bench_graph import DATASETS
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.system.errors import InputError
 
 SPEARMAN = {
     "cora": 0.732,

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
 from nag_jax.evaluators.ofa_supernet import extract
-from nag_jax.models.mobilenet import MobileNet
-from nag_jax.spaces.mobilenet_layers import FIXED_BLOCK
 from nag_jax.spaces.mobilenet_v3 import SKIP
-from nag_jax.weights_file import read_weights
+from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK
+from nag_jax.spaces.mobilenet_v3.network import MobileNet
+from nag_jax.system.errors import InputError
+from nag_jax.system.weights_file import read_weights
 
 LARGEST = np.full(20, 8)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.errors import InputError
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Metric
 from nag_jax.evaluators.table import TableEvaluator
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture

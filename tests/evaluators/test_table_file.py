@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nag_jax.errors import InputError
 from nag_jax.evaluators import Metric, table_file
+from nag_jax.system.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 

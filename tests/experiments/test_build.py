@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from experiments import build
-from nag_jax import guidance, models, parallel
-from nag_jax.diffusion import kernels, sde
-from nag_jax.errors import InputError
-from nag_jax.search.score import describe_score_model
-from nag_jax.training.labels import NORMALIZATIONS
-from nag_jax.training.score import PARAMETRIZATIONS
+from nag_jax import guidance
+from nag_jax import predictors as models
+from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian.fit_score import describe_score_model
+from nag_jax.generators.gaussian.score_model import PARAMETRIZATIONS
+from nag_jax.predictors.labels import NORMALIZATIONS
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
 
 VARIANTS = ["", "smoke", "paper"]
 

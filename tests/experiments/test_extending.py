@@ -14,15 +14,14 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import generate, search
-from nag_jax import evaluators, guidance, spaces
-from nag_jax import search as strategies
-from nag_jax.diffusion import kernels, sde
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import posterior_score
-from nag_jax.diffusion.sampler import sample
-from nag_jax.errors import InputError
+from nag_jax import evaluators, guidance, spaces, strategies
 from nag_jax.evaluators import Ledger
-from nag_jax.options import own
+from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian.parametrization import posterior_score
+from nag_jax.generators.gaussian.sampler import sample
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import sample_keys
+from nag_jax.system.options import own
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)

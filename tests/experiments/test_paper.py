@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from experiments import build
-from nag_jax import parallel
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.sde import VESDE
-from nag_jax.search.generate import Generator
-from nag_jax.training.fit import fit
-from nag_jax.training.predictor import regression_loss
-from nag_jax.training.score import batch_loss
+from nag_jax.fitting.fit import fit
+from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.gaussian.score_model import batch_loss
+from nag_jax.generators.gaussian.sde import VESDE
+from nag_jax.predictors.fit import regression_loss
+from nag_jax.system import parallel
+from nag_jax.system.keys import sample_keys
 
 BATCH = 4
 

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.learn import prepare
 from nag_jax import spaces
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture

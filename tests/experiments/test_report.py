@@ -19,7 +19,7 @@ from experiments.report import page
 from experiments.report.drawing import inline
 from experiments.report.finished import read
 from nag_jax import spaces
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 SHARES = ("_share", "/validity_argmax", "/validity_threshold", "/connectivity", "/novelty")
 SECTIONS = ["asked", "found", "against", "cost", "again", "config"]

@@ -11,8 +11,9 @@ import pytest
 
 from experiments import learn, stream
 from experiments.stream import Batches
-from nag_jax import parallel, spaces
-from nag_jax.errors import InputError
+from nag_jax import spaces
+from nag_jax.system import parallel
+from nag_jax.system.errors import InputError
 
 N = 150
 

@@ -13,12 +13,12 @@ from experiments.config import Config
 from experiments.score import split_space, train_score
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
-from nag_jax.errors import InputError
 from nag_jax.evaluators import make
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.search.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.predictors.labels import normalize
+from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import NASBench201
-from nag_jax.training.labels import normalize
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture(autouse=True)

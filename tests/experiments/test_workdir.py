@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from experiments.workdir import Workdir
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 
 CONFIG = {"seed": 0, "space": {"name": "nasbench201"}, "sweep": (0.0, 1.0)}
 

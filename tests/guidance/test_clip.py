@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import normal, sample_keys
+from nag_jax.generators.gaussian import sde as sdes
 from nag_jax.guidance.base import chain, stateless
 from nag_jax.guidance.clip import clip_norm
+from nag_jax.system.keys import normal, sample_keys
 
 B, SHAPE = 4, (8, 7)
 T = np.array([0.1, 0.3, 0.6, 1.0], np.float32)

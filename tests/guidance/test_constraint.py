@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from nag_jax.diffusion import kernels, sampler
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.generators.gaussian import kernels, sampler
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import uniform_score
 from nag_jax.guidance.constraint import cost_band, log_band
+from nag_jax.system.keys import sample_keys
 
 NODES, CLASSES, SAMPLES = 12, 4, 1_000
 

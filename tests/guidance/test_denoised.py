@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import normal, sample_keys
-from nag_jax.diffusion.parametrization import score_to_denoised, uniform_score
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import score_to_denoised, uniform_score
 from nag_jax.guidance.denoised import class_tilt, denoised_gradient
 from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
+from nag_jax.system.keys import normal, sample_keys
 
 SPACE = spaces.make("nasbench201")
 B, SHAPE = 4, (8, 7)

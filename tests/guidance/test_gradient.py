@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import score_to_denoised, uniform_score
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import score_to_denoised, uniform_score
 from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
+from nag_jax.system.keys import sample_keys
 
 B, SHAPE = 3, (8, 7)
 T = jnp.array([0.2, 0.5, 0.9])

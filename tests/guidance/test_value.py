@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 from nag_jax import spaces
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import uniform_score
 from nag_jax.guidance.value import estimate_spread, exceedance, mean_value
+from nag_jax.system.keys import sample_keys
 
 TIMES = jnp.array([0.0, 0.5, 1.0])
 SPREAD = jnp.array([0.1, 1.0, 3.0])

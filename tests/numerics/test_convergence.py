@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import kernels
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import fold_in, normal, sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.generators.gaussian import kernels
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import uniform_score
+from nag_jax.system.keys import fold_in, normal, sample_keys
 
 SDES = sorted(sdes.REGISTRY)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.parametrization import posterior_score, uniform_score
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import posterior_score, uniform_score
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, STAGES
 
 TIMES = np.array([0.02, 0.2, 0.5, 1.0], np.float32)

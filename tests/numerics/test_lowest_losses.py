@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import losses
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import normal, sample_keys
-from nag_jax.diffusion.parametrization import denoiser_logits, denoiser_score, uniform_score
+from nag_jax.generators.gaussian import losses
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import denoiser_logits, denoiser_score, uniform_score
+from nag_jax.system.keys import normal, sample_keys
 
 
 def no_network(x, condition):

@@ -3,11 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import kernels, sampler
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import uniform_score
+from nag_jax.generators.gaussian import kernels, sampler
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import uniform_score
 from nag_jax.guidance.gradient import predictor_gradient
+from nag_jax.system.keys import sample_keys
 
 SAMPLES = 1_024
 RUNS = [

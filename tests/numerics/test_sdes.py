@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.noise import sample_keys
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.system.keys import sample_keys
 
 STARTS = (-1.0, 0.5)
 SAMPLES = 4_000

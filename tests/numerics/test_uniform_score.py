@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_jax.diffusion import sde as sdes
-from nag_jax.diffusion.parametrization import denoiser_logits, score_to_denoised, uniform_score
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.parametrization import denoiser_logits, score_to_denoised, uniform_score
 
 TIMES = np.array([0.02, 0.2, 0.5, 1.0], np.float32)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nag_jax.errors import InputError
 from nag_jax.spaces import Space, make
+from nag_jax.system.errors import InputError
 
 
 class Toy(Space):

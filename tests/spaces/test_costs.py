@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
 from nag_jax.spaces.costs import Cost, check_bands, reachable
 from nag_jax.spaces.mobilenet_v3 import SKIP, MobileNetV3
+from nag_jax.system.errors import InputError
 
 LARGEST, SMALLEST = np.full((1, 20), 8), np.tile([0, 0, SKIP, SKIP], 5)[None]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from nag_jax.errors import InputError
 from nag_jax.spaces import DagSpace, NASBench201
 from nag_jax.spaces.nasbench201 import EDGES, OPERATIONS
+from nag_jax.system.errors import InputError
 
 CLASSES = ("input", "output", *OPERATIONS)
 OPS = ("conv", "pool", "skip")

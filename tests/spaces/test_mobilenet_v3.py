@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
 from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS, SETTINGS, SKIP, MobileNetV3
+from nag_jax.system.errors import InputError
 
 
 @pytest.fixture(scope="module")

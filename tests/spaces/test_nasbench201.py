@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nag_jax.errors import InputError
 from nag_jax.spaces.nasbench201 import OPERATIONS
+from nag_jax.system.errors import InputError
 
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 LINE_GRAPH = {0: {1, 2, 4}, 1: {3, 5}, 2: {6}, 3: {6}, 4: {7}, 5: {7}, 6: {7}, 7: set()}

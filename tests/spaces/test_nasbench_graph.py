@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from nag_jax import spaces
-from nag_jax.errors import InputError
 from nag_jax.spaces.nasbench_graph import LINKS, MACROS, OPERATIONS
+from nag_jax.system.errors import InputError
 
 SKIP = "skip"
 

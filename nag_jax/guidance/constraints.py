@@ -1,0 +1,136 @@
+"""Constraints on costs, as a config writes them: checked at once, as a filter, and as guidance."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_jax import guidance
+from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.guidance import ScoreTransform
+from nag_jax.spaces import Space
+from nag_jax.spaces.costs import Cost, check_bands, write
+from nag_jax.system.errors import InputError
+
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_FORM = re.compile(rf"(?:{_NUMBER}\s*<=\s*)?([A-Za-z]\w*)(?:\s*(<=|>=)\s*{_NUMBER})?")
+_DRAWS = 4096
+
+
+class Constraint(NamedTuple):
+    """A band of a cost.
+
+    Attributes:
+        metric: the cost's name.
+        low: least value, minus infinity for none.
+        high: greatest value, infinity for none.
+    """
+
+    metric: str
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return write(*self)
+
+
+def parse(text: str) -> list[Constraint]:
+    """Reads constraints joined by `;`.
+
+    Raises:
+        InputError: one is none of `macs <= 300e6`, `macs >= 200e6` and `200e6 <= macs <= 220e6`, or its band is empty.
+
+    Example:
+        >>> [str(constraint) for constraint in parse("200e6 <= macs <= 220e6; params <= 5e6")]
+        ['2e+08 <= macs <= 2.2e+08', 'params <= 5e+06']
+    """
+    found = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        form = _FORM.fullmatch(part)
+        before, metric, sign, after = form.groups() if form else (None, "", None, None)
+        if not metric or (before is None and after is None) or (before is not None and sign == ">="):
+            raise InputError(
+                f"constraint {part!r} isn't understood: write 'macs <= 300e6', 'macs >= 200e6' or "
+                "'200e6 <= macs <= 220e6', and ';' between several"
+            )
+        low, high = float(before or "-inf"), float("inf")
+        if after is not None:
+            low, high = (float(after), high) if sign == ">=" else (low, float(after))
+        if low >= high:
+            raise InputError(f"constraint {part!r} holds for no value: the left number must be less than the right one")
+        found.append(Constraint(metric, low, high))
+    return found
+
+
+class Constraints:
+    """Some constraints on the costs of a space.
+
+    Args:
+        space: of the architectures.
+        costs: by name, all that there are.
+        constraints: any number.
+
+    Raises:
+        InputError: a constraint names no cost, or no architecture keeps to all of them; the message has the reachable
+            range.
+    """
+
+    def __init__(self, space: Space, costs: Mapping[str, Cost], constraints: Sequence[Constraint]):
+        for constraint in constraints:
+            if constraint.metric not in costs:
+                known = ", ".join(costs) or "(none: nothing that adds up over layers is known)"
+                raise InputError(
+                    f"constraint {str(constraint)!r}: unknown cost {constraint.metric!r}, use one of {known}"
+                )
+        check_bands(space, costs, constraints)
+        self.constraints = list(constraints)
+        self._space = space
+        self._costs = costs
+        self._spreads = self._measure() if constraints else {}
+
+    def __bool__(self) -> bool:
+        return bool(self.constraints)
+
+    def hold(self, tokens) -> np.ndarray:
+        """Bool `[B]`: which architectures, tokens `[B, N]` of the space, keep to all of them."""
+        good = np.ones(len(tokens), bool)
+        for metric, low, high in self.constraints:
+            values = self._costs[metric].of(tokens)
+            good &= (values >= low) & (values <= high)
+        return good
+
+    def bands(self) -> np.ndarray:
+        """What `transform` takes, float32 `[C, 2]`: low and high, in units of each cost's spread."""
+        scaled = [(low / self._spreads[name], high / self._spreads[name]) for name, low, high in self.constraints]
+        return np.array(scaled, np.float32).reshape(-1, 2)
+
+    def transform(self, sde: SDE, bands=None) -> ScoreTransform:
+        """The guidance by all of them; the identity where there are none.
+
+        Args:
+            sde: the forward process.
+            bands: other bands of the same costs, as `bands` gives them; may be traced.
+        """
+        bands = self.bands() if bands is None else bands
+        parts = [self._part(sde, constraint.metric, bands[i]) for i, constraint in enumerate(self.constraints)]
+        return guidance.chain(*parts)
+
+    def _part(self, sde: SDE, metric: str, band) -> ScoreTransform:
+        spread = self._spreads[metric]
+        table = jnp.asarray(self._costs[metric].table / spread, jnp.float32)
+        constant = self._costs[metric].constant / spread
+
+        def moments(p):
+            mean, variance = self._space.conditional_moments(p, table)
+            return mean + constant, variance
+
+        return guidance.make("cost_band", sde=sde, moments=moments, low=band[0], high=band[1], spread=1.0)
+
+    def _measure(self) -> dict[str, float]:
+        """Standard deviations of the costs among random architectures."""
+        tokens = np.asarray(jax.jit(self._space.random, static_argnums=1)(jax.random.key(0), _DRAWS))
+        names = {constraint.metric for constraint in self.constraints}
+        return {name: float(self._costs[name].of(tokens).std()) or 1.0 for name in names}

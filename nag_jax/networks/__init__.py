@@ -1,0 +1,1 @@
+"""Networks: Flax modules of what is learned with."""

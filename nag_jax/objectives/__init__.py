@@ -1,0 +1,1 @@
+"""Objectives: what is measured, and which of it counts."""

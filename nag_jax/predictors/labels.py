@@ -1,0 +1,50 @@
+"""Labels in units that mean the same across tasks, so that one guidance scale serves all."""
+
+import numpy as np
+from scipy.special import ndtri
+
+from nag_jax.system.errors import InputError
+
+NORMALIZATIONS = ("rank", "normal", "tail", "regret", "z")
+
+_REGRET_SOFTNESS = 0.03
+"""Regret, in interquartile ranges, below which `"regret"` is about linear in the label."""
+
+
+def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.ndarray:
+    """Labels with mean 0 and standard deviation 1, higher is better.
+
+    Args:
+        values: finite labels `[M]`, in any unit.
+        method: `"z"` subtracts the mean and divides by the standard deviation; `"regret"` takes `-log(r / q + 0.03)`,
+            with r how much a label is worse than the best one and q the labels' interquartile range; the others replace
+            a label by its rank u in (0, 1) and take u itself (`"rank"`), its normal quantile (`"normal"`), or
+            `-log(1 - u + 0.02)` (`"tail"`). The last two and `"regret"` spend a model's resolution on the best few.
+        maximize: False where less is better.
+
+    Returns:
+        float32 `[M]`; all zero where all labels are equal.
+    """
+    if method not in NORMALIZATIONS:
+        raise InputError(f"unknown label normalisation {method!r}: use one of {NORMALIZATIONS}")
+    values = np.asarray(values, np.float64) * (1.0 if maximize else -1.0)
+    if method == "regret":
+        values = -np.log((values.max() - values) / (_spread(values) or 1.0) + _REGRET_SOFTNESS)
+    elif method != "z":
+        ranks = (_mean_ranks(values) - 0.5) / len(values)
+        transforms = {"rank": lambda u: u, "normal": ndtri, "tail": lambda u: -np.log(1.0 - u + 0.02)}
+        values = transforms[method](ranks)
+    if np.ptp(values) == 0:  # their mean may differ from them in the last bit, and so their deviation from 0
+        return np.zeros(len(values), np.float32)
+    return ((values - values.mean()) / values.std()).astype(np.float32)
+
+
+def _spread(values: np.ndarray) -> float:
+    """The interquartile range, or the standard deviation where more than half of the values are equal."""
+    return float(np.subtract(*np.quantile(values, [0.75, 0.25])) or values.std())
+
+
+def _mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, the mean of theirs for equal values. (Importing scipy.stats takes longer than many a fit.)"""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -1,0 +1,87 @@
+"""Pictures of architectures of any space: as cells or networks where it has them, else as graphs of classes."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nag_jax.reports.figures import draw_cells, draw_networks
+from nag_jax.reports.style import COLORS, MUTED, STYLE, write
+from nag_jax.spaces import MobileNetV3, NASBench201, Space
+from nag_jax.system.errors import InputError
+
+_BOW = 0.35
+"""How far an edge that passes by a layer of nodes swings out, to clear them."""
+
+
+def draw_architectures(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
+    """Draws architectures as suits their space; see `draw_cells`, `draw_networks` and `draw_graphs`."""
+    if isinstance(space, NASBench201):
+        return draw_cells(space, tokens, titles, path)
+    if isinstance(space, MobileNetV3):
+        return draw_networks(space, tokens, titles, path)
+    return draw_graphs(space, tokens, titles, path)
+
+
+def draw_graphs(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
+    """Draws architectures side by side as graphs from top to bottom, each node with the name of its class.
+
+    Args:
+        space: any.
+        tokens: `[B, N]`, best first.
+        titles: B lines, one above each graph.
+        path: where to write, without suffix.
+
+    Raises:
+        InputError: there is no architecture, or not one title for each.
+    """
+    tokens = np.asarray(tokens)
+    if not len(tokens) or len(tokens) != len(titles):
+        raise InputError(f"expected an architecture or more and a title each, found {len(tokens)} and {len(titles)}")
+    with mpl.rc_context(STYLE):
+        places = [_places(space.num_nodes, space.edges(row)) for row in tokens]
+        layers = 1 + max(-y for place in places for _, y in place)
+        figure = Figure(figsize=(max(2.4 * len(tokens), 4.0), 0.75 * layers + 0.5), layout="constrained")
+        rows = zip(np.ravel(figure.subplots(1, len(tokens))), tokens, places, titles, strict=True)
+        for axes, row, place, title in rows:
+            _draw_graph(axes, space, row, place)
+            axes.set_title(title, fontsize=11)
+        write(figure, path)
+    return figure
+
+
+def _places(num_nodes: int, edges: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Where each node is drawn: below all that feed it, and beside the others of its layer."""
+    layer = [0] * num_nodes
+    for source, target in sorted(edges, key=lambda edge: edge[1]):
+        layer[target] = max(layer[target], layer[source] + 1)
+    places = [(0.0, 0.0)] * num_nodes
+    for depth, group in itertools.groupby(sorted(range(num_nodes), key=lambda node: layer[node]), lambda n: layer[n]):
+        nodes = list(group)
+        for i, node in enumerate(nodes):
+            places[node] = (i - (len(nodes) - 1) / 2, -float(depth))
+    return places
+
+
+def _draw_graph(axes: Axes, space: Space, row: np.ndarray, places: Sequence[tuple[float, float]]) -> None:
+    for source, target in space.edges(row):
+        bow = _BOW if places[source][1] - places[target][1] > 1 else 0.0
+        arrow = {
+            "arrowstyle": "-|>",
+            "color": MUTED,
+            "shrinkA": 11,
+            "shrinkB": 11,
+            "connectionstyle": f"arc3,rad={bow}",
+        }
+        axes.annotate("", places[target], places[source], arrowprops=arrow)
+    colors = dict(zip(dict.fromkeys(row.tolist()), itertools.cycle(COLORS), strict=False))
+    for (x, y), token in zip(places, row.tolist(), strict=True):
+        box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colors[token], "linewidth": 1.5}
+        axes.text(x, y, space.class_names[token], ha="center", va="center", fontsize=9, bbox=box)
+    across = [x for x, _ in places]
+    axes.set(xlim=(min(across) - 0.8, max(across) + 0.8), ylim=(min(y for _, y in places) - 0.5, 0.5))
+    axes.axis("off")

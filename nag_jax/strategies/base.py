@@ -1,0 +1,215 @@
+"""What every strategy is, what it remembers, and what it may propose."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import jax
+import numpy as np
+
+from nag_jax.spaces import Space
+from nag_jax.spaces.distinct import distinct_rows
+from nag_jax.system.errors import InputError
+
+_MOST_DRAWS = 2**20
+
+
+class Strategy(NamedTuple):
+    """Decides which architectures to label next; pure, as in evosax.
+
+    What `ask` proposes depends on the key and on what was told, so a search goes on after a kill by telling a fresh
+    state the labels of the ledger, in the batches in which they were paid.
+
+    Attributes:
+        init: key -> state.
+        ask: (key, state, n) -> (tokens int32 `[m, N]`, state): architectures that differ from each other and from all
+            that was told, up to `space.canonical`. m is n, or less where fewer are left.
+        tell: (state, tokens `[m, N]`, values `[m]`) -> state. Higher is better; NaN is a failed trial, which counts as
+            labelled.
+
+    Example:
+        >>> from nag_jax import search, spaces
+        >>> strategy = search.make("random_search", spaces.make("nasbench_graph"))
+        >>> tokens, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 2)
+        >>> strategy.tell(state, tokens, np.array([0.5, np.nan])).succeeded().values
+        array([0.5])
+    """
+
+    init: Callable[[jax.Array], Any]
+    ask: Callable[[jax.Array, Any, int], tuple[np.ndarray, Any]]
+    tell: Callable[[Any, np.ndarray, np.ndarray], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class History:
+    """All that was told, in order; M trials.
+
+    Attributes:
+        tokens: int32 `[M, N]`.
+        values: float64 `[M]`, NaN where the trial failed.
+        keys: the canonical keys `[M]`.
+    """
+
+    tokens: np.ndarray
+    values: np.ndarray
+    keys: np.ndarray
+
+    @classmethod
+    def empty(cls, space: Space) -> Self:
+        """No trial yet."""
+        tokens = np.zeros((0, space.num_nodes), np.int32)
+        return cls(tokens, np.zeros(0), space.canonical(tokens))
+
+    def add(self, space: Space, tokens, values) -> Self:
+        """With more trials at the end.
+
+        Raises:
+            InputError: there isn't one value an architecture.
+        """
+        tokens = np.asarray(tokens, np.int32).reshape(-1, space.num_nodes)
+        values = np.asarray(values, np.float64)
+        if values.shape != (len(tokens),):
+            raise InputError(f"expected a value for each of {len(tokens)} architectures, found {list(values.shape)}")
+        return dataclasses.replace(
+            self,
+            tokens=np.concatenate([self.tokens, tokens]),
+            values=np.concatenate([self.values, np.where(np.isfinite(values), values, np.nan)]),
+            keys=np.concatenate([self.keys, space.canonical(tokens)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def succeeded(self) -> Self:
+        """Without the failed trials."""
+        good = np.isfinite(self.values)
+        return dataclasses.replace(self, tokens=self.tokens[good], values=self.values[good], keys=self.keys[good])
+
+    def best(self, n: int) -> np.ndarray:
+        """Tokens `[m, N]` of the n best trials that didn't fail, best first; m is less where there are fewer."""
+        good = self.succeeded()
+        return good.tokens[np.argsort(-good.values, kind="stable")[:n]]
+
+
+class Domain:
+    """What may be proposed: the architectures of a space, or those of them that an evaluator covers.
+
+    Args:
+        space: whose architectures.
+        covers: tokens `[B, N]` -> bool `[B]`; None for all.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> domain = Domain(spaces.make("nasbench_graph"))
+        >>> tokens = domain.random(jax.random.key(0), 3, taken=np.zeros(0, int))
+        >>> len(domain.new(np.concatenate([tokens, tokens]), taken=domain.space.canonical(tokens[:1])))
+        2
+    """
+
+    def __init__(self, space: Space, covers: Callable[[np.ndarray], np.ndarray] | None = None):
+        self.space = space
+        self._covers = covers
+        self._random = jax.jit(space.random, static_argnums=1)
+        self._mutate = jax.jit(space.mutate)
+        self._contains = jax.jit(space.contains)
+
+    def new(self, tokens, taken: np.ndarray) -> np.ndarray:
+        """Those of tokens `[B, N]` that may be proposed, each class once, in order: tokens `[m, N]`.
+
+        Args:
+            tokens: architectures, which may be none of the space.
+            taken: canonical keys that may not.
+        """
+        tokens = np.asarray(tokens, np.int32)
+        tokens = tokens[self._is_inside(tokens)]
+        if self._covers is not None:
+            tokens = tokens[self._covers(tokens)]
+        keys = self.space.canonical(tokens)
+        first = distinct_rows(keys)
+        return tokens[first[~np.isin(keys[first], taken)]]
+
+    def random(self, key: jax.Array, n: int, taken: np.ndarray) -> np.ndarray:
+        """N new architectures drawn uniformly, tokens `[m, N]`; m is less only where no more can be found."""
+        size = max(64, 1 << (4 * n - 1).bit_length())
+        while size <= min(_MOST_DRAWS, 16 * self.space.size):
+            found = self.new(self._random(key, size), taken)
+            if len(found) >= n:
+                return found[:n]
+            size *= 4
+        if self.listable:
+            order = np.asarray(jax.random.permutation(key, len(self.all)))
+            return self.new(self.all[order], taken)[:n]
+        return self.new(self._random(key, _MOST_DRAWS), taken)[:n]
+
+    def mutate(self, key: jax.Array, tokens) -> np.ndarray:
+        """Tokens `[B, N]` with one node of each changed; see `Space.mutate`."""
+        return np.asarray(self._mutate(key, np.asarray(tokens, np.int32)))
+
+    def descendant(self, key: jax.Array, parent: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """A new architecture as few random mutations from a parent (tokens `[N]`) as the draws allow: `[m, N]`, m <= 1.
+
+        A random one where 16 mutations on end lead to nothing new.
+        """
+        children = np.repeat(parent[None], 8, axis=0)
+        for step in range(16):
+            children = self.mutate(jax.random.fold_in(key, step), children)
+            found = self.new(children, taken)
+            if len(found):
+                return found[:1]
+        return self.random(key, 1, taken)
+
+    def _is_inside(self, tokens: np.ndarray) -> np.ndarray:
+        """Bool `[B]`: whether tokens are of the space; padded to few sizes, each of which is compiled once."""
+        padded = np.zeros((1 << max(6, (len(tokens) - 1).bit_length()), self.space.num_nodes), np.int32)
+        padded[: len(tokens)] = tokens
+        return np.asarray(self._contains(padded))[: len(tokens)]
+
+    @property
+    def listable(self) -> bool:
+        """Whether the space is small enough to list."""
+        return self.space.listable
+
+    @functools.cached_property
+    def all(self) -> np.ndarray:
+        """All architectures of the domain, tokens `[A, N]`, one a canonical class.
+
+        Raises:
+            InputError: they are too many to list.
+        """
+        every = self.space.all_tokens()
+        return self.new(every, self.space.canonical(every[:0]))
+
+
+def complete(domain: Domain, key: jax.Array, tokens: np.ndarray, n: int, taken: np.ndarray) -> np.ndarray:
+    """The first n of tokens `[B, N]`, which are new and differ; random new ones make up what is missing."""
+    if len(tokens) >= n:
+        return tokens[:n]
+    taken = np.concatenate([taken, domain.space.canonical(tokens)])
+    return np.concatenate([tokens, domain.random(key, n - len(tokens), taken)])
+
+
+def one_by_one(domain: Domain, propose: Callable[[jax.Array, History, np.ndarray], np.ndarray]) -> Callable:
+    """An `ask` on a `History` that proposes the members of a batch in turn, each new to those before it.
+
+    Args:
+        domain: of the proposals.
+        propose: (key, history, taken) -> tokens `[m, N]`, m <= 1, not among the taken keys.
+    """
+
+    def ask(key, state, n):
+        taken, chosen = state.keys, [np.zeros((0, domain.space.num_nodes), np.int32)]
+        for i in range(n):
+            chosen.append(propose(jax.random.fold_in(key, i), state, taken))
+            taken = np.concatenate([taken, domain.space.canonical(chosen[-1])])
+        return np.concatenate(chosen), state
+
+    return ask
+
+
+def remember(domain: Domain) -> dict[str, Callable]:
+    """The `init` and `tell` of strategies whose state is the history."""
+    return {
+        "init": lambda key: History.empty(domain.space),
+        "tell": lambda state, tokens, values: state.add(domain.space, tokens, values),
+    }

@@ -1,0 +1,25 @@
+"""Surrogates: what is believed of architectures that nobody has labelled."""
+
+from nag_jax.spaces import Space
+from nag_jax.strategies.surrogates.base import Data, Surrogate, make_data, padded_capacity
+from nag_jax.strategies.surrogates.deep_ensemble import deep_ensemble
+from nag_jax.strategies.surrogates.gaussian_process import gaussian_process
+from nag_jax.system.options import check_options
+
+REGISTRY = {"deep_ensemble": deep_ensemble, "gaussian_process": gaussian_process}
+
+__all__ = ["REGISTRY", "Data", "Surrogate", "make", "make_data", "padded_capacity"]
+
+
+def make(name: str, space: Space, **options) -> Surrogate:
+    """Makes the surrogate of that name.
+
+    Raises:
+        InputError: no surrogate has that name, or it has no such option.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> make("gaussian_process", spaces.make("nasbench201"), groups=["one_hot"])._fields
+        ('fit', 'predict', 'noise')
+    """
+    return check_options("surrogate", name, REGISTRY, options, given=("space",))(space, **options)

@@ -1,0 +1,1 @@
+"""The system: devices, options, errors, progress, and files of weights."""

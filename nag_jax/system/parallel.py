@@ -1,0 +1,140 @@
+"""Meshes, shardings and processes: every device holds the parameters and its share of the batch."""
+
+import functools
+import itertools
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax._src import distributed  # whose store of keys and values has no public name
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from nag_jax.system.errors import InputError
+
+AXIS = "data"
+HEARTBEAT_SECONDS = 30
+"""Without a sign of life for so long, a process counts as dead, and all others end."""
+_FOREVER_MS = 10 * 365 * 24 * 3600 * 1000
+_answers = itertools.count()
+
+
+def start(coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
+    """Joins the processes of one run, before anything else touches a device.
+
+    Args:
+        coordinator: address HOST:PORT at which process 0 listens.
+        num_processes: how many there are.
+        process_id: which one this is, from 0.
+
+    All are found out by JAX where they are None, on TPUs and under Slurm, Open MPI and Kubernetes.
+
+    Raises:
+        InputError: JAX can't find them out, or the others don't come.
+    """
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process_id,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+        _connect()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the processes of the run can't be joined ({str(error).splitlines()[0]}): start all of them, each with "
+            "--distributed --coordinator=HOST:PORT --num_processes=N --process_id=I"
+        ) from error
+
+
+def _connect() -> None:
+    """Has all devices exchange something: Gloo waits only half a minute for the first time, and compiling may last."""
+    multihost_utils.sync_global_devices("nag_jax")
+    mesh = make_mesh()
+    fetch(jax.jit(lambda: jax.numpy.zeros(mesh.size), out_shardings=batched(mesh))())
+
+
+def is_first() -> bool:
+    """Whether this is process 0, the one that writes."""
+    return jax.process_index() == 0
+
+
+def on_first(function: Callable[[], Any]) -> Any:
+    """The result of `function()`, run by process 0 alone and given to all. All must call this, in the same order.
+
+    It waits as long as that takes. The result must be what pickle takes; an InputError is raised by all.
+    """
+    if jax.process_count() == 1:
+        return function()
+    client, name = distributed.global_state.client, f"nag_jax/{next(_answers)}"
+    assert client is not None
+    if not is_first():
+        answer = pickle.loads(client.blocking_key_value_get_bytes(name, _FOREVER_MS))
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
+    try:
+        answer = function()
+    except InputError as error:
+        client.key_value_set_bytes(name, pickle.dumps(error))
+        raise
+    client.key_value_set_bytes(name, pickle.dumps(answer))
+    return answer
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays cut over the devices of all processes as whole NumPy arrays, in every process."""
+    return jax.tree.map(
+        lambda x: jax.device_get(x) if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True),
+        tree,
+    )
+
+
+def make_mesh(num_devices: int | None = None) -> Mesh:
+    """A mesh with the single axis `data` over the first `num_devices` devices of all processes (default: all).
+
+    Raises:
+        InputError: there are fewer.
+    """
+    devices = jax.devices()[:num_devices]
+    if num_devices is not None and len(devices) != num_devices:
+        raise InputError(f"a mesh of {num_devices} devices was asked for, and there are {jax.device_count()}")
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+@functools.cache
+def compiler_options() -> dict[str, str] | None:
+    """XLA's options for programs that evaluate networks step after step, as `jit` takes them.
+
+    On CPUs XLA hands products, and by default whatever lies around them, to a library which is slow at the latter. With
+    products alone in it, samplers take a tenth to a sixth less time. The option is experimental, so this is None where
+    the compiler doesn't know it.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    # With the second kind alone, elementwise work stays on one core.
+    kinds = "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
+    options = {"xla_cpu_experimental_ynn_fusion_type": kinds}
+    try:
+        jax.jit(lambda: 0.0, compiler_options=options).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return None
+    return options
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Every device holds the whole array."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def batched(mesh: Mesh) -> NamedSharding:
+    """The leading axis is cut into equal shares, one a device; it must be a multiple of the mesh's size."""
+    return NamedSharding(mesh, PartitionSpec(AXIS))
+
+
+def padded_size(n: int, mesh: Mesh) -> int:
+    """The least multiple of the mesh's size that holds n samples."""
+    return math.ceil(n / mesh.size) * mesh.size

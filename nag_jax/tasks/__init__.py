@@ -1,0 +1,1 @@
+"""Tasks: whole pieces of work with settings."""

@@ -1,0 +1,113 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.losses import perturb
+from nag_jax.generators.gaussian.parametrization import uniform_score
+from nag_jax.predictors import Predictor
+from nag_jax.predictors.fit import clean_view, denoised_view, noised_view, predict, regression_loss
+from nag_jax.system.keys import sample_keys
+
+VE = sdes.make("ve")
+BATCH = 400
+KEYS = sample_keys(jax.random.key(1), BATCH)
+
+
+@pytest.fixture(scope="module")
+def x0(nb201):
+    return nb201.encode(nb201.random(jax.random.key(0), BATCH))
+
+
+def test_the_clean_view(x0):
+    x, t = clean_view()(KEYS, x0)
+    np.testing.assert_array_equal(x, x0)
+    np.testing.assert_array_equal(t, np.zeros(BATCH))
+
+
+def test_the_noised_view_is_what_the_score_is_trained_on(x0):
+    x, t = jax.jit(noised_view(VE))(KEYS, x0)
+    expected = jax.jit(lambda: perturb(KEYS, x0, VE))()
+    np.testing.assert_allclose(x, expected[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(t, expected[1], rtol=1e-5)
+    assert (float(t.min()), float(t.max())) == pytest.approx((0.0, 1.0), abs=0.02)
+    z = (x - x0) / VE.sigma(t)[:, None, None]
+    assert (float(z.mean()), float(z.std())) == pytest.approx((0.0, 1.0), abs=0.03)
+
+
+def test_the_denoised_view_shows_posterior_means_at_time_zero(nb201, x0):
+    score_fn = uniform_score(VE, nb201.allowed)
+    views = {share: denoised_view(score_fn, VE, share=share) for share in (0.0, 0.5, 1.0)}
+    shown = jax.jit(lambda: {share: view(KEYS, x0) for share, view in views.items()})()
+    assert all((t == 0).all() for _, t in shown.values())
+    np.testing.assert_array_equal(shown[0.0][0], x0)
+    p = (np.asarray(shown[1.0][0]) + 1.0) / 2.0
+    np.testing.assert_allclose(p.sum(axis=-1), 1.0, atol=1e-2)
+    assert p.min() > -1e-2
+    assert np.abs(p[~np.broadcast_to(nb201.allowed, p.shape)]).max() < 1e-2
+    soft = np.abs(np.asarray(shown[1.0][0]) - np.asarray(x0)).max(axis=(1, 2)) > 1e-3
+    assert 0.3 < soft.mean() < 1.0  # at late times all is decided
+    # On average over architectures and noise, a posterior mean is the prior mean.
+    np.testing.assert_allclose(p[:, 1:-1, 2:].mean(axis=(0, 1)), np.full(5, 0.2), atol=0.04)
+    half = np.asarray(shown[0.5][0])
+    clean = (half == np.asarray(x0)).all(axis=(1, 2))
+    np.testing.assert_array_equal(half[~clean], np.asarray(shown[1.0][0])[~clean])
+    assert 0.4 < clean[soft].mean() < 0.6
+
+
+def stub(offsets=(0.0,)):
+    """A predictor whose members read the label that a test has written into the first entry, plus an offset each."""
+    return Predictor(
+        init=lambda key: (),
+        apply=lambda params, x, t, context=None, *, dropout_key=None: x[:, 0, :1] + jnp.array(offsets)[None],
+    )
+
+
+def test_the_loss_pairs_architectures_with_their_labels():
+    labels = np.random.default_rng(0).standard_normal(30).astype(np.float32)
+    x = np.zeros((30, 8, 7), np.float32)
+    x[:, 0, 0] = labels
+    for offsets, expected in (((0.0,), 0.0), ((0.0, 2.0), 2.0), ((1.0, -3.0, 2.0), 14 / 3)):
+        loss = jax.jit(regression_loss(stub(offsets), clean_view(), batch_size=16))
+        assert loss((), jax.random.key(0), (x, labels)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_batches_are_drawn_from_all_labels_anew_with_every_key():
+    labels = jnp.arange(10.0)
+    loss = regression_loss(stub(), clean_view(), batch_size=10)
+    x = jnp.zeros((10, 8, 7))
+    values = jax.jit(jax.vmap(lambda key: loss((), key, (x, labels))))(sample_keys(jax.random.key(0), 300))
+    assert float(values.mean()) == pytest.approx(float((labels**2).mean()), rel=0.05)
+    assert len(np.unique(values)) > 100
+
+
+def test_the_loss_turns_dropout_on_with_new_keys():
+    seen = []
+
+    def apply(params, x, t, context=None, *, dropout_key=None):
+        assert dropout_key is not None
+        seen.append(dropout_key)
+        return jnp.zeros((len(x), 1)) + jax.random.normal(dropout_key)
+
+    loss = regression_loss(Predictor(lambda key: (), apply), clean_view(), batch_size=4)
+    data = (np.zeros((5, 8, 7), np.float32), np.zeros(5, np.float32))
+    first, second = (float(loss((), jax.random.key(seed), data)) for seed in (0, 1))
+    assert first != second
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("batch_size", [7, 16, 4096])
+def test_predict_is_the_mean_and_deviation_over_members_of_clean_architectures(batch_size):
+    shapes = []
+
+    def apply(params, x, t, context=None, *, dropout_key=None):
+        assert dropout_key is None
+        shapes.append(x.shape)
+        return params * x[:, 0, :1] + jnp.array([[-1.0, 0.0, 4.0]]) + t[:, None]
+
+    x = np.random.default_rng(0).standard_normal((16, 8, 7)).astype(np.float32)
+    mean, deviation = predict(Predictor(lambda key: (), apply), jnp.float32(2.0), x, batch_size=batch_size)
+    np.testing.assert_allclose(mean, 2.0 * x[:, 0, 0] + 1.0, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(deviation, np.full(16, np.std([-1.0, 0.0, 4.0])), rtol=1e-4)
+    assert shapes == [(min(batch_size, 16), 8, 7)]  # one trace, whatever the rest

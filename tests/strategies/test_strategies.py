@@ -1,0 +1,128 @@
+"""What every strategy of the registry must keep to; a new entry is tested without touching this file."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from nag_jax import strategies as search
+from nag_jax.system.errors import InputError
+
+QUICK = {"pool_size": 64, "capacity": 16}
+OPTIONS = {
+    "bananas": [QUICK],
+    "bo": [
+        {"maximizer": "exhaustive", "capacity": 16},
+        {"maximizer": "random", "maximizer_options": {"pool_size": 64}, "acquisition": "its", "capacity": 16},
+        {"maximizer": "mutation", "maximizer_options": {"pool_size": 64}, "acquisition": "ucb", "capacity": 16},
+    ],
+    "bo_nag": [QUICK | {"rounds": 1}],
+    "regularized_evolution": [{"population": 6, "tournament": 3}],
+}
+"""Instead of the defaults, for speed."""
+CASES = [(name, options) for name in sorted(search.REGISTRY) for options in OPTIONS.get(name, [{}])]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join([case[0], case[1].get("maximizer", "")]), scope="module")
+def strategy(request, space, generator):
+    name, options = request.param
+    if name == "tpe":
+        pytest.importorskip("optuna")
+    needed = {"generator": generator} if search.needs_generator(name) else {}
+    return search.make(name, space, **needed, **options)
+
+
+def play(strategy, value, batches=(6, 2, 2), key=None):
+    """Tokens of each batch, and the final state."""
+    key = jax.random.key(0) if key is None else key
+    state, asked = strategy.init(key), []
+    for i, n in enumerate(batches):
+        tokens, state = strategy.ask(jax.random.fold_in(key, i), state, n)
+        state = strategy.tell(state, tokens, value(tokens))
+        asked.append(tokens)
+    return asked, state
+
+
+def test_asks_for_what_was_wanted_and_for_nothing_twice(strategy, space, objective):
+    asked, _ = play(strategy, objective)
+    assert [len(tokens) for tokens in asked] == [6, 2, 2]
+    tokens = np.concatenate(asked)
+    assert tokens.dtype == np.int32
+    assert np.asarray(space.contains(tokens)).all()
+    assert len(np.unique(space.canonical(tokens))) == len(tokens)
+
+
+def test_is_a_function_of_the_key(strategy, objective):
+    once, again = play(strategy, objective)[0], play(strategy, objective)[0]
+    other = play(strategy, objective, key=jax.random.key(1))[0]
+    assert np.array_equal(np.concatenate(once), np.concatenate(again))
+    assert not np.array_equal(np.concatenate(once), np.concatenate(other))
+
+
+def test_what_it_asks_follows_from_what_it_was_told(strategy, objective):
+    """As resuming needs: a fresh state that is told the same batches asks for the same."""
+    key = jax.random.key(0)
+    asked, state = play(strategy, objective)
+    fresh = strategy.init(key)
+    for tokens in asked:
+        fresh = strategy.tell(fresh, tokens, objective(tokens))
+    ask_key = jax.random.fold_in(key, 9)
+    assert np.array_equal(strategy.ask(ask_key, state, 2)[0], strategy.ask(ask_key, fresh, 2)[0])
+
+
+def test_failed_trials_count_and_are_not_proposed_again(strategy, space, objective):
+    def failing(tokens):
+        values = objective(tokens)
+        values[::2] = np.nan
+        return values
+
+    tokens = np.concatenate(play(strategy, failing)[0])
+    assert len(np.unique(space.canonical(tokens))) == 10
+
+
+def test_goes_on_when_everything_fails(strategy, space):
+    tokens = np.concatenate(play(strategy, lambda tokens: np.full(len(tokens), np.nan))[0])
+    assert len(np.unique(space.canonical(tokens))) == 10
+
+
+def test_tell_leaves_the_old_state_alone(strategy, objective):
+    asked, state = play(strategy, objective, batches=(6,))
+    before, _ = strategy.ask(jax.random.key(3), state, 1)
+    strategy.tell(state, asked[0][:1], np.array([1000.0]))
+    assert np.array_equal(strategy.ask(jax.random.key(3), state, 1)[0], before)
+
+
+@pytest.mark.parametrize("name", ["local_search", "random_search", "regularized_evolution"])
+def test_stays_within_what_is_covered_and_ends_with_it(name, space):
+    few = {row.tobytes() for row in np.asarray(space.random(jax.random.key(5), 30))}
+
+    def covers(tokens):
+        return np.array([row.tobytes() in few for row in np.asarray(tokens, np.int32)], bool)
+
+    strategy = search.make(name, space, covers=covers)
+    asked, state = play(strategy, lambda tokens: tokens.sum(axis=1) * 1.0, batches=(20, 20))
+    tokens = np.concatenate(asked)
+    assert covers(tokens).all()
+    distinct = len(np.unique(space.canonical(np.array([np.frombuffer(row, np.int32) for row in few]))))
+    assert len(tokens) == distinct
+    assert len(strategy.ask(jax.random.key(7), state, 3)[0]) == 0
+
+
+def test_wrong_names_and_options_are_named(space):
+    with pytest.raises(InputError, match="unknown strategy 'bo_nags'"):
+        search.make("bo_nags", space)
+    with pytest.raises(InputError, match="no option"):
+        search.make("random_search", space, population=3)
+    with pytest.raises(InputError, match="needs the option 'generator'"):
+        search.make("bo_nag", space)
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"acquisition": "eii"}, "unknown acquisition"),
+        ({"surrogate": "forest"}, "unknown surrogate"),
+        ({"maximizer": "gradient"}, "unknown maximizer"),
+        ({"maximizer_options": {"size": 3}}, "no option"),
+        ({"min_distance": 0}, "min_distance"),
+    )
+    for options, message in cases:
+        with pytest.raises(InputError, match=message):
+            search.make("bo", space, **options)
