@@ -1,34 +1,34 @@
 """From a config to the objects of the library. Only this room reads ConfigDicts."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
 from experiments.config import Config
-from nag_jax import evaluators, guidance, spaces
+from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.fitting.recipe import Recipe
-from nag_jax.generators.gaussian import fit_score as score_networks
+from nag_jax.generators.contract import Generator
 from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian import score_model as score_models
+from nag_jax.generators.gaussian.generator import MakeScoreGuide, gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
-from nag_jax.generators.gaussian.sampler import is_coupled, make_sampler
 from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.guidance import ScoreTransform
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.networks import set_encoder
 from nag_jax.predictors import Predictor
-from nag_jax.predictors.fit import View, clean_view, denoised_view, noised_view
 from nag_jax.predictors.labels import NORMALIZATIONS
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
+from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.options import find
-from nag_jax.tasks.aim import make_guide as make_guidance
+from nag_jax.tasks import aim
+from nag_jax.tasks.aim import GUIDES, Guidance
 
 
 def options(config: Config, *without: str) -> dict[str, Any]:
@@ -74,9 +74,16 @@ def make_sde(config: Config) -> SDE:
 def make_score_model(config: Config, space: Space) -> ScoreModel:
     """The score network of `config.score`."""
     score = config.score
-    return score_networks.make_score_model(
+    return score_models.make_score_model(
         space, make_sde(config), score.network.to_dict(), parametrization=score.parametrization
     )
+
+
+def make_generator(
+    config: Config, space: Space, model: ScoreModel, score_guide: MakeScoreGuide | None = None
+) -> Generator:
+    """The generator of the score network, with the kernels of `config.sampler`."""
+    return gaussian(space, model, make_kernels(config), final=config.sampler.final, score_guide=score_guide)
 
 
 def make_predictor(config: Config, space: Space, context: Array | None = None) -> Predictor:
@@ -114,20 +121,20 @@ def make_kernels(config: Config) -> list[Kernel]:
     ]
 
 
-def make_view(config: Config, model: ScoreModel, score_params: Any) -> View:
+def make_view(config: Config, space: Space, process: SDE, generator: Generator, params: Any) -> View:
     """What the predictor of `config` (a `predictor` block) is shown in training."""
     if config.view == "clean":
-        return clean_view()
+        return clean_view(space)
     if config.view == "noised":
-        return noised_view(model.sde)
+        return noised_view(space, process)
     if config.view == "denoised":
-        return denoised_view(model.score_fn(score_params), model.sde, share=config.soft_share)
+        return denoised_view(space, generator, params, share=config.soft_share)
     raise InputError(f"unknown config.predictor.view {config.view!r}: use 'clean', 'noised' or 'denoised'")
 
 
 def check_guidance(config: Config) -> None:
     """Raises InputError where a field of guidance or predictor names something unknown or can't work together."""
-    find("config.guidance.transform", config.guidance.transform, guidance.REGISTRY)
+    find("config.guidance.transform", config.guidance.transform, GUIDES)
     for field, value, choices in (
         ("guidance.value", config.guidance.value, ("mean", "exceedance")),
         ("predictor.view", config.predictor.view, ("clean", "noised", "denoised")),
@@ -148,20 +155,10 @@ def check_guidance(config: Config) -> None:
         )
 
 
-def check_sampler(config: Config, model: ScoreModel, predictor: Predictor | None, num_devices: int) -> None:
+def check_sampler(config: Config, space: Space, model: ScoreModel, given: Guidance, num_devices: int) -> None:
     """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut as the mode does."""
-    parts = make_kernels(config)
-    make_sampler(
-        lambda x, t: x,
-        sde=model.sde,
-        kernels=parts,
-        shape=model.shape,
-        num_steps=config.sampler.num_steps,
-        final=config.sampler.final,
-    )
-    blank = {"params": None, "scale": 1.0, "target": 0.0, "times": None, "spread": None}
-    transform = None if predictor is None else make_guide(config, predictor, model.sde)(lambda x, t: x, blank)
-    if not is_coupled(parts, transform):
+    generator = make_generator(config, space, model, given.score_guide)
+    if not generator.coupled and not (given.guide and given.guide.coupled):
         return
     if config.mode == "stream":
         raise InputError(
@@ -175,15 +172,13 @@ def check_sampler(config: Config, model: ScoreModel, predictor: Predictor | None
         )
 
 
-def make_guide(
-    config: Config, predictor: Predictor, process: SDE, constraints: Constraints | None = None
-) -> Callable[..., ScoreTransform]:
-    """The guidance of `config.guidance`; see `nag_jax.tasks.aim.make_guide`."""
+def make_guidance(config: Config, predictor: Predictor, constraints: Constraints | None = None) -> Guidance:
+    """The guidance of `config.guidance`; see `nag_jax.tasks.aim.make_guidance`."""
     given = config.guidance
-    return make_guidance(
+    return aim.make_guidance(
         predictor,
-        process,
-        transform=given.transform,
+        process=make_sde(config),
+        name=given.transform,
         value=given.value,
         through_denoiser=given.through_denoiser,
         max_norm=given.max_norm,

@@ -8,9 +8,10 @@ import numpy as np
 
 from experiments import build, generate_report, unlabelled
 from experiments.config import Config
-from experiments.learn import Learned, Run, check, learn, make_generator, prepare
+from experiments.learn import Learned, Run, check, learn, make_sampler, prepare
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
+from nag_jax.generators.contract import Samples
 from nag_jax.system import parallel
 from nag_jax.tasks.pool import FINAL, rank_new
 
@@ -21,15 +22,15 @@ class Outcome:
 
     Attributes:
         learned: what generation started from.
-        pools: name to generated x `[n, N, V]`.
-        sweep: guidance scale to generated x.
+        pools: name to what was generated.
+        sweep: guidance scale to what was generated.
         final: tokens `[F, N]` paid for at the end, in the order of the predictor.
         final_labels: their labels `[F]`.
     """
 
     learned: Learned
-    pools: dict[str, np.ndarray]
-    sweep: dict[float, np.ndarray]
+    pools: dict[str, Samples]
+    sweep: dict[float, Samples]
     final: np.ndarray
     final_labels: np.ndarray
 
@@ -82,9 +83,9 @@ def has_objective(config: Config) -> bool:
     return build.objective(config, build.make_evaluator(config, build.make_space(config))) is not None
 
 
-def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, np.ndarray], dict[float, np.ndarray]]:
+def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, Samples], dict[float, Samples]]:
     """Generates the unconditional and the guided pool, and a guided one for every scale of the sweep."""
-    unconditional, guided = make_generator(run, guided=False), make_generator(run, guided=True)
+    unconditional, guided = make_sampler(run, guided=False), make_sampler(run, guided=True)
     n, params, guidance = run.config.num_samples, learned.score_params, learned.guidance
     pools = {}
     with run.phases("unconditional samples") as progress:
@@ -100,7 +101,7 @@ def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, np.ndarray], d
     return pools, sweep
 
 
-def pay_for_best(run: Run, x: np.ndarray, learned: Learned) -> tuple[np.ndarray, np.ndarray]:
+def pay_for_best(run: Run, samples: Samples, learned: Learned) -> tuple[np.ndarray, np.ndarray]:
     """Pays for the generated architectures that the predictor ranks highest and nobody has labelled in training.
 
     Returns:
@@ -108,20 +109,20 @@ def pay_for_best(run: Run, x: np.ndarray, learned: Learned) -> tuple[np.ndarray,
         fewer that differ.
     """
     with run.phases("labels of the best", "label") as progress:
-        final = ranked(run, x, learned)[: run.config.labels.final]
+        final = ranked(run, samples, learned)[: run.config.labels.final]
         labels = run.pay(final, FINAL, progress)
     return final, labels
 
 
-def ranked(run: Run, x: np.ndarray, learned: Learned) -> np.ndarray:
-    """The generated architectures x `[n, N, V]` that can be labelled, each once, best by the predictor first: `[m, N]`.
+def ranked(run: Run, samples: Samples, learned: Learned) -> np.ndarray:
+    """The generated architectures that can be labelled, each once, best by the predictor first: `[m, N]`.
 
     Raises:
         InputError: there is none that the predictor hasn't learned from.
     """
     return rank_new(
         run.space,
-        x,
+        samples,
         learned.predict,
         may_be_labelled=lambda tokens: run.evaluator.covers(tokens) & run.constraints.hold(tokens),
         labelled=learned.labelled,

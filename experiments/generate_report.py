@@ -13,6 +13,7 @@ from experiments.best import draw_best
 from experiments.report import page
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
+from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.reports import figures, metrics
@@ -68,17 +69,17 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     truth = known_truth(run)
     with run.phases("report"):
         predictions = outcome.learned.predict(truth.tokens) if truth else None
-        pools = {"random": np.asarray(run.space.encode(run.space.random(run.key("random"), run.config.num_samples)))}
+        pools = {"random": all_valid(run.space.random(run.key("random"), run.config.num_samples))}
         pools |= outcome.pools
         held_out = run.config.score.train_fraction < 1
         training = outcome.learned.training_tokens if held_out else None
 
-        def describe(x):
-            values = describe_values(run, truth, x, predictions) if truth else describe_predictions(run, outcome, x)
-            return describe_pool(run, x, training) | values
+        def describe(pool):
+            values = describe_values(truth, pool, predictions) if truth else describe_predictions(outcome, pool)
+            return describe_pool(run, pool, training) | values
 
-        described = {name: describe(x) for name, x in pools.items()}
-        sweep = [{"scale": scale, **describe(x)} for scale, x in outcome.sweep.items()]
+        described = {name: describe(pool) for name, pool in pools.items()}
+        sweep = [{"scale": scale, **describe(pool)} for scale, pool in outcome.sweep.items()]
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
         run.workdir.write(
@@ -104,26 +105,25 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     return results
 
 
-def valid_distinct(run: "Run", x: np.ndarray) -> np.ndarray:
+def valid_distinct(samples: Samples) -> np.ndarray:
     """The distinct valid architectures of a pool, tokens `[D, N]`."""
-    tokens, valid = map(np.asarray, run.space.decode(x))
-    tokens = tokens[valid]
+    tokens = samples.tokens[samples.valid]
     return tokens[metrics.distinct(tokens)]
 
 
-def describe_pool(run: "Run", x: np.ndarray, training_tokens) -> dict[str, Any]:
-    """Metrics of a pool x `[n, N, V]`, and the share of its samples that keep to the constraints if there are any."""
-    found = metrics.pool_metrics(run.space, x, training_tokens=training_tokens)._asdict()
+def describe_pool(run: "Run", samples: Samples, training_tokens) -> dict[str, Any]:
+    """Metrics of a pool, and the share of its samples that keep to the constraints if there are any."""
+    found = metrics.pool_metrics(run.space, samples, training_tokens=training_tokens)._asdict()
     if run.constraints:
-        tokens, valid = map(np.asarray, run.space.decode(x))
-        found["feasible_share"] = float(run.constraints.hold(tokens[valid]).sum() / len(x))
+        feasible = run.constraints.hold(samples.tokens[samples.valid])
+        found["feasible_share"] = float(feasible.sum() / len(samples.tokens))
     return found
 
 
-def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dict[str, Any]:
+def describe_values(truth: Truth, samples: Samples, predictions) -> dict[str, Any]:
     """True values of a pool's distinct architectures, against the table."""
     found = {}
-    values = truth.of(valid_distinct(run, x))
+    values = truth.of(valid_distinct(samples))
     if len(values):
         found |= {f"value_{name}": value for name, value in metrics.quality(values)._asdict().items()}
         found["value_best"] = found["value_max" if truth.sign > 0 else "value_min"]
@@ -132,9 +132,9 @@ def describe_values(run: "Run", truth: Truth, x: np.ndarray, predictions) -> dic
     return found
 
 
-def describe_predictions(run: "Run", outcome: "Outcome", x: np.ndarray) -> dict[str, Any]:
+def describe_predictions(outcome: "Outcome", samples: Samples) -> dict[str, Any]:
     """The mean prediction of a pool's distinct architectures, which stands for values that nobody knows."""
-    tokens = valid_distinct(run, x)
+    tokens = valid_distinct(samples)
     return {"predicted_mean": float(outcome.learned.predict(tokens).mean())} if len(tokens) else {}
 
 
@@ -160,9 +160,8 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
     """Every distinct generated architecture: pool, times generated, prediction, and its label where one was paid."""
     paid = {trial.key: trial.labels[run.metric.name] for trial in ledger.trials()}
     frames = []
-    for name, x in outcome.pools.items():
-        tokens, valid = map(np.asarray, run.space.decode(x))
-        unique, counts, predictions = tally(tokens[valid], outcome.learned.predict)
+    for name, samples in outcome.pools.items():
+        unique, counts, predictions = tally(samples.tokens[samples.valid], outcome.learned.predict)
         frame = pd.DataFrame(
             {
                 "pool": name,
@@ -197,7 +196,7 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
         mean, sign = "value_mean", truth.sign
     else:
         label = f"prediction of {run.metric.name}, in the predictor's units"
-    values = {name: _values(run, truth, outcome, x) for name, x in pools.items()}
+    values = {name: _values(truth, outcome, samples) for name, samples in pools.items()}
     values = {name: found for name, found in values.items() if len(found)}
     if values:
         best = truth.best if truth else None
@@ -210,10 +209,9 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
         figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=label)
 
 
-def _values(run: "Run", truth: Truth | None, outcome: "Outcome", x: np.ndarray) -> np.ndarray:
+def _values(truth: Truth | None, outcome: "Outcome", samples: Samples) -> np.ndarray:
     """Of every valid sample of a pool: its value where there is a table, otherwise its prediction."""
-    tokens, valid = map(np.asarray, run.space.decode(x))
-    tokens = tokens[valid]
+    tokens = samples.tokens[samples.valid]
     if truth:
         return truth.of(tokens)
     return outcome.learned.predict(tokens) if len(tokens) else np.zeros(0)

@@ -21,7 +21,7 @@ from experiments.workdir import Workdir
 from nag_jax.evaluators import Ledger, Metric
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
-from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import fit_predictor, predict
 from nag_jax.predictors.labels import normalize
@@ -29,7 +29,7 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.progress import Phases
-from nag_jax.tasks.aim import feasible, make_aim, measure
+from nag_jax.tasks.aim import Guidance, feasible, make_aim, measure
 from nag_jax.tasks.pool import TRAINING
 
 
@@ -132,6 +132,7 @@ def check(config: Config, path: Path) -> Run:
             f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
+    model = build.make_score_model(config, space)
     run = Run(
         config=config,
         workdir=workdir,
@@ -139,14 +140,15 @@ def check(config: Config, path: Path) -> Run:
         evaluator=evaluator,
         metric=metric,
         constraints=build.make_constraints(config, space, evaluator),
-        model=build.make_score_model(config, space),
+        model=model,
+        generator=build.make_generator(config, space, model),
         predictor=build.make_predictor(config, space) if source is None else source.predictor,
         transfer=source,
         mesh=parallel.make_mesh(),
         phases=Phases(quiet=not parallel.is_first()),
     )
     build.check_guidance(config)
-    build.check_sampler(config, run.model, run.predictor, run.mesh.size)
+    build.check_sampler(config, space, model, build.make_guidance(config, run.predictor), run.mesh.size)
     check_score(run)
     optimizer = build.recipe(config.predictor.training).optimizer()
     if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
@@ -162,17 +164,16 @@ def _claim(run: Run) -> None:
     run.workdir.claim(run.config.to_dict())
 
 
-def make_generator(run: Run, *, guided: bool, num_steps: int | None = None) -> Generator:
+def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> ShardedSampler:
     """The sampler of the config over the run's devices; a guided one takes `Learned.guidance`.
 
     `num_steps` stands in for the config's.
     """
-    return Generator(
-        run.model,
-        build.make_kernels(run.config),
-        guide=build.make_guide(run.config, run.predictor, run.model.sde, run.constraints) if guided else None,
+    given = build.make_guidance(run.config, run.predictor, run.constraints) if guided else Guidance(None)
+    return ShardedSampler(
+        build.make_generator(run.config, run.space, run.model, given.score_guide),
+        guide=given.guide,
         num_steps=num_steps or steps_of_pool(run.config, guided=guided),
-        final=run.config.sampler.final,
         mesh=run.mesh,
     )
 
@@ -200,7 +201,7 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
     """Trains the predictor on the paid labels, or restores it; returns its parameters."""
     config = run.config.predictor
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
-    view = build.make_view(config, run.model, score_params)
+    view = build.make_view(config, run.space, run.model.sde, run.generator, score_params)
     with run.phases("predictor") as progress, predictor_checkpoints(run) as checkpoints:
         if run.predictor_params is not None:
             return run.predictor_params
@@ -208,7 +209,7 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
             run.key("predictor"),
             run.predictor,
             view,
-            run.space.encode(tokens),
+            tokens,
             targets,
             build.recipe(config.training),
             mesh=run.mesh,
@@ -235,7 +236,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         if found is None:
             target, spread = measure(
                 run.key("spread"),
-                run.model,
+                run.generator,
                 score_params,
                 run.predictor,
                 predictor_params,
@@ -246,7 +247,8 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
             )
             found = {"networks": networks, "target": target, "spread": spread}
             parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
-    return make_aim(predictor_params, run.model.sde, found["target"], found["spread"], scale=run.config.guidance.scale)
+    aimed = make_aim(predictor_params, found["target"], found["spread"], scale=run.config.guidance.scale)
+    return aimed | {"bands": run.constraints.bands()}
 
 
 def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:

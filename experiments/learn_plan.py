@@ -7,13 +7,13 @@ import jax
 import numpy as np
 
 from experiments import build, transfer
-from experiments.learn import Run, make_generator, predictor_checkpoints, steps_of_pool
-from experiments.measure import Work, measure_generator, plan_fit
+from experiments.learn import Run, make_sampler, predictor_checkpoints, steps_of_pool
+from experiments.measure import Work, measure_sampler, plan_fit
 from experiments.score import plan_score
 from nag_jax.evaluators import read_trials
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.system import parallel
-from nag_jax.tasks.aim import SPREAD_TIMES, make_aim
+from nag_jax.tasks.aim import PROGRESS, make_aim
 from nag_jax.tasks.pool import TRAINING
 
 
@@ -43,8 +43,8 @@ def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool
     denoises = run.config.sampler.final == "denoise"
     count = ceil(pools * (steps_of_pool(run.config, guided=guided) + denoises))
     guided = guided and run.transfer is None
-    seconds, memory = measure_generator(
-        make_generator(run, guided=guided, num_steps=1),
+    seconds, memory = measure_sampler(
+        make_sampler(run, guided=guided, num_steps=1),
         n,
         run.model.init(jax.random.key(0)),
         _any_guidance(run) if guided else None,
@@ -65,14 +65,16 @@ def _plan_predictor(run: Run) -> Work:
     done = recipe.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
 
     def parts():
-        view = build.make_view(run.config.predictor, run.model, run.model.init(jax.random.key(0)))
+        untrained = run.generator.init(jax.random.key(0))
+        view = build.make_view(run.config.predictor, run.space, run.model.sde, run.generator, untrained)
         loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
-        x = run.space.encode(run.space.random(jax.random.key(0), run.config.labels.training))
-        return run.predictor.init, loss, (x, np.zeros(len(x), np.float32))
+        tokens = run.space.random(jax.random.key(0), run.config.labels.training)
+        return run.predictor.init, loss, (tokens, np.zeros(len(tokens), np.float32))
 
     return plan_fit("predictor", recipe, done, parts, mesh=run.mesh)
 
 
 def _any_guidance(run: Run):
     """What the guide takes, of any values."""
-    return make_aim(run.predictor.init(jax.random.key(0)), run.model.sde, 0.0, [1.0] * SPREAD_TIMES, scale=1.0)
+    aimed = make_aim(run.predictor.init(jax.random.key(0)), 0.0, [1.0] * len(PROGRESS), scale=1.0)
+    return aimed | {"bands": run.constraints.bands()}

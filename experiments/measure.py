@@ -9,7 +9,7 @@ import jax
 from nag_jax.fitting.fit import make_chunk
 from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn, init_state
-from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.system import parallel
 
 MEASURED_SAMPLES = 1000
@@ -77,27 +77,27 @@ def measure_fit(
     return time.perf_counter() - start, _memory(step)
 
 
-def measure_generator(
-    generator: Generator, n: int, params: Any, guidance: Any, *, evaluations: int, mesh: jax.sharding.Mesh
+def measure_sampler(
+    sampler: ShardedSampler, n: int, params: Any, guidance: Any, *, evaluations: int, mesh: jax.sharding.Mesh
 ) -> tuple[float, int]:
     """Seconds an evaluation of the network, and bytes a device, of n samples; scaled up from a few of them.
 
     Args:
-        generator: of so few steps that it evaluates the network `evaluations` times.
+        sampler: a sampler of so few steps that it evaluates the network `evaluations` times.
         n: samples.
         params: of the score network, of any values.
-        guidance: what its guide takes, likewise.
+        guidance: what its guide is given, likewise.
         evaluations: of the network in one call.
-        mesh: of the generator.
+        mesh: the sampler's mesh.
     """
     few = min(n, MEASURED_SAMPLES * mesh.size)
     few = few if few == n else few - few % mesh.size
-    generator(jax.random.key(0), few, params, guidance)
+    sampler(jax.random.key(0), few, params, guidance)
     start = time.perf_counter()
-    generator(jax.random.key(0), few, params, guidance)
+    sampler(jax.random.key(0), few, params, guidance)
     seconds = time.perf_counter() - start
     padded = parallel.padded_size(few, mesh)
-    memory = max(_memory(program) for program in generator.compiled(padded, params, guidance))
+    memory = max(_memory(program) for program in sampler.compiled(padded, params, guidance))
     return seconds / evaluations * n / few, round(memory * n / few)
 
 

@@ -14,13 +14,8 @@ from experiments.workdir import Workdir
 from nag_jax.evaluators import Evaluator
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import restore
-from nag_jax.generators.gaussian.fit_score import (
-    check_batches,
-    data_and_loss,
-    describe_score_model,
-    draw_share,
-    fit_score,
-)
+from nag_jax.generators.contract import Generator
+from nag_jax.generators.fit import check_batches, data_and_loss, draw_share, fit_generator
 from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.guidance.constraints import Constraints
 from nag_jax.spaces import Space
@@ -42,6 +37,7 @@ class Setting:
     evaluator: Evaluator
     constraints: Constraints
     model: ScoreModel
+    generator: Generator
     mesh: jax.sharding.Mesh
     phases: Phases
     score_params: Any = None
@@ -70,7 +66,7 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures that the score network may learn from; see `fit_score.draw_share`."""
+    """The architectures that the score network may learn from; see `generators.fit.draw_share`."""
     return draw_share(run.key("split"), run.space, run.config.score.train_fraction)
 
 
@@ -80,9 +76,9 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
         if run.score_params is not None:
             return run.score_params
         with _checkpoints(run) as checkpoints:
-            return fit_score(
+            return fit_generator(
                 run.key("score"),
-                run.model,
+                run.generator,
                 run.space,
                 training_tokens,
                 build.recipe(run.config.score.training),
@@ -98,16 +94,16 @@ def plan_score(run: Setting) -> Work:
     done = recipe.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
 
     def parts():
-        data, loss = data_and_loss(run.model, run.space, split_space(run), recipe, run.mesh)
-        return run.model.init, loss, data
+        data, loss = data_and_loss(run.generator, run.space, split_space(run), recipe, run.mesh)
+        return run.generator.init, loss, data
 
     return plan_fit("score network", recipe, done, parts, mesh=run.mesh)
 
 
 def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
-    return Checkpoints(folder or run.workdir.path / "score", describe_score_model(run.model, run.space))
+    return Checkpoints(folder or run.workdir.path / "score", dict(run.generator.description))
 
 
 def _restore_score(run: Setting, folder: Path | None = None) -> Any:
     optimizer = build.recipe(run.config.score.training).optimizer()
-    return jax.device_get(restore(run.model.init, optimizer, _checkpoints(run, folder), run.mesh).ema)
+    return jax.device_get(restore(run.generator.init, optimizer, _checkpoints(run, folder), run.mesh).ema)

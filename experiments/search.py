@@ -13,7 +13,7 @@ import numpy as np
 from experiments import build, search_report, transfer
 from experiments.config import Config
 from experiments.generate import ranked
-from experiments.learn import Run, learn, make_generator
+from experiments.learn import Run, learn, make_sampler
 from experiments.measure import Work
 from experiments.plan import Plan
 from experiments.score import Setting, check_score, plan_score, split_space, train_score
@@ -23,7 +23,7 @@ from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
-from nag_jax.strategies.bo_nag import Diffusion
+from nag_jax.strategies.bo_nag import Source
 from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
@@ -208,6 +208,7 @@ def check(config: Config, path: Path) -> Search:
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
+    model = build.make_score_model(config, space)
     run = Search(
         config=config,
         workdir=workdir,
@@ -215,7 +216,8 @@ def check(config: Config, path: Path) -> Search:
         evaluator=evaluator,
         metric=objective,
         constraints=build.make_constraints(config, space, evaluator),
-        model=build.make_score_model(config, space),
+        model=model,
+        generator=build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
         phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
@@ -254,13 +256,13 @@ def check_strategy(config: Config, name: str) -> None:
 def learn_prior(run: Search, source: Run) -> Prior:
     """What transfer knows before the first label."""
     learned = learn(source)
-    generator = make_generator(source, guided=True)
+    sampler = make_sampler(source, guided=True)
     designs = {}
     with run.phases("generated designs", "seed") as progress:
         for done, seed in enumerate(run.seeds):
             key = run.seed_key(seed, "transfer")
-            x = generator(key, run.config.num_samples, learned.score_params, learned.guidance)
-            designs[seed] = ranked(source, x, learned)
+            samples = sampler(key, run.config.num_samples, learned.score_params, learned.guidance)
+            designs[seed] = ranked(source, samples, learned)
             progress(done + 1, run.config.seeds)
     assert source.transfer is not None, "a source of priors learns from triples"
     return Prior(transfer.prior_of(run, source.transfer, learned.guidance["params"]), designs)
@@ -276,10 +278,12 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
     if options.pop("prior", False) and prior is not None:
         options["surrogate_options"] = {**options.get("surrogate_options", {}), "prior": prior.value}
     if needs_generator(block.name):
-        kernels = build.make_kernels(run.config)
-        transform = run.constraints.transform(run.model.sde) if run.constraints else None
-        options["generator"] = Diffusion(
-            run.model.score_fn, params, run.model.sde, kernels, run.config.sampler.num_steps, transform
+        options["generator"] = Source(
+            run.generator,
+            params,
+            run.config.sampler.num_steps,
+            run.constraints.guide(),
+            {"bands": run.constraints.bands()},
         )
     return make_registered(block.name, run.space, covers=run.may_be_labelled, **options)
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from experiments import facts
 from experiments.config import Config
-from experiments.learn import Learned, Run, check, learn, make_generator, prepare
+from experiments.learn import Learned, Run, check, learn, make_sampler, prepare
 from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from experiments.plan import Plan
 from experiments.report import page
@@ -158,21 +158,20 @@ class Batches:
 
 
 def make_batches(run: Run, learned: Learned) -> Batches:
-    """The stream of the run: generated, decoded and predicted on the devices."""
-    generator = make_generator(run, guided=True)
+    """The stream of the run: generated and predicted on the devices."""
+    sampler = make_sampler(run, guided=True)
     size = run.config.stream.batch_size * run.mesh.size
     key = run.key("stream")
     params, guidance = jax.device_put((learned.score_params, learned.guidance), parallel.replicated(run.mesh))
 
     @jax.jit
-    def read(predictor_params, x):
-        tokens, valid = run.space.decode(x)
-        values = run.predictor.apply(predictor_params, run.space.encode(tokens), jnp.zeros(x.shape[0]))
-        return tokens, valid, values.mean(axis=-1)
+    def predicted(predictor_params, tokens):
+        values = run.predictor.apply(predictor_params, run.space.encode(tokens), jnp.zeros(tokens.shape[0]))
+        return values.mean(axis=-1)
 
     def launch(batch):
-        x = generator.launch(key, size, params, guidance, start=batch * size)
-        return read(guidance["params"], x)
+        samples = sampler.launch(key, size, params, guidance, start=batch * size)
+        return samples.tokens, samples.valid, predicted(guidance["params"], samples.tokens)
 
     return Batches(launch, size, math.ceil(run.config.num_samples / size))
 

@@ -116,7 +116,7 @@ def learn(run: Setting, transfer: Transfer, score_params: Any, pay: PayFn) -> di
     Args:
         run: the run.
         transfer: from `prepare`.
-        score_params: of the score network, for a network that is shown denoised estimates.
+        score_params: the generator's parameters, for a network that is shown its beliefs.
         pay: for landmarks.
 
     Returns:
@@ -181,7 +181,7 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
 
 def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_params: Any, progress) -> Any:
     training, found = run.config.predictor.training, transfer.triples
-    view = build.make_view(run.config.predictor, run.model, score_params)
+    view = build.make_view(run.config.predictor, run.space, run.model.sde, run.generator, score_params)
     described = {
         "space": run.space.fingerprint,
         "encoder": run.config.meta.encoder,
@@ -193,7 +193,7 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
             meta.init,
             meta_loss(meta, view, batch_size=training.batch_size),
             run.key("meta-predictor"),
-            (run.space.encode(found.tokens), found.values.astype(np.float32), found.task, transfer.table),
+            (found.tokens, found.values.astype(np.float32), found.task, transfer.table),
             build.recipe(training),
             mesh=run.mesh,
             checkpoints=checkpoints,

@@ -11,18 +11,20 @@ from rich.table import Table
 
 from experiments import build, facts
 from experiments.config import Config
-from experiments.measure import Work, measure_generator
+from experiments.measure import Work, measure_sampler
 from experiments.plan import Plan
 from experiments.ranges import check_numbers
 from experiments.report import page
 from experiments.score import Setting, check_score, plan_score, split_space, train_score
 from experiments.workdir import Workdir
-from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.contract import Samples, all_valid
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.reports import figures, metrics
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.progress import Phases
+from nag_jax.tasks.aim import Guidance
 
 DRAWN = 5
 """Networks in the figure."""
@@ -48,11 +50,11 @@ def plan(config: Config, path: Path) -> Plan:
     """
     run = check(config, path)
     n, denoises = config.num_samples, config.sampler.final == "denoise"
-    seconds, memory = measure_generator(
-        make_generator(run, constrained=True, num_steps=1),
+    seconds, memory = measure_sampler(
+        make_sampler(run, constrained=True, num_steps=1),
         n,
-        run.model.init(jax.random.key(0)),
-        run.constraints.bands(),
+        run.generator.init(jax.random.key(0)),
+        {"bands": run.constraints.bands()},
         evaluations=1 + denoises,
         mesh=run.mesh,
     )
@@ -64,14 +66,14 @@ def plan(config: Config, path: Path) -> Plan:
     )
 
 
-def report(run: Setting, pools: dict[str, np.ndarray]) -> dict[str, Any]:
+def report(run: Setting, pools: dict[str, Samples]) -> dict[str, Any]:
     """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
     config = run.config
     with run.phases("report"):
         random = np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("random"), config.num_samples))
-        found = {name: valid_tokens(run, x) for name, x in pools.items()}
-        described = {"random": describe(run, random, run.space.encode(random))}
-        described |= {name: describe(run, found[name], x) for name, x in pools.items()}
+        found = {name: samples.tokens[samples.valid] for name, samples in pools.items()}
+        described = {"random": describe(run, all_valid(random))}
+        described |= {name: describe(run, samples) for name, samples in pools.items()}
         frame = list_architectures(run, found)
         run.workdir.write("architectures.csv", lambda path: frame.to_csv(path, index=False))
         draw(run, {"random": random, **found})
@@ -108,13 +110,15 @@ def check(config: Config, path: Path) -> Setting:
     parallel.on_first(lambda: workdir.check(config.to_dict()))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
+    model = build.make_score_model(config, space)
     run = Setting(
         config=config,
         workdir=workdir,
         space=space,
         evaluator=evaluator,
         constraints=build.make_constraints(config, space, evaluator),
-        model=build.make_score_model(config, space),
+        model=model,
+        generator=build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
         phases=Phases(quiet=not parallel.is_first()),
     )
@@ -123,48 +127,38 @@ def check(config: Config, path: Path) -> Setting:
             f"there is nothing to generate for: set config.constraints to one of {', '.join(evaluator.metrics)}, as "
             "'macs <= 300e6', or config.evaluator.accuracy_file"
         )
-    build.check_sampler(config, run.model, None, run.mesh.size)
+    build.check_sampler(config, space, model, Guidance(run.constraints.guide()), run.mesh.size)
     check_score(run)
     return run
 
 
-def generate_pools(run: Setting, params: Any) -> dict[str, np.ndarray]:
-    """The unconditional and the constrained pool, x `[n, N, V]`."""
+def generate_pools(run: Setting, params: Any) -> dict[str, Samples]:
+    """The unconditional and the constrained pool."""
     pools = {}
-    for name, bands in (("unconditional", None), ("constrained", run.constraints.bands())):
+    for name in ("unconditional", "constrained"):
         with run.phases(f"{name} samples") as progress:
-            generator = make_generator(run, constrained=bands is not None)
-            pools[name] = generator(run.key(name), run.config.num_samples, params, bands, progress=progress)
+            sampler = make_sampler(run, constrained=name == "constrained")
+            args = {"bands": run.constraints.bands()}
+            pools[name] = sampler(run.key(name), run.config.num_samples, params, args, progress=progress)
     return pools
 
 
-def make_generator(run: Setting, *, constrained: bool, num_steps: int | None = None) -> Generator:
+def make_sampler(run: Setting, *, constrained: bool, num_steps: int | None = None) -> ShardedSampler:
     """The sampler of the config; a constrained one takes the constraints' bands. `num_steps` stands in for its own."""
-
-    def guide(score_fn, bands):
-        return run.constraints.transform(run.model.sde, bands)
-
-    return Generator(
-        run.model,
-        build.make_kernels(run.config),
-        guide=guide if constrained else None,
+    return ShardedSampler(
+        run.generator,
+        guide=run.constraints.guide() if constrained else None,
         num_steps=num_steps or run.config.sampler.num_steps,
-        final=run.config.sampler.final,
         mesh=run.mesh,
     )
 
 
-def valid_tokens(run: Setting, x: np.ndarray) -> np.ndarray:
-    """The valid architectures of a pool, tokens `[B, N]`."""
-    tokens, valid = map(np.asarray, run.space.decode(x))
-    return tokens[valid]
-
-
-def describe(run: Setting, tokens: np.ndarray, x) -> dict[str, Any]:
+def describe(run: Setting, samples: Samples) -> dict[str, Any]:
     """Metrics of a pool, the share of its samples that keep to the constraints, and the range of their costs."""
+    tokens = samples.tokens[samples.valid]
     feasible = run.constraints.hold(tokens)
-    found = metrics.pool_metrics(run.space, x)._asdict()
-    found["feasible_share"] = float(feasible.sum() / len(x))
+    found = metrics.pool_metrics(run.space, samples)._asdict()
+    found["feasible_share"] = float(feasible.sum() / len(samples.tokens))
     found["feasible_diversity"] = metrics.pairwise_hamming(tokens[feasible]) if feasible.any() else None
     for name, values in run.evaluator(tokens).items():
         if len(values):

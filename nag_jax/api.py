@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from nag_jax import evaluators, spaces
@@ -20,33 +19,30 @@ from nag_jax.evaluators import Evaluator, Ledger, Metric, table_file
 from nag_jax.evaluators.function import Function, from_function
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.recipe import Recipe
+from nag_jax.generators.contract import Generator, Samples
+from nag_jax.generators.fit import check_batches, draw_share, fit_generator
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian import score_model as scores
-from nag_jax.generators.gaussian.compiled import Generator
-from nag_jax.generators.gaussian.fit_score import (
-    check_batches,
-    describe_score_model,
-    draw_share,
-    fit_score,
-    make_score_model,
-)
-from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.gaussian.generator import gaussian
+from nag_jax.generators.gaussian.score_model import make_score_model
 from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.predictors import Predictor
 from nag_jax.predictors import fit as predictors
-from nag_jax.predictors.fit import denoised_view, fit_predictor, predict
+from nag_jax.predictors.fit import fit_predictor, predict
 from nag_jax.predictors.labels import normalize
+from nag_jax.predictors.views import denoised_view
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import loop, needs_generator
 from nag_jax.strategies import make as make_strategy
-from nag_jax.strategies.bo_nag import Diffusion
+from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
-from nag_jax.tasks.aim import feasible, make_aim, make_guide, measure
+from nag_jax.tasks.aim import feasible, make_aim, make_guidance, measure
 from nag_jax.tasks.pool import FINAL, TRAINING, rank_new, tally
 
 if TYPE_CHECKING:
@@ -71,18 +67,18 @@ class Model:
 
     Attributes:
         space: of the architectures.
-        score: the network and what its output means.
+        generator: what learned them.
         params: its parameters.
         tokens: what it learned from, or a sample of that, `[M, N]`.
 
     Example:
         >>> model = fit(space("nasbench201"), num_steps=1, network={"width": 8}, progress=False)
-        >>> model.score.shape, model.tokens.shape
-        ((8, 7), (15625, 8))
+        >>> model.tokens.shape
+        (15625, 8)
     """
 
     space: Space
-    score: ScoreModel = dataclasses.field(repr=False)
+    generator: Generator = dataclasses.field(repr=False)
     params: Any = dataclasses.field(repr=False)
     tokens: np.ndarray = dataclasses.field(repr=False)
 
@@ -252,19 +248,27 @@ def fit(
         InputError: a field is unknown or can't be, or the folder has a checkpoint of another model.
 
     Example:
-        >>> fit(space("nasbench201"), num_steps=1, network={"width": 8}, progress=False).score.network.width
-        8
+        >>> fit(space("nasbench201"), num_steps=1, network={"width": 8}, progress=False).space.name
+        'nasbench201'
     """
     recipe, mesh = _changed(scores.RECIPE, training), parallel.make_mesh()
     check_batches(recipe, mesh)
-    model = make_score_model(space, process or sde.make("ve"), {**NETWORK, **(network or {})})
+    score = make_score_model(space, process or sde.make("ve"), {**NETWORK, **(network or {})})
+    generator = gaussian(space, score, [kernels.make("ancestral", score.sde)])
     tokens = draw_share(stream_key(seed, "split"), space)
-    checkpoints = Checkpoints(folder, describe_score_model(model, space)) if folder is not None else None
+    checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
     with Phases(quiet=not progress)("score network") as update:
-        params = fit_score(
-            stream_key(seed, "score"), model, space, tokens, recipe, mesh=mesh, checkpoints=checkpoints, progress=update
+        params = fit_generator(
+            stream_key(seed, "score"),
+            generator,
+            space,
+            tokens,
+            recipe,
+            mesh=mesh,
+            checkpoints=checkpoints,
+            progress=update,
         )
-    return Model(space, model, params, tokens)
+    return Model(space, generator, params, tokens)
 
 
 def generate(
@@ -322,17 +326,15 @@ def generate(
     bounds = _constraints(model.space, evaluator, constraints)
     mesh, phases = parallel.make_mesh(), Phases(quiet=not progress)
 
-    def sample(guide, aim, stream):
-        parts = [kernels.make("ancestral", model.score.sde)]
-        generator = Generator(model.score, parts, guide=guide, num_steps=num_steps, mesh=mesh)
+    def sample(guide, args, stream):
+        sampler = ShardedSampler(model.generator, guide=guide, num_steps=num_steps, mesh=mesh)
         with phases(f"{stream} samples") as update:
-            return generator(stream_key(seed, stream), num_samples, model.params, aim, progress=update)
+            return sampler(stream_key(seed, stream), num_samples, model.params, args, progress=update)
 
     if evaluator is None or metric is None:
         if not bounds:
             return _pool(model.space, sample(None, None, "unconditional"))
-        x = sample(lambda _, bands: bounds.transform(model.score.sde, bands), bounds.bands(), "constrained")
-        return _pool(model.space, x)
+        return _pool(model.space, sample(bounds.guide(), {"bands": bounds.bands()}, "constrained"))
 
     with Ledger.open(ledger, evaluator) as book:
         with phases("labels for training", "label") as update:
@@ -346,8 +348,8 @@ def generate(
             params = fit_predictor(
                 stream_key(seed, "predictor"),
                 predictor,
-                denoised_view(model.score.score_fn(model.params), model.score.sde, share=SOFT_SHARE),
-                model.space.encode(tokens[good]),
+                denoised_view(model.space, model.generator, model.params, share=SOFT_SHARE),
+                tokens[good],
                 normalize(values[good], LABELS, maximize=metric.direction == "max"),
                 recipe,
                 mesh=mesh,
@@ -356,7 +358,7 @@ def generate(
         with phases("aim"):
             target, spread = measure(
                 stream_key(seed, "spread"),
-                model.score,
+                model.generator,
                 model.params,
                 predictor,
                 params,
@@ -365,18 +367,22 @@ def generate(
                 top_share=top_share,
                 softness=SOFTNESS,
             )
-            aim = make_aim(params, model.score.sde, target, spread, scale=scale)
-        x = sample(make_guide(predictor, model.score.sde, constraints=bounds), aim, "guided")
+            aim = make_aim(params, target, spread, scale=scale) | {"bands": bounds.bands()}
+        samples = sample(make_guidance(predictor, constraints=bounds).guide, aim, "guided")
 
         def predicted(tokens):
             return predict(predictor, params, model.space.encode(tokens))[0]
 
         with phases("labels of the best", "label") as update:
             best = rank_new(
-                model.space, x, predicted, may_be_labelled=_may_be_labelled(evaluator, bounds), labelled=tokens[good]
+                model.space,
+                samples,
+                predicted,
+                may_be_labelled=_may_be_labelled(evaluator, bounds),
+                labelled=tokens[good],
             )[:final]
             book.label(best, FINAL, update)
-        return _pool(model.space, x, predicted, book, metric)
+        return _pool(model.space, samples, predicted, book, metric)
 
 
 def search(
@@ -439,10 +445,9 @@ def search(
     options = {**STRATEGY_OPTIONS.get(strategy, {}), **options}
     if needs_generator(strategy):
         model = model or fit(space, seed=seed, progress=progress)
-        parts = [kernels.make("ancestral", model.score.sde)]
-        bend = bounds.transform(model.score.sde) if bounds else None
-        process = model.score.sde
-        options["generator"] = Diffusion(model.score.score_fn, model.params, process, parts, num_steps, bend)
+        options["generator"] = Source(
+            model.generator, model.params, num_steps, bounds.guide(), {"bands": bounds.bands()}
+        )
     made = make_strategy(strategy, space, covers=may_be_labelled, **options)
     purpose = f"{strategy}, seed {seed}"
     with Ledger.open(ledger, evaluator) as book:
@@ -526,15 +531,15 @@ def _predictor(model: Model) -> Predictor:
     return models.make(
         adjacency=model.space.adjacency,
         num_classes=model.space.num_classes,
-        condition=model.score.sde.sigma,
         **PREDICTOR,
     )
 
 
-def _pool(space: Space, x, predicted=None, book: Ledger | None = None, metric: Metric | None = None) -> Pool:
-    """The valid architectures of samples x `[n, N, V]`, each once, with what is known of them."""
-    tokens, valid = map(np.asarray, jax.jit(space.decode)(x))
-    tokens, counts, predictions = tally(tokens[valid], predicted)
+def _pool(
+    space: Space, samples: Samples, predicted=None, book: Ledger | None = None, metric: Metric | None = None
+) -> Pool:
+    """The valid architectures of samples, each once, with what is known of them."""
+    tokens, counts, predictions = tally(samples.tokens[samples.valid], predicted)
     values = np.full(len(tokens), np.nan)
     best, best_value, paid = None, np.nan, {}
     architectures = space.to_native(tokens)
@@ -543,7 +548,7 @@ def _pool(space: Space, x, predicted=None, book: Ledger | None = None, metric: M
         values = np.array([known.get(key, np.nan) for key in space.canonical(tokens).tolist()])
         best, best_value = _best(architectures, values, metric)
         paid = book.paid_by_purpose()
-    return Pool(architectures, counts, predictions, values, metric, best, best_value, paid, len(x))
+    return Pool(architectures, counts, predictions, values, metric, best, best_value, paid, len(samples.tokens))
 
 
 def _best(architectures: list[str], values: np.ndarray, metric: Metric) -> tuple[str | None, float]:

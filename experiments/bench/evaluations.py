@@ -9,7 +9,7 @@ from configs import nb201
 from experiments import generate_report
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
-from experiments.learn import learn, make_generator, prepare
+from experiments.learn import learn, make_sampler, prepare
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
 
@@ -34,23 +34,24 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     predictions = learned.predict(truth.tokens)
     points = []
 
-    def describe(x):
-        return generate_report.describe_pool(run, x, None) | generate_report.describe_values(run, truth, x, predictions)
+    def describe(samples):
+        values = generate_report.describe_values(truth, samples, predictions)
+        return generate_report.describe_pool(run, samples, None) | values
 
     for name in kernels.REGISTRY:
         chain = (name, CORRECTED) if name == "langevin" else (name,)
         for count in counts:
             config.sampler.kernels, config.sampler.num_steps = chain, (count - 1) // len(chain)
             for guided in (False, True):
-                generator = make_generator(run, guided=guided)
+                sampler = make_sampler(run, guided=guided)
                 arguments = run.key("evaluations"), n, learned.score_params, learned.guidance if guided else None
-                pool = describe(generator(*arguments))
+                pool = describe(sampler(*arguments))
                 points.append(
                     {
                         "kernels": " + ".join(chain),
                         "evaluations": count,
                         "guided": guided,
-                        "seconds": round(best_seconds(generator, *arguments, repetitions=2), 4),
+                        "seconds": round(best_seconds(sampler, *arguments, repetitions=2), 4),
                         "valid": pool["validity_argmax"],
                         "distinct": pool["distinct"],
                         "mean": pool.get("value_mean", np.nan),

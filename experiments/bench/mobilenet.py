@@ -26,8 +26,8 @@ from experiments.bench import machine, mobilenet_tables
 from experiments.config import Config
 from experiments.main import use_compilation_cache
 from experiments.score import Setting, split_space, train_score
+from nag_jax.generators.contract import Samples
 from nag_jax.guidance.constraints import Constraint, Constraints
-from nag_jax.predictors.fit import predict
 from nag_jax.reports import metrics
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
 
@@ -107,8 +107,7 @@ def make_config(arguments: argparse.Namespace, seed: int | None = None) -> Confi
 
 def unconditional(run: Setting, params: Any) -> dict[str, Any]:
     """Validity, how many differ, and whether depths and settings occur as in once-for-all's draws."""
-    x = sample(run, params, MANY)
-    tokens, valid = map(np.asarray, run.space.decode(x))
+    tokens, valid, _ = sample(run, params, MANY)
     depths = (tokens[valid] != SKIP).reshape(-1, len(tokens[0]) // MOST_LAYERS, MOST_LAYERS).sum(axis=-1)
     settings = [column[column != SKIP] for column in tokens[valid].T]
     return {
@@ -131,13 +130,14 @@ def constrained(run: Setting, params: Any) -> list[dict[str, Any]]:
     """For each target: how many of the samples are near it, how diverse those are, and what filtering would give."""
     cost = MobileNetV3(resolution=run.config.space.resolution).costs()["macs"]
     random = np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("quantiles"), DRAWS))
-    unbent = decoded(run, sample(run, params, MANY))
-    generator = unlabelled.make_generator(run, constrained=True)
+    unbent = valid_tokens(sample(run, params, MANY))
+    sampler = unlabelled.make_sampler(run, constrained=True)
     found = []
     for quantile, target in zip(QUANTILES, np.quantile(cost.of(random), QUANTILES), strict=True):
         band = Constraint("macs", (1.0 - HALF_BAND) * target, (1.0 + HALF_BAND) * target)
         kept = Constraints(run.space, {"macs": cost}, [band])
-        tokens = decoded(run, generator(run.key(f"constrained {quantile}"), POOL, params, kept.bands()))
+        args = {"bands": kept.bands()}
+        tokens = valid_tokens(sampler(run.key(f"constrained {quantile}"), POOL, params, args))
         near, filtered = tokens[kept.hold(tokens)], unbent[kept.hold(unbent)]
         share, filtered_share = len(near) / POOL, len(filtered) / MANY
         found.append(
@@ -177,14 +177,12 @@ def speed(arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds for many guided networks, with what the first guided seed learned, once compiled."""
     guided_run = learn.prepare(make_config(arguments, 0), arguments.workdir / "guided0")
     learned = learn.learn(guided_run)
-    generator = learn.make_generator(guided_run, guided=True)
+    sampler = learn.make_sampler(guided_run, guided=True)
     inputs = guided_run.key("speed"), MANY, learned.score_params, learned.guidance
-    generator(*inputs)
+    sampler(*inputs)
     start = time.perf_counter()
-    x = generator(*inputs)
-    seconds = time.perf_counter() - start
-    predicted = predict(guided_run.predictor, learned.guidance["params"], x)[0]
-    return {"networks": len(predicted), "seconds": seconds}
+    samples = sampler(*inputs)
+    return {"networks": len(samples.tokens), "seconds": time.perf_counter() - start}
 
 
 def searches(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -206,15 +204,14 @@ def searches(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return json.loads(json.dumps(found, default=float))
 
 
-def sample(run: Setting, params: Any, n: int) -> np.ndarray:
-    """Unconditional samples x `[n, N, V]`, the same at every call."""
-    return unlabelled.make_generator(run, constrained=False)(run.key("benchmark"), n, params)
+def sample(run: Setting, params: Any, n: int) -> Samples:
+    """Unconditional samples, the same at every call."""
+    return unlabelled.make_sampler(run, constrained=False)(run.key("benchmark"), n, params)
 
 
-def decoded(run: Setting, x: np.ndarray) -> np.ndarray:
+def valid_tokens(samples: Samples) -> np.ndarray:
     """The valid networks of a pool, tokens `[B, 20]`."""
-    tokens, valid = map(np.asarray, run.space.decode(x))
-    return tokens[valid]
+    return samples.tokens[samples.valid]
 
 
 if __name__ == "__main__":

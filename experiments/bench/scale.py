@@ -19,7 +19,7 @@ import numpy as np
 from configs import nb201
 from experiments import stream
 from experiments.config import Config
-from experiments.learn import Learned, Run, learn, make_generator, prepare
+from experiments.learn import Learned, Run, learn, make_sampler, prepare
 from experiments.main import use_compilation_cache
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.distinct import distinct_rows
@@ -166,12 +166,12 @@ def main(what: str, config_file: str, path: Path, n: int) -> None:
 
 
 def _sample_seconds(run: Run, learned: Learned) -> list[float]:
-    generator, n = make_generator(run, guided=True), run.config.num_samples
+    sampler, n = make_sampler(run, guided=True), run.config.num_samples
     arguments = run.key("guided"), n, learned.score_params, learned.guidance
-    generator(*arguments)
+    sampler(*arguments)
     start = time.process_time()
     for _ in range(REPETITIONS):
-        generator(*arguments)
+        sampler(*arguments)
     return [(time.process_time() - start) / REPETITIONS]
 
 
@@ -179,11 +179,11 @@ def _rates(run: Run, learned: Learned) -> list[float]:
     stream.write_samples(run, learned, list(range(10)))
     written = sorted(path.stat().st_mtime for path in (run.workdir.path / "samples").iterdir())
     streamed = 9 * run.config.stream.chunk_size / (written[-1] - written[0])
-    generator, size = make_generator(run, guided=True), run.config.stream.batch_size * run.mesh.size
+    sampler, size = make_sampler(run, guided=True), run.config.stream.batch_size * run.mesh.size
     arguments = run.key("stream"), size, learned.score_params, learned.guidance
-    generator(*arguments)
+    sampler(*arguments)
     start = time.perf_counter()
-    kept = [generator(*arguments) for _ in range(0, run.config.num_samples, size)]
+    kept = [sampler(*arguments) for _ in range(0, run.config.num_samples, size)]
     return [streamed, size * len(kept) / (time.perf_counter() - start)]
 
 

@@ -22,7 +22,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from configs import nb201
 from experiments import build, command_line
@@ -31,9 +30,10 @@ from experiments.bench.products import dense_products, flops, phases, repeated, 
 from experiments.bench.timing import best_seconds
 from experiments.config import Config
 from experiments.main import use_compilation_cache
-from nag_jax.generators.gaussian.compiled import COLLECTIVES, Generator
+from nag_jax.generators.sharded import COLLECTIVES, ShardedSampler
 from nag_jax.system import parallel
 from nag_jax.system.keys import normal, sample_keys
+from nag_jax.tasks.aim import PROGRESS, make_aim
 
 PARTS = ("jobs", "sampler", "host", "first_sample", "devices", "stream", "memory", "evaluations")
 
@@ -104,18 +104,13 @@ def sampler(variant: str, n: int) -> dict[str, Any]:
     space = build.make_space(config)
     model, predictor = build.make_score_model(config, space), build.make_predictor(config, space)
     score_params, predictor_params = model.init(jax.random.key(0)), predictor.init(jax.random.key(1))
-    times = jnp.linspace(model.sde.t_min, 1.0, 21)
-    aim = {
-        "params": predictor_params,
-        "scale": np.float32(1.0),
-        "target": np.float32(1.0),
-        "times": times,
-        "spread": jnp.ones_like(times),
-    }
-    mesh, kernels, steps = parallel.make_mesh(), build.make_kernels(config), config.sampler.num_steps
-    shared = {"num_steps": steps, "mesh": mesh, "final": config.sampler.final}
-    unconditional = Generator(model, kernels, guide=None, **shared)
-    guided = Generator(model, kernels, guide=build.make_guide(config, predictor, model.sde), **shared)
+    aim = make_aim(predictor_params, 1.0, [1.0] * len(PROGRESS), scale=1.0)
+    mesh, steps = parallel.make_mesh(), config.sampler.num_steps
+    given = build.make_guidance(config, predictor)
+    unconditional = ShardedSampler(build.make_generator(config, space, model), num_steps=steps, mesh=mesh)
+    guided = ShardedSampler(
+        build.make_generator(config, space, model, given.score_guide), guide=given.guide, num_steps=steps, mesh=mesh
+    )
     key = jax.random.key(2)
     x = normal(sample_keys(key, n), model.shape)
     t = jnp.full(n, 0.5)

@@ -1,43 +1,35 @@
-"""Guidance: how an objective bends the score.
+"""Guidance: how objectives and budgets bend what a generator believes.
 
-`REGISTRY` holds the transforms that a config can name; `chain` joins them.
+`REGISTRY` holds the guides that a config can name; `chain` joins them.
 """
 
 import inspect
 
-from nag_jax.guidance.base import ScoreTransform, ValueFn, chain, identity
-from nag_jax.guidance.clip import clip_norm
-from nag_jax.guidance.constraint import cost_band
-from nag_jax.guidance.denoised import class_tilt, denoised_gradient
-from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
-from nag_jax.system.options import find
+from nag_jax.guidance.band import cost_band
+from nag_jax.guidance.guide import Guide, ValueFn, chain, identity
+from nag_jax.guidance.tilt import class_tilt
+from nag_jax.system.options import check_options, find
 
-REGISTRY = {
-    "class_tilt": class_tilt,
-    "clip_norm": clip_norm,
-    "cost_band": cost_band,
-    "denoised_gradient": denoised_gradient,
-    "identity": identity,
-    "predictor_gradient": predictor_gradient,
-}
+REGISTRY = {"class_tilt": class_tilt, "cost_band": cost_band, "identity": identity}
 
-__all__ = ["REGISTRY", "ScoreTransform", "ValueFn", "chain", "make", "through_denoiser"]
+__all__ = ["REGISTRY", "Guide", "ValueFn", "chain", "make"]
 
 
-def make(name: str, **options) -> ScoreTransform:
-    """Makes the transform of that name.
+def make(name: str, **options) -> Guide:
+    """Makes the guide of that name.
 
     Args:
         name: a key of `REGISTRY`, or `FILE.py:NAME` of a function of your own.
-        **options: those that it takes count; `value_fn`, `scale` and `sde` may be given to any of them.
+        **options: its keyword arguments; `value_fn` may be given to any of them, and those that have none go without.
 
     Raises:
-        InputError: no transform has that name.
+        InputError: no guide has that name, it has no such option or lacks one that it needs.
 
     Example:
-        >>> make("predictor_gradient", value_fn=lambda x, t: x.sum((1, 2)), scale=2.0).coupled
+        >>> make("class_tilt", value_fn=lambda x, progress, args: x.sum((1, 2))).coupled
         False
     """
-    transform = find("guidance", name, REGISTRY)
-    shared = {"value_fn", "scale", "sde"} - set(inspect.signature(transform).parameters)
-    return transform(**{option: value for option, value in options.items() if option not in shared})
+    guide = find("guidance", name, REGISTRY)
+    if "value_fn" not in inspect.signature(guide).parameters:
+        options.pop("value_fn", None)
+    return check_options("guidance", name, REGISTRY, options)(**options)

@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from nag_jax import guidance
-from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.guidance import ScoreTransform
+from nag_jax.guidance.band import MomentsFn, cost_band
+from nag_jax.guidance.guide import Guide, chain
 from nag_jax.spaces import Space
 from nag_jax.spaces.costs import Cost, check_bands, write
 from nag_jax.system.errors import InputError
@@ -103,31 +101,31 @@ class Constraints:
         return good
 
     def bands(self) -> np.ndarray:
-        """What `transform` takes, float32 `[C, 2]`: low and high, in units of each cost's spread."""
+        """What `guide` is given, float32 `[C, 2]`: low and high, in units of each cost's spread."""
         scaled = [(low / self._spreads[name], high / self._spreads[name]) for name, low, high in self.constraints]
         return np.array(scaled, np.float32).reshape(-1, 2)
 
-    def transform(self, sde: SDE, bands=None) -> ScoreTransform:
-        """The guidance by all of them; the identity where there are none.
+    def guide(self) -> Guide | None:
+        """The guidance by all of them, which is given `bands()` as `args["bands"]`; None where there are none."""
+        if not self.constraints:
+            return None
+        parts = [
+            cost_band(moments=self._moments(constraint.metric), row=row)
+            for row, constraint in enumerate(self.constraints)
+        ]
+        return chain(*parts)
 
-        Args:
-            sde: the forward process.
-            bands: other bands of the same costs, as `bands` gives them; may be traced.
-        """
-        bands = self.bands() if bands is None else bands
-        parts = [self._part(sde, constraint.metric, bands[i]) for i, constraint in enumerate(self.constraints)]
-        return guidance.chain(*parts)
-
-    def _part(self, sde: SDE, metric: str, band) -> ScoreTransform:
+    def _moments(self, metric: str) -> MomentsFn:
+        """Moments of a cost in units of its spread."""
         spread = self._spreads[metric]
-        table = jnp.asarray(self._costs[metric].table / spread, jnp.float32)
+        table = np.asarray(self._costs[metric].table / spread, np.float32)
         constant = self._costs[metric].constant / spread
 
         def moments(p):
             mean, variance = self._space.conditional_moments(p, table)
             return mean + constant, variance
 
-        return guidance.make("cost_band", sde=sde, moments=moments, low=band[0], high=band[1], spread=1.0)
+        return moments
 
     def _measure(self) -> dict[str, float]:
         """Standard deviations of the costs among random architectures."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nag_jax.generators.contract import Samples
 from nag_jax.reports.checks import finite_vector
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
@@ -52,26 +53,25 @@ class Quality(NamedTuple):
     min: float
 
 
-def pool_metrics(space: Space, x, *, training_tokens=None) -> PoolMetrics:
+def pool_metrics(space: Space, samples: Samples, *, training_tokens=None) -> PoolMetrics:
     """Describes a pool of samples.
 
     Args:
         space: the space that they were sampled in.
-        x: `[B, N, V]`, as the sampler returns them.
+        samples: the pool, as a generator's sampler returns it.
         training_tokens: `[M, N]`, the training split, where some of the space was held out of it.
 
     Raises:
         InputError: the pool is empty.
     """
-    if not len(x):
-        raise InputError("an empty pool has no metrics: expected x of shape [B, N, V] with B at least 1")
-    tokens, valid = (np.asarray(a) for a in space.decode(x, rule="argmax"))
-    valid_threshold = np.asarray(space.decode(x, rule="threshold")[1])
+    tokens, valid, sharp = map(np.asarray, samples)
+    if not len(tokens):
+        raise InputError("an empty pool has no metrics: expected one sample or more")
     tokens = tokens[valid]
     unique = tokens[distinct(tokens)]
     return PoolMetrics(
         samples=len(valid),
-        validity_threshold=float(valid_threshold.mean()),
+        validity_threshold=float((valid & sharp).mean()),
         validity_argmax=float(valid.mean()),
         connectivity=_share(np.asarray(space.connected(tokens)).sum(), len(tokens)),
         distinct=len(unique),

@@ -3,7 +3,8 @@
 The gradient that guides is that of the acquisition, as a function of the relaxed architecture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -13,12 +14,10 @@ from jax import Array
 from jax.scipy.stats import norm
 
 from nag_jax import guidance
-from nag_jax.generators.gaussian.kernels import Kernel
-from nag_jax.generators.gaussian.parametrization import ScoreFn
-from nag_jax.generators.gaussian.sampler import Origin, sample
-from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.guidance import ScoreTransform
-from nag_jax.guidance.value import estimate_spread, exceedance
+from nag_jax.generators.contract import Generator, Start, sample
+from nag_jax.guidance import Guide
+from nag_jax.guidance.calibrate import estimate_spread
+from nag_jax.guidance.exceedance import exceedance
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import make_acquire, pool_strategy
@@ -26,9 +25,8 @@ from nag_jax.strategies.maximizers import AcquireFn, PoolFn
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 
-TRANSFORMS = ("class_tilt", "denoised_gradient")
-"""Guidance that works at the denoised estimate, where an acquisition is defined."""
-_SPREAD_TIMES, _SPREAD_SAMPLES, _REFERENCE = 11, 128, 1024
+_PROGRESS = np.linspace(0.0, 1.0, 11, dtype=np.float32)
+_SPREAD_SAMPLES, _REFERENCE = 128, 1024
 """Grid and sample of `estimate_spread`, and how many random architectures the acquisition's scale is read off."""
 _KNOTS = 21
 _LEAST_SPREAD = 0.1
@@ -36,30 +34,28 @@ _PARENTS = 10
 """How many of the best samples begin near to."""
 
 
-class Diffusion(NamedTuple):
-    """What generates architectures.
+class Source(NamedTuple):
+    """What generates the architectures of pools.
 
     Attributes:
-        score_fn: params -> score.
-        params: of the score network, any pytree of arrays.
-        sde: the forward process.
-        kernels: correctors first.
-        num_steps: of the time grid.
-        transform: bends the score after the acquisition has, as constraints do; None for nothing.
+        generator: what learned the space.
+        params: its parameters, any pytree of arrays.
+        num_steps: steps of a sample.
+        guide: bends beliefs after the acquisition has, as budgets do; None for nothing.
+        args: what that guide is given, arrays by name.
     """
 
-    score_fn: Callable[[Any], ScoreFn]
+    generator: Generator
     params: Any
-    sde: SDE
-    kernels: Sequence[Kernel]
     num_steps: int = 20
-    transform: ScoreTransform | None = None
+    guide: Guide | None = None
+    args: Mapping[str, Any] = MappingProxyType({})
 
 
 def bo_nag(
     domain: Domain,
     *,
-    generator: Diffusion,
+    generator: Source,
     surrogate: str = "gaussian_process",
     surrogate_options: dict[str, Any] | None = None,
     acquisition: str = "log_ei",
@@ -68,7 +64,6 @@ def bo_nag(
     rounds: int = 2,
     top_share: float = 0.02,
     scale: float = 1.0,
-    transform: str = "class_tilt",
     near: float = 0.5,
     near_times: tuple[float, float] = (0.3, 0.7),
     labels: str = "regret",
@@ -88,11 +83,10 @@ def bo_nag(
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
         scale: of the guidance; 1 samples the posterior given that the aim is reached.
-        transform: one of `TRANSFORMS`.
         near: share of a pool that begins at noised copies of the best trials, and in later rounds of what the round
             before found best, instead of at pure noise: what mutations are to other maximisers.
-        near_times: the noise of those copies, as the least and the greatest time of the forward process; the more
-            nodes a space has, the less noise changes one of them.
+        near_times: the noise of those copies, as the least and the greatest of 1 - progress; the more nodes a space
+            has, the less noise changes one of them.
         labels: see `bo`.
         min_distance: see `bo`.
         capacity: see `bo`.
@@ -107,8 +101,6 @@ def bo_nag(
         )
     if not 0 <= near_times[0] <= near_times[1] <= 1:
         raise InputError(f"near_times of bo_nag must be two times from 0 to 1 in order, found {near_times}")
-    if transform not in TRANSFORMS:
-        raise InputError(f"unknown transform {transform!r} of bo_nag: use one of {TRANSFORMS}")
     model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
     acquire = make_acquire(model, acquisition, acquisition_options or {})
     pool = generator_pool(
@@ -119,7 +111,6 @@ def bo_nag(
         rounds=rounds,
         top_share=top_share,
         scale=scale,
-        transform=transform,
         near=near,
         near_times=near_times,
     )
@@ -129,13 +120,12 @@ def bo_nag(
 def generator_pool(
     domain: Domain,
     acquire: AcquireFn,
-    generator: Diffusion,
+    generator: Source,
     *,
     pool_size: int,
     rounds: int,
     top_share: float,
     scale: float,
-    transform: str,
     near: float,
     near_times: tuple[float, float],
 ) -> PoolFn:
@@ -144,47 +134,44 @@ def generator_pool(
     Guidance is `exceedance` of the acquisition, expressed as a normal score among random architectures (see
     `normal_score`), so its aim and strength mean the same for every acquisition and at every stage of a search.
     """
-    space, sde = domain.space, generator.sde
-    times = jnp.linspace(sde.t_min, 1.0, _SPREAD_TIMES)
-    begin = origins(pool_size, near, near_times)
+    space, model = domain.space, generator.generator
+    begin = starts(pool_size, near, near_times)
 
     @jax.jit
     def generate(params, key, belief, reference, parents):
-        score_fn = generator.score_fn(params)
         noise_key, spread_key, round_key = jax.random.split(key, 3)
         noise = jax.random.normal(noise_key, (pool_size,))
-        to_score = normal_score(acquire(belief, reference, jnp.zeros(reference.shape[0])))
+        known = space.encode(reference)
+        to_score = normal_score(acquire(belief, known, jnp.zeros(known.shape[0])))
 
         def graded(x, noise):
-            return to_score(acquire(belief, x, noise))[:, None]
+            return to_score(acquire(belief, x, noise))
 
-        sample_of_reference = reference[:_SPREAD_SAMPLES]
+        few = reference[:_SPREAD_SAMPLES]
         spread = estimate_spread(
-            sample_keys(spread_key, sample_of_reference.shape[0]),
-            lambda x, t: graded(x, jnp.zeros(x.shape[0])),
-            score_fn,
-            sample_of_reference,
-            sde,
-            times,
+            lambda keys, tokens, progress: model.believe(params, keys, tokens, progress),
+            sample_keys(spread_key, few.shape[0]),
+            lambda x: graded(x, jnp.zeros(x.shape[0])),
+            space.encode(few),
+            few,
+            jnp.asarray(_PROGRESS),
         )
         spread = jnp.hypot(spread, _LEAST_SPREAD)
+        bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)[:, None]))
+        guide = bend if generator.guide is None else guidance.chain(bend, generator.guide)
 
         def one_round(aim, key):
             target, parents = aim
-            value = exceedance(lambda x, t: graded(x, noise), target=target, times=times, spread=spread)
-            bend = guidance.make(transform, value_fn=value, sde=sde, scale=scale)
-            x = sample(
+            tokens = sample(
+                model,
+                params,
                 sample_keys(key, pool_size),
-                score_fn,
-                sde=sde,
-                kernels=generator.kernels,
-                transform=bend if generator.transform is None else guidance.chain(bend, generator.transform),
-                shape=space.allowed.shape,
                 num_steps=generator.num_steps,
-                origin=begin(space.encode(parents)),
-            )
-            tokens, _ = space.decode(x)
-            values = graded(space.encode(tokens), noise)[:, 0]
+                guide=guide,
+                args={**generator.args, "scale": scale, "target": target, "progress": _PROGRESS, "spread": spread},
+                start=begin(parents),
+            ).tokens
+            values = graded(space.encode(tokens), noise)
             return (jnp.maximum(target, jnp.quantile(values, 0.75)), best_distinct(tokens, values)), tokens
 
         aim = jnp.asarray(norm.ppf(1.0 - top_share)), parents
@@ -196,22 +183,21 @@ def generator_pool(
         reference = domain.random(reference_key, _REFERENCE, history.keys)
         reference = np.resize(reference if len(reference) else history.tokens, (_REFERENCE, space.num_nodes))
         parents = np.resize(history.best(_PARENTS), (_PARENTS, space.num_nodes))
-        return np.asarray(generate(generator.params, generate_key, belief, space.encode(reference), parents))
+        return np.asarray(generate(generator.params, generate_key, belief, reference, parents))
 
     return pool
 
 
-def origins(pool_size: int, near: float, near_times: tuple[float, float]) -> Callable[[Array], Origin]:
-    """Parents x `[10, N, V]` -> where the samples of a pool begin: see `near` and `near_times` of `bo_nag`.
+def starts(pool_size: int, near: float, near_times: tuple[float, float]) -> Callable[[Array], Start]:
+    """Parents, tokens `[10, N]` -> where the samples of a pool begin: see `near` and `near_times` of `bo_nag`.
 
-    Those that begin near take every parent in turn, at all the times; the others begin at zeros at the last one, which
-    is pure noise.
+    Those that begin near take every parent in turn, at all the times; the others begin from nothing.
     """
     row = np.arange(pool_size)
     is_near = row < round(near * pool_size)
     near_time = np.interp(row // _PARENTS, (0, max(1, is_near.sum() // _PARENTS)), near_times)
-    times = jnp.asarray(np.where(is_near, near_time, 1.0), jnp.float32)
-    return lambda parents: Origin(jnp.where(is_near[:, None, None], parents[row % _PARENTS], 0.0), times)
+    progress = jnp.asarray(np.where(is_near, 1.0 - near_time, 0.0), jnp.float32)
+    return lambda parents: Start(parents[row % _PARENTS], progress)
 
 
 def best_distinct(tokens: Array, values: Array) -> Array:

@@ -1,18 +1,21 @@
 """Aiming: what a predictor's guidance asks for, measured on unlabelled architectures, and the guidance that asks it."""
 
-from collections.abc import Callable
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nag_jax import guidance
-from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.contract import Generator
+from nag_jax.generators.gaussian import score_guides
+from nag_jax.generators.gaussian.generator import MakeScoreGuide
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.guidance import ScoreTransform
+from nag_jax.guidance import Guide
+from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.constraints import Constraints
-from nag_jax.guidance.value import estimate_spread, exceedance, mean_value
+from nag_jax.guidance.exceedance import exceedance, mean_value
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import predict
 from nag_jax.spaces import Space
@@ -20,14 +23,30 @@ from nag_jax.system.keys import sample_keys
 
 LEAST_FEASIBLE = 256
 """Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
-SPREAD_TIMES, SPREAD_SAMPLES = 21, 1024
-"""Grid and sample size with which the spread of estimates is measured."""
+PROGRESS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
+"""Where the spread of estimates is measured."""
+SPREAD_SAMPLES = 1024
+"""On how many architectures it is."""
+GUIDES = {**guidance.REGISTRY, **score_guides.REGISTRY}
+"""What a config can name: guides of beliefs, and the gaussian family's guides of scores."""
+
+
+class Guidance(NamedTuple):
+    """What guides a pool.
+
+    Attributes:
+        guide: bends beliefs; None for nothing.
+        score_guide: makes what bends the score before that, in the gaussian family alone; None for nothing.
+    """
+
+    guide: Guide | None
+    score_guide: MakeScoreGuide | None = None
 
 
 def measure(
     key: jax.Array,
-    model: ScoreModel,
-    score_params: Any,
+    generator: Generator,
+    generator_params: Any,
     predictor: Predictor,
     predictor_params: Any,
     space: Space,
@@ -36,55 +55,57 @@ def measure(
     top_share: float,
     softness: float,
 ) -> tuple[float, list[float]]:
-    """The value to exceed, and how far estimates are from final values, by time. Costs no label.
+    """The value to exceed, and how far estimates are from final values, by progress. Costs no label.
 
     Args:
-        key: of the noise.
-        model: the score network.
-        score_params: its parameters.
-        predictor: of the objective.
+        key: the key of the noise.
+        generator: whose beliefs are asked for values.
+        generator_params: its parameters.
+        predictor: the model of the objective.
         predictor_params: its parameters.
-        space: of the architectures.
+        space: the space of the architectures.
         tokens: unlabelled architectures of the space, `[M, N]`.
         top_share: the share of them that the value is exceeded by.
         softness: least spread, in standard deviations of the predictions.
 
     Returns:
-        The value, and the spread at each of `spread_times`, both in the predictor's unit.
+        The value, and the spread at each of `PROGRESS`, both in the predictor's unit.
     """
-
-    @jax.jit
-    def measured(score_params, predictor_params, keys, x0):
-        return estimate_spread(
-            keys,
-            lambda x, t: predictor.apply(predictor_params, x, t),
-            model.score_fn(score_params),
-            x0,
-            model.sde,
-            spread_times(model.sde),
-        )
-
     predictions = predict(predictor, predictor_params, space.encode(tokens))[0]
-    x0 = space.encode(tokens[:SPREAD_SAMPLES])
-    spread = np.asarray(measured(score_params, predictor_params, sample_keys(key, len(x0)), x0))
+    few = tokens[:SPREAD_SAMPLES]
+    measured = _measured(generator, predictor, space)
+    spread = np.asarray(measured(generator_params, predictor_params, sample_keys(key, len(few)), few))
     target = np.float32(np.quantile(predictions, 1.0 - top_share))
     return float(target), np.hypot(spread, softness * predictions.std()).astype(np.float32).tolist()
 
 
-def make_aim(predictor_params: Any, process: SDE, target: float, spread: list[float], *, scale: float) -> dict:
-    """What the guide of `make_guide` takes: parameters of the predictor, and what `measure` found."""
+@functools.lru_cache(maxsize=8)
+def _measured(generator: Generator, predictor: Predictor, space: Space):
+    """`estimate_spread` compiled: (parameters of the generator, of the predictor, keys, tokens) -> spread."""
+
+    @jax.jit
+    def measured(generator_params, predictor_params, keys, tokens):
+        return estimate_spread(
+            lambda keys, tokens, progress: generator.believe(generator_params, keys, tokens, progress),
+            keys,
+            lambda x: _clean(predictor, predictor_params, x).mean(axis=-1),
+            space.encode(tokens),
+            tokens,
+            jnp.asarray(PROGRESS),
+        )
+
+    return measured
+
+
+def make_aim(predictor_params: Any, target: float, spread: list[float], *, scale: float) -> dict[str, Any]:
+    """What guidance by a predictor is given: the predictor's parameters, and what `measure` found."""
     return {
         "params": predictor_params,
         "scale": np.float32(scale),
         "target": np.float32(target),
-        "times": spread_times(process),
+        "progress": PROGRESS,
         "spread": np.asarray(spread, np.float32),
     }
-
-
-def spread_times(process: SDE) -> jax.Array:
-    """The grid of times `[21]`."""
-    return jnp.linspace(process.t_min, 1.0, SPREAD_TIMES)
 
 
 def feasible(constraints: Constraints, tokens: np.ndarray) -> np.ndarray:
@@ -93,45 +114,60 @@ def feasible(constraints: Constraints, tokens: np.ndarray) -> np.ndarray:
     return tokens[good] if good.sum() >= LEAST_FEASIBLE else tokens
 
 
-def make_guide(
+def make_guidance(
     predictor: Predictor,
-    process: SDE,
     *,
-    transform: str = "class_tilt",
+    process: SDE | None = None,
+    name: str = "class_tilt",
     value: str = "exceedance",
     through_denoiser: bool = True,
     max_norm: float = 0.0,
     constraints: Constraints | None = None,
-) -> Callable[..., ScoreTransform]:
-    """The guidance by a predictor: (unguided score, what `make_aim` returns) -> transform.
+) -> Guidance:
+    """The guidance by a predictor, which is given what `make_aim` returns and the bands of the constraints.
 
     Constraints come last, so that they bend what the predictor asks for.
 
     Args:
-        predictor: of the objective.
-        process: the forward process.
-        transform: a name of `guidance.REGISTRY`.
+        predictor: the model of the objective.
+        process: the forward process of the gaussian family, which guides of scores need.
+        name: a key of `GUIDES`, or `FILE.py:NAME` of a guide of beliefs of your own.
         value: `"exceedance"` of the target, or the predictor's `"mean"`.
         through_denoiser: for `"predictor_gradient"`; False takes the gradient at the noised x.
-        max_norm: bound on the score in units of the noise; 0 for none.
-        constraints: on costs; None for none.
+        max_norm: bound on the score in units of the noise, after a guide of scores; 0 for none.
+        constraints: constraints on costs; None for none.
     """
+    bands = constraints.guide() if constraints else None
+    if name in score_guides.REGISTRY:
+        assert process is not None, "guides of scores are of the gaussian family"
+        return Guidance(bands, _score_guide(predictor, process, name, value, through_denoiser, max_norm))
+    make_value = mean_value if value == "mean" else exceedance
+    value_fn = make_value(lambda x, args: _clean(predictor, args["params"], x))
+    bend = guidance.make(name, value_fn=value_fn)
+    return Guidance(guidance.chain(bend, bands) if bands else bend)
 
-    def guide(score_fn, aim):
-        def estimates(x, t):
-            return predictor.apply(aim["params"], x, t)
 
-        if value == "mean":
-            worth = mean_value(estimates)
+def _clean(predictor: Predictor, params: Any, x: jax.Array) -> jax.Array:
+    """Estimates `[B, K]` of architectures without noise."""
+    return predictor.apply(params, x, jnp.zeros(x.shape[0]))
+
+
+def _score_guide(
+    predictor: Predictor, process: SDE, name: str, value: str, through_denoiser: bool, max_norm: float
+) -> MakeScoreGuide:
+    """Guidance of the score by a predictor that sees x at its noise level."""
+
+    def make(score_fn, args):
+        def worth(x, t):
+            if value == "mean":
+                return predictor.apply(args["params"], x, t).mean(axis=-1)
+            return exceedance(lambda x, args: predictor.apply(args["params"], x, t))(x, 1.0 - t, args)
+
+        if name == "predictor_gradient":
+            value_fn = score_guides.through_denoiser(worth, score_fn, process) if through_denoiser else worth
+            guide = score_guides.predictor_gradient(value_fn=value_fn, scale=args["scale"])
         else:
-            worth = exceedance(estimates, target=aim["target"], times=aim["times"], spread=aim["spread"])
-        if transform == "predictor_gradient" and through_denoiser:
-            worth = guidance.through_denoiser(worth, score_fn, process)
-        parts = [guidance.make(transform, value_fn=worth, scale=aim["scale"], sde=process)]
-        if max_norm:
-            parts.append(guidance.make("clip_norm", sde=process, max_norm=max_norm))
-        if constraints:
-            parts.append(constraints.transform(process))
-        return guidance.chain(*parts)
+            guide = score_guides.denoised_gradient(value_fn=worth, sde=process, scale=args["scale"])
+        return score_guides.chain(guide, score_guides.clip_norm(sde=process, max_norm=max_norm)) if max_norm else guide
 
-    return guide
+    return make

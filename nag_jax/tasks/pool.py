@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nag_jax.generators.contract import Samples
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
@@ -16,7 +17,7 @@ def rank(space: Space, tokens: np.ndarray, predictions: np.ndarray, *, exclude=N
     """Rows of a pool in the order of the predictions, best first, each thing that is computed once.
 
     Args:
-        space: of the pool.
+        space: the space of the pool.
         tokens: valid architectures `[B, N]`.
         predictions: `[B]`, higher is better.
         exclude: keys of `space.canonical` to leave out, as those of architectures already labelled.
@@ -54,7 +55,7 @@ def tally(
 
 def rank_new(
     space: Space,
-    x,
+    samples: Samples,
     predict: Callable[[np.ndarray], np.ndarray],
     *,
     may_be_labelled: Callable[[np.ndarray], np.ndarray],
@@ -63,8 +64,8 @@ def rank_new(
     """The generated architectures that can be labelled, each once, best by the predictor first: tokens `[m, N]`.
 
     Args:
-        space: of the pool.
-        x: the pool `[n, N, V]`.
+        space: the space of the pool.
+        samples: the pool.
         predict: tokens `[B, N]` -> predictions `[B]`, higher is better.
         may_be_labelled: tokens `[B, N]` -> bool `[B]`.
         labelled: architectures that have a label, tokens `[L, N]`; they and what computes the same are left out.
@@ -72,8 +73,7 @@ def rank_new(
     Raises:
         InputError: there is none.
     """
-    tokens, valid = map(np.asarray, space.decode(x))
-    tokens = tokens[valid]
+    tokens = samples.tokens[samples.valid]
     tokens = tokens[may_be_labelled(tokens)]
     order = rank(space, tokens, predict(tokens), exclude=space.canonical(labelled)) if len(tokens) else []
     if not len(order):

@@ -1,7 +1,7 @@
-"""What is fitted once a space: the network behind the score, with the parametrisation that turns it into one."""
+"""Score models: the network behind a score, with the parametrisation that turns it into one."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.fitting.recipe import Recipe
-from nag_jax.fitting.state import LossFn
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import (
     PosteriorFn,
@@ -20,6 +19,7 @@ from nag_jax.generators.gaussian.parametrization import (
 )
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.networks.score_network import GraphTransformer
+from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 
@@ -97,42 +97,28 @@ class ScoreModel:
         return losses.score_matching(keys, bound, x0, self.sde)
 
 
-def batch_loss(model: ScoreModel, *, batch_size: int, sharding=None) -> LossFn:
-    """The loss of `model` on batches drawn with replacement from the data, clean architectures x `[M, N, V]`.
+def make_score_model(
+    space: Space, process: SDE, network: Mapping[str, Any], *, parametrization: str = "denoiser"
+) -> ScoreModel:
+    """The score network of a space, with the space's closed form where its architectures keep to inequalities.
 
     Args:
-        model: what is fitted.
-        batch_size: a multiple of the mesh's size where a sharding is given.
-        sharding: how a batch is cut over devices.
+        space: the space whose architectures are diffused.
+        process: the forward process.
+        network: fields of `GraphTransformer`.
+        parametrization: see `ScoreModel`.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> from nag_jax.generators.gaussian import sde
+        >>> make_score_model(spaces.make("nasbench201"), sde.make("ve"), {"width": 16}).shape
+        (8, 7)
     """
-
-    def loss(params, key, data):
-        batch_key, loss_key = jax.random.split(key)
-        x0 = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0])]
-        if sharding is not None:
-            x0 = jax.lax.with_sharding_constraint(x0, sharding)
-        return model.loss(params, loss_key, x0)
-
-    return loss
-
-
-def drawn_loss(
-    model: ScoreModel, draw: Callable[[jax.Array, int], jax.Array], *, batch_size: int, sharding=None
-) -> LossFn:
-    """The loss of `model` on batches drawn afresh at every step, for spaces too large to list; there are no data.
-
-    Args:
-        model: what is fitted.
-        draw: (key, n) -> clean architectures x `[n, N, V]`, jittable.
-        batch_size: a multiple of the mesh's size where a sharding is given.
-        sharding: how a batch is cut over devices.
-    """
-
-    def loss(params, key, data):
-        batch_key, loss_key = jax.random.split(key)
-        x0 = draw(batch_key, batch_size)
-        if sharding is not None:
-            x0 = jax.lax.with_sharding_constraint(x0, sharding)
-        return model.loss(params, loss_key, x0)
-
-    return loss
+    made = GraphTransformer(
+        adjacency=tuple(map(tuple, space.adjacency.tolist())),
+        num_classes=space.num_classes,
+        coordinates=tuple(map(tuple, space.coordinates.tolist())),
+        **network,
+    )
+    closed_form = space.class_posterior if space.is_ruled and space.has_posterior else None
+    return ScoreModel(made, process, space.allowed, parametrization, closed_form)

@@ -1,4 +1,4 @@
-"""Guidance by a constraint on a cost that adds up over nodes."""
+"""Bands: guidance by budgets on a cost that adds up over nodes."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.stats import norm
 
-from nag_jax.generators.gaussian.parametrization import denoised_to_score, score_to_denoised
-from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.guidance.base import ScoreTransform, stateless
+from nag_jax.guidance.guide import Guide, stateless
 
 MomentsFn = Callable[[Array], tuple[Array, Array]]
 """Class probabilities p `[B, N, V]` -> mean and variance of the cost, given the class of one node, each `[B, N, V]`."""
@@ -21,34 +19,29 @@ _MARGIN, _MOST_OF_BAND = 0.05, 0.25
 _FLOOR, _FLOOR_OF_BAND = 3e-4, 1e-3
 
 
-def cost_band(*, sde: SDE, moments: MomentsFn, low, high, spread, scale=1.0) -> ScoreTransform:
+def cost_band(*, moments: MomentsFn, spread: float = 1.0, row: int = 0) -> Guide:
     """Tilts class probabilities by the chance that the architecture's cost will lie in a band.
 
-    With p the probabilities of the denoised estimate, `p'(n, c) ~ p(n, c) P(low <= cost <= high | node n has class c)`,
-    which at scale 1 is the posterior given that the constraint holds. The cost of what is still undecided is taken as
-    normal, with the mean and variance that its class probabilities give it, so early on the pull is weak. It aims a
-    little inside the band. Several constraints chain, and other guidance goes before them.
+    With p the probabilities, `p'(n, c) ~ p(n, c) P(low <= cost <= high | node n has class c)`, which is the posterior
+    given that the constraint holds. The cost of what is still undecided is taken as normal, with the mean and variance
+    that its class probabilities give it, so early on the pull is weak. It aims a little inside the band. Several
+    constraints chain, and other guidance goes before them. The band is `args["bands"][row]`: the least cost, minus
+    infinity for none, and the greatest, infinity for none.
 
     Args:
-        sde: the forward process.
-        moments: of the cost, as `Space.conditional_moments` of its table plus its constant.
-        low: least cost, minus infinity for none; a scalar, which may be traced, as the following.
-        high: greatest cost, infinity for none.
+        moments: moments of the cost, as `Space.conditional_moments` of its table plus its constant.
         spread: standard deviation of the cost among unguided architectures.
-        scale: exponent of the chance.
+        row: which of the bands in the args is meant.
     """
 
-    def bend(score, *, x, t, keys):
-        p = jnp.clip((score_to_denoised(score, x, t, sde) + 1.0) / 2.0, 0.0, 1.0)
+    def bend(beliefs, *, keys, args):
+        low, high = args["bands"][row]
         margin = jnp.minimum(_MARGIN * spread, _MOST_OF_BAND * (high - low))
         floor = jnp.minimum(_FLOOR * spread, _FLOOR_OF_BAND * (high - low))
-        mean, variance = moments(p)
+        mean, variance = moments(beliefs.probabilities())
         deviation = _SURENESS * jnp.sqrt(variance + floor**2)
         chance = log_band(mean, deviation, low + margin, high - margin)
-        # Below float32 rounding a probability is none, however strong the tilt.
-        rounding = 2.0 * jnp.finfo(x.dtype).eps * (1.0 + jnp.abs(x))
-        logits = jnp.where(p > rounding, jnp.log(jnp.maximum(p, rounding)), -1e6) + scale * chance
-        return denoised_to_score(2.0 * jax.nn.softmax(logits, axis=-1) - 1.0, x, t, sde)
+        return beliefs._replace(logits=jax.nn.log_softmax(beliefs.logits + chance, axis=-1))
 
     return stateless(bend)
 

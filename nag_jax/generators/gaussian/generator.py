@@ -1,0 +1,117 @@
+"""The gaussian family: diffusion of relaxed one-hot rows, behind the contract of generators."""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from nag_jax.generators.contract import Generator, Sampler, read
+from nag_jax.generators.gaussian.guided import by_beliefs, by_scores, plain, score_to_beliefs
+from nag_jax.generators.gaussian.kernels import Kernel
+from nag_jax.generators.gaussian.losses import perturb
+from nag_jax.generators.gaussian.parametrization import ScoreFn
+from nag_jax.generators.gaussian.sampler import FINAL_STEPS, Origin, make_sampler
+from nag_jax.generators.gaussian.score_guides import ScoreGuide
+from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
+from nag_jax.system.keys import expand
+
+MakeScoreGuide = Callable[[ScoreFn, Any], ScoreGuide]
+"""(the unguided score, what guides are given) -> a guide of scores; making it evaluates nothing."""
+
+
+def gaussian(
+    space: Space,
+    model: ScoreModel,
+    kernels: Sequence[Kernel],
+    *,
+    final: str = "denoise",
+    score_guide: MakeScoreGuide | None = None,
+) -> Generator:
+    """The generator of a score network.
+
+    Args:
+        space: the space whose architectures it learns.
+        model: the score network and its parametrisation.
+        kernels: updates of the reverse process, correctors first.
+        final: how a sample ends; see `sampler.make_sampler`.
+        score_guide: makes guidance that needs the score itself, as the published one does; it comes before the guide
+            of beliefs.
+
+    Raises:
+        InputError: there is no kernel, or no such final step.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> from nag_jax.generators.gaussian import kernels, sde
+        >>> from nag_jax.generators.gaussian.score_model import make_score_model
+        >>> space = spaces.make("nasbench201")
+        >>> model = make_score_model(space, sde.make("ve"), {"width": 8})
+        >>> gaussian(space, model, [kernels.make("ancestral", model.sde)]).coupled
+        False
+    """
+    if final not in FINAL_STEPS:
+        raise InputError(f"unknown final step {final!r}: use one of {FINAL_STEPS}")
+    if not kernels:
+        raise InputError("a sampler needs at least one kernel, found none")
+
+    def believe(params, keys, tokens, progress=None):
+        x0 = space.encode(tokens)
+        if progress is None:
+            x, t, _ = perturb(keys, x0, model.sde)
+        else:
+            t = jnp.maximum(1.0 - progress, model.sde.t_min)
+            x = model.sde.diffuse(keys, x0, t)
+        return score_to_beliefs(model.score_fn(params)(x, t), x, t, model.sde)
+
+    def sampler(params, *, num_steps, guide=None, args=None, start=None):
+        score_fn = model.score_fn(params)
+        score = plain(score_fn) if score_guide is None else by_scores(score_fn, score_guide(score_fn, args))
+        relaxed = make_sampler(
+            score if guide is None else by_beliefs(score, guide, args, model.sde),
+            sde=model.sde,
+            kernels=kernels,
+            shape=model.shape,
+            num_steps=num_steps,
+            final=final,
+            origin=None if start is None else _origin(space, start),
+        )
+        return Sampler(relaxed.init, relaxed.advance, lambda carry: read(space, relaxed.finish(carry)))
+
+    coupled = any(kernel.coupled for kernel in kernels)
+    if score_guide is not None:
+        coupled |= score_guide(lambda x, t: x, collections.defaultdict(float)).coupled
+    return Generator(
+        init=model.init,
+        loss=lambda params, key, tokens: model.loss(params, key, space.encode(tokens)),
+        believe=believe,
+        sampler=sampler,
+        coupled=coupled,
+        description=_describe(space, model),
+    )
+
+
+def _origin(space: Space, start) -> Origin:
+    """Pure noise is the prior, around zero, whatever the tokens are."""
+    begun = expand(start.progress > 0.0, start.tokens[..., None])
+    return Origin(jnp.where(begun, space.encode(start.tokens), 0.0), 1.0 - start.progress)
+
+
+def _describe(space: Space, model: ScoreModel) -> tuple[tuple[str, Any], ...]:
+    """What a checkpoint of the score network must agree with."""
+    network = {
+        field.name: getattr(model.network, field.name)
+        for field in dataclasses.fields(model.network)
+        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout", "dtype")
+    }
+    described = {
+        "space": space.fingerprint,
+        "nodes": space.num_nodes,
+        "parametrization": model.parametrization,
+        "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
+        **{f"network.{name}": value for name, value in network.items()},
+    }
+    return tuple(described.items())

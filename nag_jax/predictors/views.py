@@ -1,0 +1,47 @@
+"""Views: how a predictor is shown the architectures that it learns from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nag_jax.generators.contract import Generator
+from nag_jax.generators.gaussian.losses import perturb
+from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.spaces import Space
+from nag_jax.system.keys import expand, fold_in, uniform
+
+View = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+"""(keys `[B]`, tokens `[B, N]`) -> the x `[B, N, V]` and noise level t `[B]` that the predictor is shown."""
+
+
+def clean_view(space: Space) -> View:
+    """Clean architectures at t = 0."""
+    return lambda keys, tokens: (space.encode(tokens), jnp.zeros(tokens.shape[0]))
+
+
+def noised_view(space: Space, sde: SDE) -> View:
+    """Noised architectures at t uniform in [t_min, 1], as published: for guidance at the noised x."""
+    return lambda keys, tokens: perturb(keys, space.encode(tokens), sde)[:2]
+
+
+def denoised_view(space: Space, generator: Generator, params: Any, *, share: float) -> View:
+    """A share of the batch as a generator believes it to be, halfway through; the rest clean; all at t = 0.
+
+    Guidance asks for values of such soft architectures, so the predictor learns their average labels; with `share` 0 it
+    only ever saw hard ones.
+
+    Args:
+        space: the space of the architectures.
+        generator: whose beliefs are shown.
+        params: its parameters.
+        share: the share of the batch that is shown so.
+    """
+
+    def view(keys, tokens):
+        soft, hard = generator.believe(params, keys, tokens).estimate(), space.encode(tokens)
+        chosen = expand(uniform(fold_in(keys, 2)) < share, hard)
+        return jnp.where(chosen, soft, hard), jnp.zeros(tokens.shape[0])
+
+    return view
