@@ -6,8 +6,11 @@ import pytest
 from nag_jax import spaces
 from nag_jax.fitting.fit import make_chunk
 from nag_jax.fitting.state import init_state
+from nag_jax.generators.fit import batch_loss
+from nag_jax.generators.gaussian import kernels
 from nag_jax.generators.gaussian import sde as sdes
-from nag_jax.generators.gaussian.score_model import ScoreModel, batch_loss
+from nag_jax.generators.gaussian.generator import gaussian
+from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.system import parallel
 
@@ -38,11 +41,12 @@ def test_a_batch_cut_over_eight_devices_trains_the_score_of_one(nb201):
     dag = tuple(map(tuple, nb201.adjacency.tolist()))
     network = GraphTransformer(dag, 7, width=8, num_blocks=1, num_heads=2, mlp_width=8)
     model = ScoreModel(network, sdes.make("ve"), nb201.allowed)
-    data = nb201.encode(nb201.random(jax.random.key(0), 50))
+    generator = gaussian(nb201, model, [kernels.make("ancestral", model.sde)])
+    data = nb201.random(jax.random.key(0), 50)
     results = {}
     for devices in (1, 8):
         mesh = parallel.make_mesh(devices)
-        loss = batch_loss(model, batch_size=32, sharding=parallel.batched(mesh))
+        loss = batch_loss(generator, batch_size=32, sharding=parallel.batched(mesh))
         results[devices] = state, losses = train(model.init, loss, data, mesh)
         assert losses.shape == (STEPS,)
         assert all(leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(state))

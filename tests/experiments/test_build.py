@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from experiments import build
-from nag_jax import guidance
 from nag_jax import predictors as models
+from nag_jax.generators.contract import sample
 from nag_jax.generators.gaussian import kernels, sde
-from nag_jax.generators.gaussian.fit_score import describe_score_model
 from nag_jax.generators.gaussian.score_model import PARAMETRIZATIONS
 from nag_jax.predictors.labels import NORMALIZATIONS
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.aim import GUIDES, PROGRESS, Guidance, make_aim
 
 VARIANTS = ["", "smoke", "paper"]
 
@@ -45,9 +45,10 @@ def test_every_variant_builds_all_objects(variant, space, load):
     assert values.shape == (2, config.predictor.members)
     assert jax.eval_shape(lambda params: model.score_fn(params)(x, t), score_params).shape == x.shape
     assert len(build.make_kernels(config)) == len(config.sampler.kernels)
-    assert callable(build.make_view(config.predictor, model, score_params))
+    generator = build.make_generator(config, space, model)
+    assert callable(build.make_view(config.predictor, space, model.sde, generator, score_params))
     build.check_guidance(config)
-    build.check_sampler(config, model, build.make_predictor(config, space), 1)
+    build.check_sampler(config, space, model, build.make_guidance(config, predictor), 1)
     for training in (config.score.training, config.predictor.training):
         assert jax.tree.leaves(jax.eval_shape(build.recipe(training).optimizer().init, predictor_params))
 
@@ -56,16 +57,17 @@ def test_every_variant_builds_all_objects(variant, space, load):
 def test_every_variant_guides(variant, space, load):
     config = load(variant)
     predictor = build.make_predictor(config, space)
-    model = build.make_score_model(config, space)
-    guide = build.make_guide(config, predictor, model.sde)
+    model, given = build.make_score_model(config, space), build.make_guidance(config, predictor)
+    generator = build.make_generator(config, space, model, given.score_guide)
+    assert (given.score_guide is None) is (config.guidance.transform == "class_tilt")
 
-    def guided(params, x, t):
-        aim = {"params": params, "scale": 1.0, "target": 0.0, "times": jnp.array([0.0, 1.0]), "spread": jnp.ones(2)}
-        transform = guide(lambda x, t: -x, aim)
-        return transform.update(-x, transform.init(x), x=x, t=t, keys=jax.random.split(jax.random.key(1), 2))[0]
+    def guided(params, predictor_params, keys):
+        aimed = make_aim(predictor_params, 0.0, [1.0] * len(PROGRESS), scale=1.0)
+        return sample(generator, params, keys, num_steps=1, guide=given.guide, args=aimed).tokens
 
-    params = jax.eval_shape(predictor.init, jax.random.key(0))
-    assert jax.eval_shape(guided, params, jnp.zeros((2, *model.shape)), jnp.ones(2)).shape == (2, *model.shape)
+    params, predictor_params = (jax.eval_shape(init, jax.random.key(0)) for init in (model.init, predictor.init))
+    keys = jax.random.split(jax.random.key(1), 2)
+    assert jax.eval_shape(guided, params, predictor_params, keys).shape == (2, space.num_nodes)
 
 
 @pytest.mark.parametrize("name", sde.REGISTRY)
@@ -87,7 +89,7 @@ def test_the_fields_of_the_named_process_count(load):
 def test_every_kernel_can_be_named(name, space, load):
     config = load()
     config.sampler.kernels = (name,)
-    build.check_sampler(config, build.make_score_model(config, space), build.make_predictor(config, space), 1)
+    build.check_sampler(config, space, build.make_score_model(config, space), Guidance(None), 1)
 
 
 @pytest.mark.parametrize("name", models.REGISTRY)
@@ -105,7 +107,7 @@ def test_every_parametrization_can_be_named(parametrization, space, load):
 
 
 @pytest.mark.parametrize("labels", NORMALIZATIONS)
-@pytest.mark.parametrize("transform", sorted(set(guidance.REGISTRY) - {"clip_norm"}))
+@pytest.mark.parametrize("transform", sorted(GUIDES))
 def test_every_guidance_and_normalisation_can_be_named(transform, labels, space, load):
     config = load()
     config.guidance.transform, config.predictor.labels = transform, labels
@@ -147,18 +149,19 @@ def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
 def test_coupled_samples_fill_the_devices(space, load):
     config = load("paper")
     model = build.make_score_model(config, space)
-    build.check_sampler(config, model, build.make_predictor(config, space), 8)
+    given = build.make_guidance(config, build.make_predictor(config, space))
+    build.check_sampler(config, space, model, given, 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
-        build.check_sampler(config, model, build.make_predictor(config, space), 3)
+        build.check_sampler(config, space, model, given, 3)
     config.sampler.langevin.norm = "sample"
-    build.check_sampler(config, model, build.make_predictor(config, space), 3)
+    build.check_sampler(config, space, model, given, 3)
 
 
 def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):
     def describe(**changes):
         config = load()
         config.update_from_flattened_dict(changes)
-        return describe_score_model(build.make_score_model(config, space), space)
+        return build.make_generator(config, space, build.make_score_model(config, space)).description
 
     default = describe()
     for change in (

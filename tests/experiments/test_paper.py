@@ -7,12 +7,13 @@ import pytest
 
 from experiments import build
 from nag_jax.fitting.fit import fit
-from nag_jax.generators.gaussian.compiled import Generator
-from nag_jax.generators.gaussian.score_model import batch_loss
+from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian.sde import VESDE
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.system import parallel
 from nag_jax.system.keys import sample_keys
+from nag_jax.tasks.aim import PROGRESS, make_aim
 
 BATCH = 4
 
@@ -124,42 +125,26 @@ def test_a_step_of_training_and_of_guided_sampling(config, space, model, predict
         )
 
     before = model.init(jax.random.split(jax.random.key(1))[0])
-    score_params = one_step(
-        model.init, batch_loss(model, batch_size=BATCH), config.score.training, space.encode(tokens)
-    )
+    given = build.make_guidance(config, predictor)
+    generator = build.make_generator(config, space, model, given.score_guide)
+    score_params = one_step(model.init, batch_loss(generator, batch_size=BATCH), config.score.training, tokens)
     same = jax.tree.map(lambda old, new: old.shape == new.shape and bool(np.isfinite(new).all()), before, score_params)
     assert all(jax.tree.leaves(same))
-    view = build.make_view(config.predictor, model, score_params)
+    view = build.make_view(config.predictor, space, model.sde, generator, score_params)
     labels = np.linspace(-1, 1, 64, dtype=np.float32)
     predictor_params = one_step(
         predictor.init,
         regression_loss(predictor, view, batch_size=BATCH),
         config.predictor.training,
-        (space.encode(tokens), labels),
+        (tokens, labels),
     )
 
-    generator = Generator(
-        model,
-        build.make_kernels(config),
-        guide=build.make_guide(config, predictor, model.sde),
-        num_steps=1,
-        final=config.sampler.final,
-        mesh=mesh,
-    )
-    times = jnp.zeros(1)
+    sampler = ShardedSampler(generator, guide=given.guide, num_steps=1, mesh=mesh)
 
     def sample(scale):
-        aim = {
-            "params": predictor_params,
-            "scale": np.float32(scale),
-            "target": np.float32(0),
-            "times": times,
-            "spread": times,
-        }
-        return generator(jax.random.key(2), BATCH, score_params, aim)
+        aim = make_aim(predictor_params, 0.0, [1.0] * len(PROGRESS), scale=scale)
+        return sampler(jax.random.key(2), BATCH, score_params, aim)
 
     guided, unguided = sample(config.guidance.scale), sample(0.0)
-    assert guided.shape == (BATCH, *model.shape)
-    assert np.isfinite(guided).all()
-    assert np.isfinite(unguided).all()
-    assert not np.allclose(guided, unguided)
+    assert guided.tokens.shape == (BATCH, space.num_nodes)
+    assert (guided.tokens != unguided.tokens).any()

@@ -11,7 +11,8 @@ from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.fitting.fit import fit, make_chunk, restore
 from nag_jax.fitting.state import init_state
 from nag_jax.generators.gaussian import kernels
-from nag_jax.generators.gaussian.compiled import Generator
+from nag_jax.generators.gaussian.generator import gaussian
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 
@@ -159,10 +160,10 @@ def test_saved_on_eight_devices_restored_on_fewer(nb201, tiny_model, random_para
         checkpoints.save(1, state)
 
     def generate(state, mesh):
-        generator = Generator(model, [kernels.make("ancestral", model.sde)], guide=None, num_steps=8, mesh=mesh)
-        tokens, valid = nb201.decode(generator(jax.random.key(1), 13, state.ema))
-        assert np.asarray(valid).all()
-        return np.asarray(tokens)
+        generator = gaussian(nb201, model, [kernels.make("ancestral", model.sde)])
+        samples = ShardedSampler(generator, num_steps=8, mesh=mesh)(jax.random.key(1), 13, state.ema)
+        assert samples.valid.all()
+        return samples.tokens
 
     for devices in (2, 1):
         mesh = parallel.make_mesh(devices)

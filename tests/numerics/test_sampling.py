@@ -5,8 +5,9 @@ import pytest
 
 from nag_jax.generators.gaussian import kernels, sampler
 from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.guided import by_scores, plain
 from nag_jax.generators.gaussian.parametrization import uniform_score
-from nag_jax.guidance.gradient import predictor_gradient
+from nag_jax.generators.gaussian.score_guides import predictor_gradient
 from nag_jax.system.keys import sample_keys
 
 SAMPLES = 1_024
@@ -25,8 +26,8 @@ def test_twenty_steps_give_valid_and_distinct_cells(nb201, name, sde_name, corre
     chain = [kernels.make(name, sde)]
     if corrected:
         chain.insert(0, kernels.make("langevin", sde))
-    score_fn = uniform_score(sde, nb201.allowed)
-    draw = jax.jit(lambda keys: sampler.sample(keys, score_fn, sde=sde, kernels=chain, shape=(8, 7), num_steps=20))
+    score = plain(uniform_score(sde, nb201.allowed))
+    draw = jax.jit(lambda keys: sampler.sample(keys, score, sde=sde, kernels=chain, shape=(8, 7), num_steps=20))
     x = draw(sample_keys(jax.random.key(0), SAMPLES))
     tokens, valid = nb201.decode(x)
     assert np.asarray(valid).all()
@@ -50,10 +51,8 @@ def test_guidance_tilts_the_distribution_by_the_exponential_of_its_value(nb201):
             logits = 2.0 * x[:, node, 2:] / sde.sigma(t)[:, None] ** 2
             return jnp.log1p(jax.nn.softmax(logits, axis=-1)[:, token - 2] * (jnp.exp(scale) - 1.0))
 
-        transform = predictor_gradient(value_fn=value_fn, scale=1.0)
-        return sampler.sample(
-            keys, score_fn, sde=sde, kernels=[kernel], transform=transform, shape=(8, 7), num_steps=40
-        )
+        score = by_scores(score_fn, predictor_gradient(value_fn=value_fn, scale=1.0))
+        return sampler.sample(keys, score, sde=sde, kernels=[kernel], shape=(8, 7), num_steps=40)
 
     n = 3_000
     for scale in (1.5, -2.0):

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from nag_jax.generators.contract import all_valid, read
 from nag_jax.reports import metrics
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
@@ -31,7 +32,7 @@ ALSO_SKIPPING = (CONV3, NONE, NONE, SKIP, NONE, NONE)
 
 def test_pool_metrics_by_hand():
     x = relaxed(cells(FULL, FULL, SKIPPING, ALSO_SKIPPING, DEAD))
-    found = metrics.pool_metrics(SPACE, x, training_tokens=cells(FULL, DEAD))
+    found = metrics.pool_metrics(SPACE, read(SPACE, x), training_tokens=cells(FULL, DEAD))
     assert found == metrics.PoolMetrics(
         samples=5,
         validity_threshold=1.0,
@@ -54,7 +55,7 @@ def test_validity_tells_the_two_rules_apart():
     x[2, 2, 3] = 0.5  # two classes above it
     x[3, 1] = -1.0
     x[3, 1, 0] = 1.0  # the input class where an operation belongs
-    found = metrics.pool_metrics(SPACE, x)
+    found = metrics.pool_metrics(SPACE, read(SPACE, x))
     assert (found.validity_threshold, found.validity_argmax) == (1 / 4, 3 / 4)
     assert found.distinct == 2
 
@@ -62,25 +63,25 @@ def test_validity_tells_the_two_rules_apart():
 def test_validity_by_threshold_is_never_above_argmax(rng):
     for scale in (0.1, 0.5, 1.0, 2.0):
         x = relaxed(SPACE.from_index(rng.integers(SPACE.size, size=200)))
-        found = metrics.pool_metrics(SPACE, x + scale * rng.normal(size=x.shape).astype(np.float32))
+        found = metrics.pool_metrics(SPACE, read(SPACE, x + scale * rng.normal(size=x.shape).astype(np.float32)))
         assert found.validity_threshold <= found.validity_argmax
 
 
 def test_nothing_valid_leaves_no_shares():
-    found = metrics.pool_metrics(SPACE, -relaxed(cells(FULL)), training_tokens=cells(DEAD))
+    found = metrics.pool_metrics(SPACE, read(SPACE, -relaxed(cells(FULL))), training_tokens=cells(DEAD))
     assert found == metrics.PoolMetrics(1, 0.0, 0.0, None, 0, None, 0, None, None)
 
 
 def test_novelty_needs_a_held_out_split():
-    assert metrics.pool_metrics(SPACE, relaxed(cells(FULL))).novelty is None
-    assert metrics.pool_metrics(SPACE, relaxed(cells(FULL)), training_tokens=cells(FULL)).novelty == 0.0
-    assert metrics.pool_metrics(SPACE, relaxed(cells(FULL)), training_tokens=cells(DEAD)).novelty == 1.0
+    assert metrics.pool_metrics(SPACE, all_valid(cells(FULL))).novelty is None
+    assert metrics.pool_metrics(SPACE, all_valid(cells(FULL)), training_tokens=cells(FULL)).novelty == 0.0
+    assert metrics.pool_metrics(SPACE, all_valid(cells(FULL)), training_tokens=cells(DEAD)).novelty == 1.0
     with pytest.raises(InputError, match=r"expected the shape \[M, 8\], found \[1, 6\]"):
-        metrics.pool_metrics(SPACE, relaxed(cells(FULL)), training_tokens=np.zeros((1, 6), int))
+        metrics.pool_metrics(SPACE, all_valid(cells(FULL)), training_tokens=np.zeros((1, 6), int))
 
 
 def test_the_whole_space_has_its_known_counts():
-    found = metrics.pool_metrics(SPACE, SPACE.encode(SPACE.from_index(np.arange(SPACE.size))))
+    found = metrics.pool_metrics(SPACE, all_valid(SPACE.from_index(np.arange(SPACE.size))))
     assert (found.distinct, found.distinct_canonical) == (15625, 6466)
     assert found.connectivity == 1 - 341 / 15625
     assert found.diversity == pytest.approx(6 * 0.8 * 15625 / 15624)
@@ -88,13 +89,13 @@ def test_the_whole_space_has_its_known_counts():
 
 def test_an_empty_pool_is_refused():
     with pytest.raises(InputError, match="empty pool"):
-        metrics.pool_metrics(SPACE, np.zeros((0, 8, 7), np.float32))
+        metrics.pool_metrics(SPACE, all_valid(np.zeros((0, 8), np.int32)))
 
 
 def test_a_large_pool_takes_seconds(rng):
-    x = SPACE.encode(SPACE.from_index(rng.integers(SPACE.size, size=200_000)))
+    samples = all_valid(SPACE.from_index(rng.integers(SPACE.size, size=200_000)))
     start = time.perf_counter()
-    metrics.pool_metrics(SPACE, x, training_tokens=SPACE.from_index(np.arange(8000)))
+    metrics.pool_metrics(SPACE, samples, training_tokens=SPACE.from_index(np.arange(8000)))
     assert time.perf_counter() - start < 10
 
 

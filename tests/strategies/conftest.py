@@ -6,13 +6,13 @@ import pytest
 
 from nag_jax.generators.gaussian import kernels
 from nag_jax.generators.gaussian import sde as sdes
-from nag_jax.generators.gaussian.compiled import Generator
-from nag_jax.generators.gaussian.parametrization import uniform_score
+from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.spaces import NASBench201
 from nag_jax.strategies import Domain
-from nag_jax.strategies.bo_nag import Diffusion
+from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
 
 
@@ -35,25 +35,26 @@ def params(model):
 
 
 @pytest.fixture(scope="session")
-def make_generator(model):
-    """Makes generators of one device; keyword arguments override."""
+def make_sampler(model, nb201):
+    """Makes samplers of one device; keyword arguments override."""
 
-    def make(names=("ancestral",), *, devices=1, guide=None, num_steps=8, **options):
+    def make(names=("ancestral",), *, devices=1, guide=None, num_steps=8, score_guide=None, **options):
         langevin = {"norm": options.pop("norm")} if "norm" in options else {}
         chosen = [kernels.make(name, model.sde, **(langevin if name == "langevin" else {})) for name in names]
-        return Generator(model, chosen, guide=guide, num_steps=num_steps, mesh=parallel.make_mesh(devices), **options)
+        generator = gaussian(nb201, model, chosen, score_guide=score_guide)
+        mesh = parallel.make_mesh(devices)
+        return ShardedSampler(generator, guide=guide, num_steps=num_steps, mesh=mesh, **options)
 
     return functools.cache(make)
 
 
 @pytest.fixture(scope="session")
-def cells(nb201):
-    """Tokens of generated x, all of which must be cells."""
+def cells():
+    """Tokens of samples, all of which must be cells."""
 
-    def read(x):
-        tokens, valid = nb201.decode(x)
-        assert np.asarray(valid).all()
-        return np.asarray(tokens)
+    def read(samples):
+        assert np.asarray(samples.valid).all()
+        return np.asarray(samples.tokens)
 
     return read
 
@@ -69,12 +70,9 @@ def domain(space):
 
 
 @pytest.fixture(scope="session")
-def generator(space):
-    """The exact score of the space, so that nothing has to be trained."""
-    process = sdes.make("ve")
-    return Diffusion(
-        lambda params: uniform_score(process, space.allowed), (), process, [kernels.make("ancestral", process)], 10
-    )
+def generator(space, model, params):
+    """Exact for uniform cells while its head is zero, so that nothing has to be trained."""
+    return Source(gaussian(space, model, [kernels.make("ancestral", model.sde)]), params, 10)
 
 
 @pytest.fixture(scope="session")

@@ -7,56 +7,67 @@ import pytest
 from scipy.special import softmax
 
 from nag_jax import guidance
-from nag_jax.guidance.value import estimate_spread, exceedance, mean_value
+from nag_jax.generators.gaussian import kernels
+from nag_jax.generators.gaussian.generator import gaussian
+from nag_jax.guidance import Guide
+from nag_jax.guidance.calibrate import estimate_spread
+from nag_jax.guidance.exceedance import exceedance, mean_value
 from nag_jax.spaces.nasbench201 import OPERATIONS
 from nag_jax.system.keys import sample_keys
 
 N = 256
 NONE = 2 + OPERATIONS.index("none")
-TIMES = jnp.linspace(1e-5, 1.0, 11)
+PROGRESS = jnp.linspace(0.0, 1.0, 11)
 
 
-def minus_nones(x, t):
+def minus_nones(x, args):
     """Two members that agree: minus the (expected) number of `none` operations."""
     return jnp.repeat(-(x[:, 1:-1, NONE].sum(axis=-1, keepdims=True) + 6.0) / 2.0, 2, axis=1)
 
 
 @pytest.fixture(scope="module")
 def spread(model, params, nb201):
-    """Root mean square error of the estimated number of `none` operations, by time."""
-    x0 = nb201.encode(nb201.random(jax.random.key(0), 512))
-    keys = sample_keys(jax.random.key(1), 512)
-    run = jax.jit(lambda: estimate_spread(keys, minus_nones, model.score_fn(params), x0, model.sde, TIMES))
+    """Root mean square error of the estimated number of `none` operations, by progress."""
+    tokens, keys = nb201.random(jax.random.key(0), 512), sample_keys(jax.random.key(1), 512)
+    generator = gaussian(nb201, model, [kernels.make("ancestral", model.sde)])
+
+    @jax.jit
+    def run():
+        return estimate_spread(
+            lambda keys, tokens, progress: generator.believe(params, keys, tokens, progress),
+            keys,
+            lambda x: minus_nones(x, {}).mean(axis=-1),
+            nb201.encode(tokens),
+            tokens,
+            PROGRESS,
+        )
+
     return np.asarray(run())
 
 
 @pytest.fixture(scope="module")
-def generate(make_generator, model, params, cells):
+def generate(make_sampler, params, cells):
     """Guides by the mean or by the exceedance of that value; returns the numbers of `none` of the cells."""
+    tilt, posterior = (
+        guidance.make("class_tilt", value_fn=make_value(minus_nones)) for make_value in (mean_value, exceedance)
+    )
 
-    def guide(score_fn, bend):
-        tilt = guidance.make("class_tilt", value_fn=mean_value(minus_nones), scale=bend["scale"], sde=model.sde)
-        aim = {name: bend[name] for name in ("target", "times", "spread")}
-        posterior = guidance.make("class_tilt", value_fn=exceedance(minus_nones, **aim), scale=1.0, sde=model.sde)
+    def update(beliefs, state, *, keys, args):
+        tilted, _ = tilt.update(beliefs, (), keys=keys, args=args)
+        aimed, _ = posterior.update(beliefs, (), keys=keys, args={**args, "scale": 1.0})
+        return beliefs._replace(logits=jnp.where(args["aim"], aimed.logits, tilted.logits)), state
 
-        def update(score, state, *, x, t, keys):
-            options = {"x": x, "t": t, "keys": keys}
-            tilted, aimed = (one.update(score, (), **options)[0] for one in (tilt, posterior))
-            return jnp.where(bend["aim"], aimed, tilted), state
-
-        return guidance.ScoreTransform(lambda x: (), update)
-
-    generator = make_generator(guide=guide, num_steps=20)
+    sampler = make_sampler(guide=Guide(lambda beliefs: (), update), num_steps=20)
 
     def run(*, scale=0.0, target=0.0, spread=None, aim=False):
         bend = {
             "scale": np.float32(scale),
             "target": np.float32(target),
-            "times": TIMES,
-            "spread": jnp.ones_like(TIMES) if spread is None else spread,
+            "progress": PROGRESS,
+            "spread": jnp.ones_like(PROGRESS) if spread is None else spread,
             "aim": np.bool_(aim),
         }
-        return (cells(generator(jax.random.key(5), N, params, bend)) == NONE).sum(axis=1)
+        return (cells(sampler(jax.random.key(5), N, params, bend)) == NONE).sum(axis=1)
 
     return run
 
@@ -75,14 +86,14 @@ def test_the_spread_of_estimates_shrinks_to_nothing(spread):
     classes = rng.integers(0, 5, 20_000)
     one_hot = np.eye(5)[classes]
     expected = []
-    for t in np.asarray(TIMES):
+    for t in np.maximum(1.0 - np.asarray(PROGRESS), 1e-5):
         sigma = 0.1 * 50.0**t
         x = 2.0 * one_hot - 1.0 + sigma * rng.standard_normal(one_hot.shape)
         p = softmax(2.0 * x / sigma**2, axis=1)
         expected.append(np.sqrt(6.0 * ((p - one_hot)[:, 0] ** 2).mean()))
     np.testing.assert_allclose(spread, expected, rtol=0.1, atol=0.02)
-    assert spread[0] < 1e-3
-    assert spread[-1] == pytest.approx(np.sqrt(6 * 0.2 * 0.8), rel=0.1)  # that of a blind guess
+    assert spread[-1] < 1e-3
+    assert spread[0] == pytest.approx(np.sqrt(6 * 0.2 * 0.8), rel=0.1)  # that of a blind guess
 
 
 def test_exceedance_reaches_its_target_and_stops_there(generate, spread):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from nag_jax.generators.gaussian import kernels
+from nag_jax.generators.gaussian.guided import by_scores, plain
 from nag_jax.generators.gaussian.kernels import Kernel
-from nag_jax.generators.gaussian.sampler import Origin, is_coupled, make_sampler, sample
-from nag_jax.guidance.base import ScoreTransform, chain, identity
+from nag_jax.generators.gaussian.sampler import Origin, make_sampler, sample
+from nag_jax.generators.gaussian.score_guides import ScoreGuide, stateless
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
@@ -20,16 +21,17 @@ def make_keys(n=KEYS):
     return sample_keys(jax.random.key(0), n)
 
 
-def draw(ve, score_fn, names=("ancestral",), *, norm="sample", num_steps=STEPS, **options):
+def draw(ve, score_fn, names=("ancestral",), *, norm="sample", num_steps=STEPS, guide=None, **options):
     """A jitted function of keys."""
     chosen = [kernels.make(name, ve, **({"norm": norm} if name == "langevin" else {})) for name in names]
+    score = plain(score_fn) if guide is None else by_scores(score_fn, guide)
     return jax.jit(
-        lambda keys: sample(keys, score_fn, sde=ve, kernels=chosen, shape=SHAPE, num_steps=num_steps, **options)
+        lambda keys: sample(keys, score, sde=ve, kernels=chosen, shape=SHAPE, num_steps=num_steps, **options)
     )
 
 
 def counting(record=None):
-    """A transform whose state counts its calls; `record` is called with each state that it is handed."""
+    """A guide whose state counts its calls; `record` is called with each state that it is handed."""
 
     def append(count):
         if record is not None:
@@ -39,12 +41,12 @@ def counting(record=None):
         jax.debug.callback(append, state, ordered=True)
         return score, state + 1
 
-    return ScoreTransform(lambda x: jnp.zeros((), jnp.int32), update)
+    return ScoreGuide(lambda x: jnp.zeros((), jnp.int32), update)
 
 
 def population_mean():
-    """A coupled transform: draws the samples together."""
-    return ScoreTransform(
+    """A coupled guide: draws the samples together."""
+    return ScoreGuide(
         lambda x: (),
         lambda score, state, *, x, t, keys: (score - 0.1 * (x - x.mean(axis=0, keepdims=True)), state),
         coupled=True,
@@ -79,24 +81,8 @@ def test_batch_norms_couple_samples(ve, oracle):
     assert np.abs(np.asarray(run(keys[:5])) - np.asarray(run(keys))[:5]).max() > 1e-2
 
 
-@pytest.mark.parametrize(
-    ("norm", "transform", "coupled"),
-    [
-        ("sample", None, False),
-        ("sample", identity(), False),
-        ("sample", population_mean(), True),
-        ("sample", chain(identity(), population_mean()), True),
-        ("batch", None, True),
-        ("batch", identity(), True),
-    ],
-)
-def test_is_coupled(ve, norm, transform, coupled):
-    chosen = [kernels.make("ancestral", ve), kernels.make("langevin", ve, norm=norm)]
-    assert is_coupled(chosen, transform) is coupled
-
-
-def test_a_coupled_transform_couples(ve, oracle):
-    run = draw(ve, oracle, transform=population_mean(), final="mean")
+def test_a_coupled_guide_couples(ve, oracle):
+    run = draw(ve, oracle, guide=population_mean(), final="mean")
     keys = make_keys()
     assert np.abs(np.asarray(run(keys[:5])) - np.asarray(run(keys))[:5]).max() > 1e-2
 
@@ -121,18 +107,19 @@ def test_samples_begin_near_their_origin(ve, oracle):
 @pytest.mark.parametrize("final", ["denoise", "mean"])
 def test_pieces_equal_the_whole(ve, oracle, final):
     chosen = [kernels.make("langevin", ve), kernels.make("dpm_solver", ve)]
-    options = {"sde": ve, "kernels": chosen, "transform": counting(), "shape": SHAPE, "num_steps": 5, "final": final}
-    sampler = make_sampler(oracle, **options)
+    options = {"sde": ve, "kernels": chosen, "shape": SHAPE, "num_steps": 5, "final": final}
+    score = by_scores(oracle, counting())
+    sampler = make_sampler(score, **options)
     advance = jax.jit(sampler.advance, static_argnums=1)
     carry = jax.jit(sampler.init)(make_keys(4))
     for n in (2, 1, 2):
         carry = advance(carry, n)
-    whole = jax.jit(lambda keys: sample(keys, oracle, **options))(make_keys(4))
+    whole = jax.jit(lambda keys: sample(keys, score, **options))(make_keys(4))
     np.testing.assert_allclose(jax.jit(sampler.finish)(carry), whole, atol=1e-5)
 
 
 def test_no_steps_change_nothing(ve, oracle):
-    sampler = make_sampler(oracle, sde=ve, kernels=[kernels.make("ancestral", ve)], shape=SHAPE, num_steps=3)
+    sampler = make_sampler(plain(oracle), sde=ve, kernels=[kernels.make("ancestral", ve)], shape=SHAPE, num_steps=3)
     carry = sampler.init(make_keys(2))
     after = sampler.advance(carry, 0)
     assert jax.tree.structure(after) == jax.tree.structure(carry)
@@ -150,7 +137,9 @@ def test_the_kernels_see_every_time_of_the_grid_in_order(ve):
 
     spy = Kernel(lambda x: (), step)
     run = jax.jit(
-        lambda keys: sample(keys, lambda x, t: jnp.zeros_like(x), sde=ve, kernels=[spy], shape=SHAPE, num_steps=4)
+        lambda keys: sample(
+            keys, plain(lambda x, t: jnp.zeros_like(x)), sde=ve, kernels=[spy], shape=SHAPE, num_steps=4
+        )
     )
     jax.block_until_ready(run(make_keys(2)))
     jax.effects_barrier()
@@ -165,26 +154,25 @@ def test_the_ends_of_a_run(ve):
         return state, x, x + 1.0
 
     options = {"sde": ve, "kernels": [Kernel(lambda x: (), step)], "shape": SHAPE, "num_steps": 2}
-    zero = lambda x, t: jnp.zeros_like(x)  # noqa: E731
-    score_fn = lambda x, t: (0.25 - x) / 0.1**2  # noqa: E731
+    zero, pulled = plain(lambda x, t: jnp.zeros_like(x)), plain(lambda x, t: (0.25 - x) / 0.1**2)
     keys = make_keys(200)
     start = np.asarray(sample(keys, zero, **options))
     assert start.std() == pytest.approx(5.0, rel=0.05)
     np.testing.assert_allclose(sample(keys, zero, final="mean", **options), start + 1.0, rtol=1e-6)
-    np.testing.assert_allclose(sample(keys, score_fn, **options), 0.25, atol=1e-2)
+    np.testing.assert_allclose(sample(keys, pulled, **options), 0.25, atol=1e-2)
 
 
-# The transform
+# The guide
 
 
 @pytest.mark.parametrize(("final", "more"), [("denoise", 1), ("mean", 0)])
-def test_the_transform_state_is_threaded_once_through_every_evaluation(ve, oracle, final, more):
+def test_the_state_is_threaded_once_through_every_evaluation(ve, oracle, final, more):
     record = []
     evaluations = (3 + 1) * 4  # Langevin evaluates three times a step
     chosen = [kernels.make("langevin", ve, num_steps=3), kernels.make("ancestral", ve)]
     run = jax.jit(
         lambda keys: sample(
-            keys, oracle, sde=ve, kernels=chosen, transform=counting(record), shape=SHAPE, num_steps=4, final=final
+            keys, by_scores(oracle, counting(record)), sde=ve, kernels=chosen, shape=SHAPE, num_steps=4, final=final
         )
     )
     jax.block_until_ready(run(make_keys(2)))
@@ -192,37 +180,38 @@ def test_the_transform_state_is_threaded_once_through_every_evaluation(ve, oracl
     assert record == list(range(evaluations + more))
 
 
-def test_the_transform_bends_every_score(ve, oracle):
+def test_the_guide_bends_every_score(ve, oracle):
     """Halving all scores is the same as a score function that returns halves."""
 
     def halve(score, state, *, x, t, keys):
         return 0.5 * score, state
 
     names = ("langevin", "euler_maruyama")
-    bent = draw(ve, oracle, names, transform=ScoreTransform(lambda x: (), halve))(make_keys(3))
+    bent = draw(ve, oracle, names, guide=ScoreGuide(lambda x: (), halve))(make_keys(3))
     expected = draw(ve, lambda x, t: 0.5 * oracle(x, t), names)(make_keys(3))
     np.testing.assert_allclose(bent, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_transforms_get_new_keys_at_every_evaluation(ve, oracle):
+def test_guides_get_new_keys_at_every_evaluation(ve, oracle):
     seen = []
 
     def update(score, state, *, x, t, keys):
         jax.debug.callback(lambda data: seen.append(np.asarray(data)), jax.random.key_data(keys), ordered=True)
         return score, state
 
-    transform = ScoreTransform(lambda x: (), update)
+    score = by_scores(oracle, ScoreGuide(lambda x: (), update))
     chosen = [kernels.make("langevin", ve, num_steps=2), kernels.make("ancestral", ve)]
-    options = {"sde": ve, "kernels": chosen, "transform": transform, "shape": SHAPE, "num_steps": 3}
-    jax.block_until_ready(jax.jit(lambda keys: sample(keys, oracle, **options))(make_keys(4)))
+    options = {"sde": ve, "kernels": chosen, "shape": SHAPE, "num_steps": 3}
+    jax.block_until_ready(jax.jit(lambda keys: sample(keys, score, **options))(make_keys(4)))
     jax.effects_barrier()
     assert len(seen) == (2 + 1) * 3 + 1
     every = np.concatenate(seen)
     assert len(np.unique(every, axis=0)) == 4 * len(seen)
 
 
-def test_identity_changes_nothing(ve, oracle):
-    np.testing.assert_array_equal(draw(ve, oracle)(make_keys(3)), draw(ve, oracle, transform=identity())(make_keys(3)))
+def test_a_guide_that_does_nothing_changes_nothing(ve, oracle):
+    nothing = stateless(lambda score, **_: score)
+    np.testing.assert_array_equal(draw(ve, oracle)(make_keys(3)), draw(ve, oracle, guide=nothing)(make_keys(3)))
 
 
 # Compiling, devices, errors
@@ -258,15 +247,6 @@ def test_eight_devices_give_the_cells_of_one(nb201, ve, oracle):
     assert np.asarray(one[1]).all()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"final": "mode"}, r"unknown final step 'mode': use 'denoise' or 'mean'"),
-        ({"num_steps": 0}, r"num_steps must be at least 1, found 0"),
-        ({"kernels": []}, r"at least one kernel, found none"),
-    ],
-)
-def test_errors(ve, oracle, options, message):
-    defaults = {"sde": ve, "kernels": [kernels.make("ancestral", ve)], "shape": SHAPE, "num_steps": 2}
-    with pytest.raises(InputError, match=message):
-        sample(make_keys(2), oracle, **(defaults | options))
+def test_no_steps_are_refused(ve, oracle):
+    with pytest.raises(InputError, match=r"num_steps must be at least 1, found 0"):
+        make_sampler(plain(oracle), sde=ve, kernels=[kernels.make("ancestral", ve)], shape=SHAPE, num_steps=0)

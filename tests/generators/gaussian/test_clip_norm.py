@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from nag_jax.generators.gaussian import sde as sdes
-from nag_jax.guidance.base import chain, stateless
-from nag_jax.guidance.clip import clip_norm
+from nag_jax.generators.gaussian.score_guides import chain, clip_norm, stateless
 from nag_jax.system.keys import normal, sample_keys
 
 B, SHAPE = 4, (8, 7)

@@ -6,8 +6,9 @@ from scipy.stats import norm
 
 from nag_jax.generators.gaussian import kernels, sampler
 from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.guided import by_beliefs, plain
 from nag_jax.generators.gaussian.parametrization import uniform_score
-from nag_jax.guidance.constraint import cost_band, log_band
+from nag_jax.guidance.band import cost_band, log_band
 from nag_jax.system.keys import sample_keys
 
 NODES, CLASSES, SAMPLES = 12, 4, 1_000
@@ -42,13 +43,13 @@ def draw():
 
     @jax.jit
     def run(low, high):
-        transform = cost_band(sde=sde, moments=moments, low=low, high=high, spread=(NODES * 1.25) ** 0.5)
+        guide = cost_band(moments=moments, spread=(NODES * 1.25) ** 0.5)
+        args = {"bands": jnp.array([[low, high]])}
         x = sampler.sample(
             sample_keys(jax.random.key(0), SAMPLES),
-            uniform_score(sde, allowed),
+            by_beliefs(plain(uniform_score(sde, allowed)), guide, args, sde),
             sde=sde,
             kernels=[kernels.make("ancestral", sde)],
-            transform=transform,
             shape=(NODES, CLASSES),
             num_steps=40,
         )
@@ -69,7 +70,7 @@ def test_samples_keep_to_a_band_and_are_spread_within_it(draw, low, high):
     assert len(np.unique(tokens, axis=0)) > 0.98 * SAMPLES
 
 
-def test_no_band_leaves_the_score_alone(draw):
+def test_no_band_leaves_the_beliefs_alone(draw):
     costs = np.asarray(draw(-np.inf, 1e3)).sum(axis=1)
     assert costs.mean() == pytest.approx(18.0, abs=0.5)
     assert costs.std() == pytest.approx((NODES * 1.25) ** 0.5, rel=0.1)

@@ -6,7 +6,7 @@ import pytest
 from nag_jax import spaces
 from nag_jax.generators.gaussian import sde as sdes
 from nag_jax.generators.gaussian.parametrization import score_to_denoised, uniform_score
-from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
+from nag_jax.generators.gaussian.score_guides import predictor_gradient, through_denoiser
 from nag_jax.system.keys import sample_keys
 
 B, SHAPE = 3, (8, 7)

@@ -5,9 +5,10 @@ import pytest
 
 from nag_jax import spaces
 from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.guided import by_beliefs, by_scores, plain
 from nag_jax.generators.gaussian.parametrization import score_to_denoised, uniform_score
-from nag_jax.guidance.denoised import class_tilt, denoised_gradient
-from nag_jax.guidance.gradient import predictor_gradient, through_denoiser
+from nag_jax.generators.gaussian.score_guides import denoised_gradient, predictor_gradient, through_denoiser
+from nag_jax.guidance.tilt import class_tilt
 from nag_jax.system.keys import normal, sample_keys
 
 SPACE = spaces.make("nasbench201")
@@ -38,8 +39,17 @@ def curved(x, t):
     return jnp.tanh(linear(x, t) / 5.0) * (1.0 + t)
 
 
-def bend(transform, score, x):
-    return jax.jit(transform.update)(score, transform.init(x), x=x, t=T, keys=KEYS)[0]
+def value_of(value_fn):
+    """The value as guides of beliefs call it."""
+    return lambda x, progress, args: value_fn(x, 1.0 - progress)
+
+
+def evaluate(score, x, t=T, keys=KEYS):
+    return jax.jit(score.evaluate)(x, t, score.init(x), keys)[0]
+
+
+def tilt(sde, score_fn, value_fn, scale):
+    return by_beliefs(plain(score_fn), class_tilt(value_fn=value_of(value_fn)), {"scale": scale}, sde)
 
 
 def assert_scores_equal(sde, one, other, atol=2e-3):
@@ -50,11 +60,10 @@ def assert_scores_equal(sde, one, other, atol=2e-3):
 @pytest.mark.parametrize("value_fn", [linear, curved])
 def test_denoised_gradient_is_the_gradient_through_the_denoiser_where_nodes_are_independent(case, value_fn):
     sde, score_fn, x = case
-    score = score_fn(x, T)
-    found = bend(denoised_gradient(value_fn=value_fn, sde=sde, scale=0.7), score, x)
-    through = through_denoiser(value_fn, score_fn, sde)
-    assert_scores_equal(sde, found, bend(predictor_gradient(value_fn=through, scale=0.7), score, x))
-    assert np.abs(np.asarray(found - score)).max() > 0.1
+    found = evaluate(by_scores(score_fn, denoised_gradient(value_fn=value_fn, sde=sde, scale=0.7)), x)
+    through = predictor_gradient(value_fn=through_denoiser(value_fn, score_fn, sde), scale=0.7)
+    assert_scores_equal(sde, found, evaluate(by_scores(score_fn, through), x))
+    assert np.abs(np.asarray(found - score_fn(x, T))).max() > 0.1
 
 
 def test_class_tilt_is_the_posterior_of_a_linear_value(case):
@@ -70,16 +79,16 @@ def test_class_tilt_is_the_posterior_of_a_linear_value(case):
         tilted = jax.nn.logsumexp(posterior + scale * value, axis=-1) - jax.nn.logsumexp(posterior, axis=-1)
         return tilted.sum(axis=-1)
 
-    score = score_fn(x, T)
-    found = bend(class_tilt(value_fn=linear, sde=sde, scale=scale), score, x)
-    assert_scores_equal(sde, found, bend(predictor_gradient(value_fn=log_expectation, scale=1.0), score, x))
-    assert np.abs(np.asarray(found - score)).max() > 0.1
+    found = evaluate(tilt(sde, score_fn, linear, scale), x)
+    exact = predictor_gradient(value_fn=log_expectation, scale=1.0)
+    assert_scores_equal(sde, found, evaluate(by_scores(score_fn, exact), x))
+    assert np.abs(np.asarray(found - score_fn(x, T))).max() > 0.1
 
 
 @pytest.mark.parametrize("scale", [0.7, 1e4])
 def test_class_tilt_stays_within_the_simplex(case, scale):
     sde, score_fn, x = case
-    found = bend(class_tilt(value_fn=curved, sde=sde, scale=scale), score_fn(x, T), x)
+    found = evaluate(tilt(sde, score_fn, curved, scale), x)
     p = (np.asarray(score_to_denoised(found, x, T, sde)) + 1.0) / 2.0
     assert p.min() > -1e-3
     assert p.max() < 1.0 + 1e-3
@@ -92,12 +101,11 @@ def test_class_tilt_gives_no_strength_to_forbidden_classes(name):
     sde, n = sdes.make(name), 200
     t = jnp.ones(n)
     x = sde.prior(sample_keys(jax.random.key(3), n), SHAPE)
-    transform = class_tilt(value_fn=linear, sde=sde, scale=20.0)
+    score = tilt(sde, uniform_score(sde, SPACE.allowed), linear, 20.0)
 
     @jax.jit
     def estimate(x):
-        bent, _ = transform.update(uniform_score(sde, SPACE.allowed)(x, t), (), x=x, t=t, keys=None)
-        return score_to_denoised(bent, x, t, sde)
+        return score_to_denoised(score.evaluate(x, t, score.init(x), None)[0], x, t, sde)
 
     p = (np.asarray(estimate(x)) + 1.0) / 2.0
     assert np.abs(p[:, ~SPACE.allowed]).max() < 1e-3
@@ -109,21 +117,24 @@ def test_class_tilt_bears_rows_without_any_class():
     sde = sdes.make("ve")
     x = jnp.zeros((B, *SHAPE))
     score = jnp.full_like(x, -10.0) / sde.sigma(T)[:, None, None] ** 2
-    assert np.isfinite(np.asarray(bend(class_tilt(value_fn=linear, sde=sde, scale=1.0), score, x))).all()
+    assert np.isfinite(np.asarray(evaluate(tilt(sde, lambda x, t: score, linear, 1.0), x))).all()
 
 
-@pytest.mark.parametrize("make", [denoised_gradient, class_tilt])
+def by_gradient(sde, score_fn, value_fn, scale):
+    return by_scores(score_fn, denoised_gradient(value_fn=value_fn, sde=sde, scale=scale))
+
+
+@pytest.mark.parametrize("make", [by_gradient, tilt])
 def test_no_scale_no_change(case, make):
     sde, score_fn, x = case
-    score = score_fn(x, T)
-    assert_scores_equal(sde, bend(make(value_fn=curved, sde=sde, scale=0.0), score, x), score)
+    assert_scores_equal(sde, evaluate(make(sde, score_fn, curved, 0.0), x), score_fn(x, T))
 
 
-@pytest.mark.parametrize("make", [denoised_gradient, class_tilt])
+@pytest.mark.parametrize("make", [by_gradient, tilt])
 def test_values_rise_with_the_scale(case, make):
     sde, score_fn, x = case
     values = [
-        linear(score_to_denoised(bend(make(value_fn=linear, sde=sde, scale=scale), score_fn(x, T), x), x, T, sde), T)
+        linear(score_to_denoised(evaluate(make(sde, score_fn, linear, scale), x), x, T, sde), T)
         for scale in (-0.5, 0.0, 0.5)
     ]
     assert (np.diff(np.asarray(values)[:, 1:], axis=0) > 0).all()  # the first sample is decided already
