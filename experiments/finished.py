@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
-from experiments import build
-from experiments.report.finished import read_results
 from nag_jax.evaluators import Trial, read_trials
+from nag_jax.reports.page.finished import read_results
 from nag_jax.spaces import Space
+from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
 
 

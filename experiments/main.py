@@ -48,7 +48,7 @@ from ml_collections import config_flags
 from experiments import command_line
 
 MODES = ("generate", "search", "stream")
-"""Modules of `experiments` with functions `run` and `plan`."""
+"""Modules of `nag_jax.tasks` with functions `run` and `plan`."""
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> None:
 
         parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     name = f"{config.name}-stream" if config.mode == "stream" else config.name
-    mode, plan = (importlib.import_module(f"experiments.{module}") for module in (config.mode, "plan"))
+    mode, plan = (importlib.import_module(f"nag_jax.tasks.{module}") for module in (config.mode, "plan"))
     command_line.listen()  # JAX may have put a handler of its own in the place of ours
     path = Path(_WORKDIR.value or Path("runs") / name)
     if _DRY_RUN.value:

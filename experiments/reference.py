@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import command_line
-from experiments.config import Config
-from experiments.ranges import RANGES, leaves
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.ranges import RANGES, leaves
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "configuration.md"

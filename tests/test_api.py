@@ -13,8 +13,6 @@ import pandas as pd
 import pytest
 
 from configs import nb201, nb201_bo
-from experiments import generate, search
-from experiments.config import Config
 from nag_jax import api
 from nag_jax import predictors as models
 from nag_jax.evaluators import Ledger
@@ -24,6 +22,8 @@ from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.predictors import fit as predictor
 from nag_jax.strategies import REGISTRY
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import generate, search
+from nag_jax.tasks.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE: Config = nb201.get_config("smoke")

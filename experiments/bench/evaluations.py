@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from configs import nb201
-from experiments import generate_report
 from experiments.bench.timing import best_seconds
-from experiments.config import Config
-from experiments.learn import learn, make_sampler, prepare
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
+from nag_jax.reports import generated as generate_report
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.learn import learn, make_sampler, prepare
 
 COUNTS = (5, 10, 20, 50, 1000)
 CORRECTED = "euler_maruyama"

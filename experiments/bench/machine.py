@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
-from experiments.facts import git_commit, versions
-from experiments.workdir import Workdir
+from nag_jax.reports.facts import git_commit, versions
+from nag_jax.tasks.workdir import Workdir
 
 
 def describe(command: str) -> dict[str, Any]:

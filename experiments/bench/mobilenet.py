@@ -21,15 +21,17 @@ from absl import logging
 from scipy.stats import chi2
 
 from configs import ofa_mbv3, ofa_mbv3_bo
-from experiments import build, command_line, generate, learn, search, unlabelled
+from experiments import command_line
 from experiments.bench import machine, mobilenet_tables
-from experiments.config import Config
 from experiments.main import use_compilation_cache
-from experiments.score import Setting, split_space, train_score
 from nag_jax.generators.contract import Samples
 from nag_jax.guidance.constraints import Constraint, Constraints
 from nag_jax.reports import metrics
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
+from nag_jax.tasks import build, generate, learn, search
+from nag_jax.tasks import constrained as unlabelled
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.setting import Setting, split_space, train_score
 
 PARTS = ("unconditional", "constrained", "guided", "speed", "search")
 NEEDS_PREDICTOR = ("guided", "speed", "search")

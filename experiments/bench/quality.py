@@ -16,11 +16,12 @@ from typing import Any
 from absl import logging
 
 from configs import nb201
-from experiments import command_line, generate
+from experiments import command_line
 from experiments.bench import machine
-from experiments.config import Config
 from experiments.main import use_compilation_cache
 from nag_jax.reports.statistics import mean_interval
+from nag_jax.tasks import generate
+from nag_jax.tasks.config import Config
 
 FIGURES: dict[str, tuple[Callable[[dict[str, Any]], float], str]] = {
     "denoising loss / closed-form minimum": (lambda r: r["score_network"]["ratio"], "at most 1.02"),

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from configs import nb201
-from experiments import stream
-from experiments.config import Config
-from experiments.learn import Learned, Run, learn, make_sampler, prepare
 from experiments.main import use_compilation_cache
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.distinct import distinct_rows
+from nag_jax.tasks import stream
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.learn import Learned, Run, learn, make_sampler, prepare
 
 DEVICES = 8
 REPETITIONS = 3

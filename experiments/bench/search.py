@@ -21,12 +21,13 @@ import pandas as pd
 from absl import logging
 
 from configs import nb201_bo, nb_graph_bo
-from experiments import command_line, search
+from experiments import command_line
 from experiments.bench import machine, search_tables
-from experiments.config import Config
 from experiments.main import use_compilation_cache
-from experiments.score import split_space, train_score
 from nag_jax.evaluators.nas_bench_graph import DATASETS
+from nag_jax.tasks import search
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.setting import split_space, train_score
 
 _MODULE = "experiments.bench.search"
 _CONFIG: Config = nb201_bo.get_config()

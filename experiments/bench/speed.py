@@ -24,16 +24,17 @@ import jax
 import jax.numpy as jnp
 
 from configs import nb201
-from experiments import build, command_line
+from experiments import command_line
 from experiments.bench import evaluations, machine, scale, speed_tables
 from experiments.bench.products import dense_products, flops, phases, repeated, seconds_alone
 from experiments.bench.timing import best_seconds
-from experiments.config import Config
 from experiments.main import use_compilation_cache
 from nag_jax.generators.sharded import COLLECTIVES, ShardedSampler
 from nag_jax.system import parallel
 from nag_jax.system.keys import normal, sample_keys
+from nag_jax.tasks import build
 from nag_jax.tasks.aim import PROGRESS, make_aim
+from nag_jax.tasks.config import Config
 
 PARTS = ("jobs", "sampler", "host", "first_sample", "devices", "stream", "memory", "evaluations")
 

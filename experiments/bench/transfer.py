@@ -23,16 +23,17 @@ from absl import logging
 from scipy.stats import rankdata, spearmanr
 
 from configs import nb201_transfer, nb_graph_transfer
-from experiments import build, command_line, generate, search, transfer
+from experiments import command_line
 from experiments.bench import machine, transfer_tables
 from experiments.bench.search import read_results, train_once
-from experiments.config import Config
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
 from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import Ledger, make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.tasks import build, generate, search, transfer
+from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import FINAL
 
 PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")

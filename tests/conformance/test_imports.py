@@ -42,7 +42,7 @@ ONLY_IN = {
     "tensorflow_datasets": ["nag_jax/datasets/tfds.py"],
     "grain": ["nag_jax/datasets/images.py"],
     "PIL": ["nag_jax/datasets/images.py"],
-    "jinja2": ["experiments/report/", "nag_jax/export/source.py"],
+    "jinja2": ["nag_jax/reports/page/", "nag_jax/export/source.py"],
     "onnx": ["nag_jax/export/onnx_graph.py", "nag_jax/export/checks.py"],
     "torch": [],
     "safetensors": ["nag_jax/system/weights_file.py"],

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import build
 from nag_jax import predictors as models
 from nag_jax.generators.contract import sample
 from nag_jax.generators.gaussian import kernels, sde
@@ -15,6 +14,7 @@ from nag_jax.generators.gaussian.score_model import PARAMETRIZATIONS
 from nag_jax.predictors.labels import NORMALIZATIONS
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import build
 from nag_jax.tasks.aim import GUIDES, PROGRESS, Guidance, make_aim
 
 VARIANTS = ["", "smoke", "paper"]

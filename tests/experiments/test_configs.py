@@ -4,7 +4,7 @@ import pytest
 from absl import flags
 
 from configs.nb201 import get_config
-from experiments.ranges import RANGES, leaves
+from nag_jax.tasks.ranges import RANGES, leaves
 
 FIELDS = dict(leaves(get_config().to_dict()))
 OTHER = {

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import generate, search
 from nag_jax import evaluators, guidance, spaces, strategies
 from nag_jax.evaluators import Ledger
 from nag_jax.generators.gaussian import kernels, sde
@@ -22,6 +21,7 @@ from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.options import own
+from nag_jax.tasks import generate, search
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import build
 from nag_jax.fitting.fit import fit
 from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian.sde import VESDE
@@ -13,6 +12,7 @@ from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.system import parallel
 from nag_jax.system.keys import sample_keys
+from nag_jax.tasks import build
 from nag_jax.tasks.aim import PROGRESS, make_aim
 
 BATCH = 4

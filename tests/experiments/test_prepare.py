@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
-from experiments.learn import prepare
 from nag_jax import spaces
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.learn import prepare
 
 
 @pytest.fixture

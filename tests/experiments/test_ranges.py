@@ -1,8 +1,8 @@
 import pytest
 
 from configs.nb201 import get_config
-from experiments.ranges import RANGES, check_numbers, leaves
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.ranges import RANGES, check_numbers, leaves
 
 IMPOSSIBLE = {
     "at least 1": (0, -4),

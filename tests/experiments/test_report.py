@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from configs import nb201_bo, ofa_mbv3
-from experiments import generate, search, stream
-from experiments.config import Config
-from experiments.report import __main__ as command
-from experiments.report import page
-from experiments.report.drawing import inline
-from experiments.report.finished import read
 from nag_jax import spaces
+from nag_jax.reports.page import __main__ as command
+from nag_jax.reports.page import page
+from nag_jax.reports.page.drawing import inline
+from nag_jax.reports.page.finished import read
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import generate, search, stream
+from nag_jax.tasks.config import Config
 
 SHARES = ("_share", "/validity_argmax", "/validity_threshold", "/connectivity", "/novelty")
 SECTIONS = ["asked", "found", "against", "cost", "again", "config"]

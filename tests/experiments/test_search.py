@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from configs import nb201_bo
-from experiments import search
-from experiments.config import Config
 from nag_jax.evaluators import Ledger
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import search
+from nag_jax.tasks.config import Config
 
 SPACE = NASBench201()
 STRATEGIES = ("bo_exhaustive", "regularized_evolution", "local_search", "random_search")

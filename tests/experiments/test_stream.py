@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import learn, stream
-from experiments.stream import Batches
 from nag_jax import spaces
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import learn, stream
+from nag_jax.tasks.stream import Batches
 
 N = 150
 

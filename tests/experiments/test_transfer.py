@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 from configs import nb201, nb201_transfer, nb_graph_transfer
-from experiments import build, generate, learn, search, transfer
-from experiments.config import Config
-from experiments.score import split_space, train_score
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
 from nag_jax.evaluators import make
@@ -19,6 +16,9 @@ from nag_jax.predictors.labels import normalize
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import build, generate, learn, search, transfer
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.setting import split_space, train_score
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import warnings
 
 import pytest
 
-from experiments.workdir import Workdir
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.workdir import Workdir
 
 CONFIG = {"seed": 0, "space": {"name": "nasbench201"}, "sweep": (0.0, 1.0)}
 

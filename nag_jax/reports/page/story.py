@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from experiments.report import forms
-from experiments.report.finished import Cell, Finished
+from nag_jax.reports.page import forms
+from nag_jax.reports.page.finished import Cell, Finished
 
 Rows = dict[str, Cell]
 """What a value is, to the value."""

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from experiments.config import Config
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.config import Config
 
 _Range = tuple[str, Callable[[float], bool]]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from experiments.report import forms
-from experiments.report.finished import EMPTY, Cell, Finished
-from experiments.report.story import Rows, Story, Table, asked_of_any, metric, source, words
+from nag_jax.reports.page import forms
+from nag_jax.reports.page.finished import EMPTY, Cell, Finished
+from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, source, words
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "valid": ("validity_argmax", forms.share),

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from experiments.report.drawing import inline
-from experiments.report.finished import EMPTY, Finished, read
-from experiments.report.pools import constrained, generated, streamed
-from experiments.report.story import Rows, Story, cost, environment, phases, settings
-from experiments.report.strategies import searched
-from experiments.workdir import Workdir
+from nag_jax.reports.page.drawing import inline
+from nag_jax.reports.page.finished import EMPTY, Finished, read
+from nag_jax.reports.page.pools import constrained, generated, streamed
+from nag_jax.reports.page.story import Rows, Story, cost, environment, phases, settings
+from nag_jax.reports.page.strategies import searched
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.workdir import Workdir
 
 NAME = "report.html"
 MOST_BYTES = 5_000_000

@@ -5,7 +5,6 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from experiments.config import Config
 from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator, Metric
@@ -29,6 +28,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.options import find
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
+from nag_jax.tasks.config import Config
 
 
 def options(config: Config, *without: str) -> dict[str, Any]:

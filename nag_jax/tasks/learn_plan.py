@@ -1,4 +1,4 @@
-"""What `experiments.learn` would pay for and train, and what generation from there would cost."""
+"""What `nag_jax.tasks.learn` would pay for and train, and what generation from there would cost."""
 
 from collections import Counter
 from math import ceil
@@ -6,15 +6,15 @@ from math import ceil
 import jax
 import numpy as np
 
-from experiments import build, transfer
-from experiments.learn import Run, make_sampler, predictor_checkpoints, steps_of_pool
-from experiments.measure import Work, measure_sampler, plan_fit
-from experiments.score import plan_score
 from nag_jax.evaluators import read_trials
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.system import parallel
+from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, make_aim
+from nag_jax.tasks.learn import Run, make_sampler, predictor_checkpoints, steps_of_pool
+from nag_jax.tasks.measure import Work, measure_sampler, plan_fit
 from nag_jax.tasks.pool import TRAINING
+from nag_jax.tasks.setting import plan_score
 
 
 def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:

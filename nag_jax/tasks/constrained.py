@@ -9,22 +9,22 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments import build, facts
-from experiments.config import Config
-from experiments.measure import Work, measure_sampler
-from experiments.plan import Plan
-from experiments.ranges import check_numbers
-from experiments.report import page
-from experiments.score import Setting, check_score, plan_score, split_space, train_score
-from experiments.workdir import Workdir
 from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.sharded import ShardedSampler
-from nag_jax.reports import figures, metrics
+from nag_jax.reports import facts, figures, metrics
+from nag_jax.reports.page import page
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.progress import Phases
+from nag_jax.tasks import build
 from nag_jax.tasks.aim import Guidance
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.measure import Work, measure_sampler
+from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.ranges import check_numbers
+from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
+from nag_jax.tasks.workdir import Workdir
 
 DRAWN = 5
 """Networks in the figure."""

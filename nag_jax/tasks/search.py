@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import build, search_report, transfer
-from experiments.config import Config
-from experiments.generate import ranked
-from experiments.learn import Run, learn, make_sampler
-from experiments.measure import Work
-from experiments.plan import Plan
-from experiments.score import Setting, check_score, plan_score, split_space, train_score
-from experiments.workdir import Workdir
 from nag_jax.evaluators import Evaluator, Ledger, Metric, Trial, read_trials
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.reports import searched as search_report
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
@@ -29,6 +22,14 @@ from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.tasks import build, transfer
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.generate import ranked
+from nag_jax.tasks.learn import Run, learn, make_sampler
+from nag_jax.tasks.measure import Work
+from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
+from nag_jax.tasks.workdir import Workdir
 
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""

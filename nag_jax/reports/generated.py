@@ -8,22 +8,21 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments import facts
-from experiments.best import draw_best
-from experiments.report import page
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import posterior_score
-from nag_jax.reports import figures, metrics
+from nag_jax.reports import facts, figures, metrics
+from nag_jax.reports.best import draw_best
+from nag_jax.reports.page import page
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.tasks.pool import tally
 
 if TYPE_CHECKING:
-    from experiments.generate import Outcome
-    from experiments.learn import Run
+    from nag_jax.tasks.generate import Outcome
+    from nag_jax.tasks.learn import Run
 
 _LOSS_SAMPLES = 4096
 

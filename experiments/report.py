@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from experiments import command_line
-from experiments.report import page
-from experiments.report.finished import read
-from experiments.workdir import Workdir
+from nag_jax.reports.page import page
+from nag_jax.reports.page.finished import read
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.workdir import Workdir
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from experiments.best import draw_best
-from experiments.facts import command, git_commit, versions
-from experiments.report import page
 from nag_jax.evaluators import Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.reports import search_figures
+from nag_jax.reports.best import draw_best
+from nag_jax.reports.facts import command, git_commit, versions
+from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.reports.trajectories import (
     at_incumbents,
@@ -30,7 +30,7 @@ from nag_jax.reports.trajectories import (
 from nag_jax.system.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.search import Search
+    from nag_jax.tasks.search import Search
 
 
 DRAWN = 5

@@ -14,8 +14,8 @@ import jax
 from nag_jax.evaluators import Ledger
 
 if TYPE_CHECKING:
-    from experiments.learn import Run
-    from experiments.score import Setting
+    from nag_jax.tasks.learn import Run
+    from nag_jax.tasks.setting import Setting
 
 PACKAGES = (
     "nag-jax",

@@ -1,6 +1,6 @@
 """What every guided mode does before it generates: learn the space, learn a predictor, aim.
 
-The predictor learns from a few labels that are paid for, or from other data sets; see `experiments.transfer`.
+The predictor learns from a few labels that are paid for, or from other data sets; see `nag_jax.tasks.transfer`.
 """
 
 import dataclasses
@@ -12,12 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import build, transfer
-from experiments.config import Config
-from experiments.ranges import check_numbers
-from experiments.score import Setting, check_score, split_space, train_score
-from experiments.transfer import Transfer
-from experiments.workdir import Workdir
 from nag_jax.evaluators import Ledger, Metric
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
@@ -29,8 +23,14 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.progress import Phases
+from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import Guidance, feasible, make_aim, measure
+from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import TRAINING
+from nag_jax.tasks.ranges import check_numbers
+from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
+from nag_jax.tasks.transfer import Transfer
+from nag_jax.tasks.workdir import Workdir
 
 
 @dataclasses.dataclass(kw_only=True)

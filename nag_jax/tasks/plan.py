@@ -11,12 +11,12 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from experiments.measure import Work
 from nag_jax.evaluators import Metric
 from nag_jax.system import parallel
+from nag_jax.tasks.measure import Work
 
 if TYPE_CHECKING:
-    from experiments.score import Setting
+    from nag_jax.tasks.setting import Setting
 
 
 @dataclasses.dataclass

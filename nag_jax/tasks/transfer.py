@@ -8,9 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build
-from experiments.config import Config
-from experiments.score import Setting
 from nag_jax import datasets
 from nag_jax.datasets import landmarks, metad2a, triples
 from nag_jax.datasets.base import Description
@@ -27,6 +24,9 @@ from nag_jax.predictors.meta_predictor import MetaPredictor
 from nag_jax.spaces import Space
 from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import build
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.setting import Setting
 
 LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""

@@ -20,15 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments import facts
-from experiments.config import Config
-from experiments.learn import Learned, Run, check, learn, make_sampler, prepare
-from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
-from experiments.plan import Plan
-from experiments.report import page
 from nag_jax.evaluators import Ledger
+from nag_jax.reports import facts
+from nag_jax.reports.page import page
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.learn import Learned, Run, check, learn, make_sampler, prepare
+from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
+from nag_jax.tasks.plan import Plan
 
 MOST_SAMPLES = 2**31 - 2**24
 """Samples are numbered by int32, the last batch included."""

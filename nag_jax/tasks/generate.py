@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments import build, generate_report, unlabelled
-from experiments.config import Config
-from experiments.learn import Learned, Run, check, learn, make_sampler, prepare
-from experiments.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
-from experiments.plan import Plan
 from nag_jax.generators.contract import Samples
+from nag_jax.reports import generated as generate_report
 from nag_jax.system import parallel
+from nag_jax.tasks import build
+from nag_jax.tasks import constrained as unlabelled
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.learn import Learned, Run, check, learn, make_sampler, prepare
+from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
+from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.pool import FINAL, rank_new
 
 
@@ -38,7 +40,7 @@ class Outcome:
 def run(config: Config, path: Path) -> dict[str, Any]:
     """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
 
-    Where there is no objective to search by but constraints on costs, `experiments.unlabelled` generates by them alone.
+    Where there is no objective to search by but constraints on costs, `tasks.constrained` generates by them alone.
 
     A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
 

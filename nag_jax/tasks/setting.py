@@ -7,10 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import build
-from experiments.config import Config
-from experiments.measure import Work, plan_fit
-from experiments.workdir import Workdir
 from nag_jax.evaluators import Evaluator
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import restore
@@ -22,6 +18,10 @@ from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.tasks import build
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.measure import Work, plan_fit
+from nag_jax.tasks.workdir import Workdir
 
 
 @dataclasses.dataclass(kw_only=True)
