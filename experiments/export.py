@@ -22,10 +22,10 @@ from rich.console import Console
 from experiments import command_line
 from experiments.finished import Candidate, FinishedRun
 from experiments.main import use_compilation_cache
+from experiments.terminal import number
 from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network, make_blueprint
 from nag_jax.reports.facts import git_commit, versions
-from nag_jax.reports.generated import number
 from nag_jax.reports.graph_figures import draw_architectures
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError

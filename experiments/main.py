@@ -35,7 +35,6 @@ mends it; 130 interrupted by Ctrl-C or SIGTERM.
 """
 
 import ast
-import importlib
 import itertools
 import os
 import re
@@ -47,8 +46,6 @@ from ml_collections import config_flags
 
 from experiments import command_line
 
-MODES = ("generate", "search", "stream")
-"""Modules of `nag_jax.tasks` with functions `run` and `plan`."""
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
@@ -77,8 +74,6 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
     config = _CONFIG.value
-    if config.mode not in MODES:
-        command_line.fail(f"unknown mode {config.mode!r}: use one of {sorted(MODES)}")
     logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
     use_compilation_cache()
     if _DISTRIBUTED.value:
@@ -86,13 +81,11 @@ def main(argv: list[str]) -> None:
 
         parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     name = f"{config.name}-stream" if config.mode == "stream" else config.name
-    mode, plan = (importlib.import_module(f"nag_jax.tasks.{module}") for module in (config.mode, "plan"))
+    from experiments import runs
+
     command_line.listen()  # JAX may have put a handler of its own in the place of ours
     path = Path(_WORKDIR.value or Path("runs") / name)
-    if _DRY_RUN.value:
-        plan.show(mode.plan(config, path))
-    else:
-        mode.run(config, path)
+    runs.show_plan(config, path) if _DRY_RUN.value else runs.run(config, path)
 
 
 def parse_flags(argv: list[str]) -> list[str]:

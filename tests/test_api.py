@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from configs import nb201, nb201_bo
+from experiments import runs
 from nag_jax import api
 from nag_jax import predictors as models
 from nag_jax.evaluators import Ledger
@@ -22,7 +23,6 @@ from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.predictors import fit as predictor
 from nag_jax.strategies import REGISTRY
 from nag_jax.system.errors import InputError
-from nag_jax.tasks import generate, search
 from nag_jax.tasks.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +68,7 @@ def test_the_command_line_generates_the_same(pool, tmp_path):
     config: Config = nb201.get_config("smoke")
     config.guidance.sweep = (1.0,)
     config.predictor.training.update(FEW_STEPS)
-    results = generate.run(config, tmp_path / "run")
+    results = runs.run(config, tmp_path / "run")
     frame = pd.read_csv(tmp_path / "run" / "architectures.csv")
     frame = frame[frame["pool"] == "guided"]
     assert frame["arch"].tolist() == pool.architectures
@@ -82,7 +82,7 @@ def test_the_command_line_generates_the_same(pool, tmp_path):
 def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
     config: Config = nb201_bo.get_config("smoke")
     config.run, config.seeds = ("bo_nag", "regularized_evolution"), 1
-    search.run(config, tmp_path / "run")
+    runs.run(config, tmp_path / "run")
     small = {name: config.search[name] for name in ("budget", "initial", "batch_size")}
     small["num_steps"] = config.sampler.num_steps
     for name, options in {"bo_nag": {"capacity": 16, "pool_size": 32}, "regularized_evolution": {}}.items():

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from configs import nb201
+from experiments import runs
 from experiments.bench.timing import best_seconds
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
 from nag_jax.reports import generated as generate_report
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.learn import learn, make_sampler, prepare
+from nag_jax.tasks.learn import learn, make_sampler
 
 COUNTS = (5, 10, 20, 50, 1000)
 CORRECTED = "euler_maruyama"
@@ -29,7 +30,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     """
     config: Config = nb201.get_config(variant)
     config.num_samples = n
-    run = prepare(config, path)
+    run = runs.prepare(config, path)
     learned, truth = learn(run), generate_report.Truth(run, reporting_view(run.evaluator))
     predictions = learned.predict(truth.tokens)
     points = []

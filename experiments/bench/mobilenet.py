@@ -21,14 +21,14 @@ from absl import logging
 from scipy.stats import chi2
 
 from configs import ofa_mbv3, ofa_mbv3_bo
-from experiments import command_line
+from experiments import command_line, runs
 from experiments.bench import machine, mobilenet_tables
 from experiments.main import use_compilation_cache
 from nag_jax.generators.contract import Samples
 from nag_jax.guidance.constraints import Constraint, Constraints
 from nag_jax.reports import metrics
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
-from nag_jax.tasks import build, generate, learn, search
+from nag_jax.tasks import build, learn
 from nag_jax.tasks import constrained as unlabelled
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import Setting, split_space, train_score
@@ -162,7 +162,7 @@ def guided(arguments: argparse.Namespace) -> dict[str, list[float]]:
         config = make_config(arguments, seed)
         path = arguments.workdir / f"guided{seed}"
         finished = path / "results.json"
-        generate.run(config, path) if not finished.exists() else None
+        runs.run(config, path) if not finished.exists() else None
         results = json.loads(finished.read_text())
         frame = pd.read_csv(path / "architectures.csv").query("pool == 'guided'")
         space = build.make_space(config)
@@ -177,7 +177,7 @@ def guided(arguments: argparse.Namespace) -> dict[str, list[float]]:
 
 def speed(arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds for many guided networks, with what the first guided seed learned, once compiled."""
-    guided_run = learn.prepare(make_config(arguments, 0), arguments.workdir / "guided0")
+    guided_run = runs.prepare(make_config(arguments, 0), arguments.workdir / "guided0")
     learned = learn.learn(guided_run)
     sampler = learn.make_sampler(guided_run, guided=True)
     inputs = guided_run.key("speed"), MANY, learned.score_params, learned.guidance
@@ -197,10 +197,10 @@ def searches(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
         config.evaluator.accuracy_file = str(arguments.predictor)
         config.score.checkpoint = str(arguments.workdir / "score_network" / "score")
         config.run = tuple(arguments.strategies)
-        results = search.run(config, arguments.workdir / f"search{i}")
+        results = runs.run(config, arguments.workdir / f"search{i}")
         config.run = ("regularized_evolution",)
         config.search.update({"budget": LONG, "report_at": (200, 500, LONG)})
-        long = search.run(config, arguments.workdir / f"search{i}_long")
+        long = runs.run(config, arguments.workdir / f"search{i}_long")
         kept = ("objective", "seeds", "initial", "budget", "strategies", "significance", "seconds")
         found[name] = {field: results[field] for field in kept} | {"long": long["strategies"]["regularized_evolution"]}
     return json.loads(json.dumps(found, default=float))

@@ -4,7 +4,7 @@ from typing import Any
 
 from experiments.bench import machine
 from experiments.bench.search_tables import write_comparison
-from nag_jax.reports.searched import write_interval
+from experiments.terminal import write_interval
 from nag_jax.reports.statistics import mean_interval
 
 GENERATOR = "bo_nag"

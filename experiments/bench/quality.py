@@ -20,7 +20,6 @@ from experiments import command_line
 from experiments.bench import machine
 from experiments.main import use_compilation_cache
 from nag_jax.reports.statistics import mean_interval
-from nag_jax.tasks import generate
 from nag_jax.tasks.config import Config
 
 FIGURES: dict[str, tuple[Callable[[dict[str, Any]], float], str]] = {
@@ -62,7 +61,7 @@ def main() -> None:
         config.seed = seed
         path = arguments.workdir / f"seed{seed}"
         finished = path / "results.json"
-        generate.run(config, path) if not finished.exists() else None
+        runs.run(config, path) if not finished.exists() else None
         runs.append(json.loads(finished.read_text()))
     figures = {name: [float(get(r)) for r in runs] for name, (get, _) in FIGURES.items()}
     curve = [

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from configs import nb201
+from experiments import runs
 from experiments.main import use_compilation_cache
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.tasks import stream
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.learn import Learned, Run, learn, make_sampler, prepare
+from nag_jax.tasks.learn import Learned, Run, learn, make_sampler
 
 DEVICES = 8
 REPETITIONS = 3
@@ -160,7 +161,7 @@ def main(what: str, config_file: str, path: Path, n: int) -> None:
     use_compilation_cache()
     config: Config = nb201.get_config(config_file.partition(":")[2])
     config.mode, config.num_samples, config.stream.chunk_size = "stream", n, max(1, n // 10)
-    run = prepare(config, path)
+    run = runs.prepare(config, path)
     learned = learn(run)
     print(json.dumps(_sample_seconds(run, learned) if what == "sample" else _rates(run, learned)))
 

@@ -21,7 +21,7 @@ import pandas as pd
 from absl import logging
 
 from configs import nb201_bo, nb_graph_bo
-from experiments import command_line
+from experiments import command_line, runs
 from experiments.bench import machine, search_tables
 from experiments.main import use_compilation_cache
 from nag_jax.evaluators.nas_bench_graph import DATASETS
@@ -77,7 +77,7 @@ def main() -> None:
         run_apart(arguments)
     for name in arguments.tasks:
         task = TASKS[name]
-        search.run(make_config(arguments, task, scores[task.is_graph]), arguments.workdir / name)
+        runs.run(make_config(arguments, task, scores[task.is_graph]), arguments.workdir / name)
     if arguments.results:
         write(arguments)
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import machine
+from experiments.terminal import write_interval
 from nag_jax.reports import search_figures
 from nag_jax.reports.ranks import Ranking, rank_strategies
-from nag_jax.reports.searched import write_interval
 
 GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
 TARGET_RATIO = 1.15

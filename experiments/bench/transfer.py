@@ -23,7 +23,7 @@ from absl import logging
 from scipy.stats import rankdata, spearmanr
 
 from configs import nb201_transfer, nb_graph_transfer
-from experiments import command_line
+from experiments import command_line, runs
 from experiments.bench import machine, transfer_tables
 from experiments.bench.search import read_results, train_once
 from experiments.main import use_compilation_cache
@@ -32,7 +32,7 @@ from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import Ledger, make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
-from nag_jax.tasks import build, generate, search, transfer
+from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import FINAL
 
@@ -143,7 +143,7 @@ def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
         config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, transfer_tables.SEARCHED, True
         config.search.report = f"{name}_test_acc"
         path = arguments.workdir / "cifar_search" / name
-        results = search.run(config, path)
+        results = runs.run(config, path)
         found[name] = {
             strategy: {
                 "test": _labels_to_report(config, path, strategy),
@@ -231,7 +231,7 @@ def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         config.score.checkpoint = train_once(arguments, True)
         path = arguments.workdir / "graph_search" / name
-        search.run(config, path)
+        runs.run(config, path)
         found[name] = {
             strategy: {
                 "test": {n: interval["estimate"] for n, interval in figures["reported_after"].items()},
@@ -258,7 +258,7 @@ def _finish(arguments: argparse.Namespace, config: Config, name: str) -> Reporti
     config.score.checkpoint = train_once(arguments, config.space.name == "nasbench_graph")
     path = arguments.workdir / name
     if not (path / "results.json").exists():
-        generate.run(config, path)
+        runs.run(config, path)
         jax.clear_caches()  # what a run compiled is of no use to the next, and dozens of runs exhaust memory maps
     return reporting_view(build.make_evaluator(config, build.make_space(config)))
 

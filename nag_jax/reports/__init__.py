@@ -1,1 +1,31 @@
-"""What a pool of architectures is worth: `metrics`, `statistics` and `figures`, each imported on its own."""
+"""Reports: outcomes of tasks as JSON, tables, figures and pages; measures and statistics, each imported on its own.
+
+`REGISTRY` maps an outcome's type to what writes its report into the run's workdir and returns its `results.json`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from nag_jax.reports import constrained, generated, searched, streamed
+from nag_jax.tasks.constrained import Constrained
+from nag_jax.tasks.generate import Generated
+from nag_jax.tasks.search import Searched
+from nag_jax.tasks.stream import Streamed
+
+REGISTRY: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Constrained: constrained.write,
+    Generated: generated.write,
+    Searched: searched.write,
+    Streamed: streamed.write,
+}
+
+__all__ = ["REGISTRY", "write"]
+
+
+def write(outcome: Any) -> dict[str, Any]:
+    """Writes the report of a task's outcome, and returns what stands in `results.json`.
+
+    An outcome of a type that isn't registered says itself what there is to report: its method `report`.
+    """
+    writer = REGISTRY.get(type(outcome))
+    return outcome.report() if writer is None else writer(outcome)

@@ -7,15 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
 from nag_jax.evaluators import Ledger
-
-if TYPE_CHECKING:
-    from nag_jax.tasks.learn import Run
-    from nag_jax.tasks.setting import Setting
+from nag_jax.tasks.learn import Run
+from nag_jax.tasks.setting import Setting
 
 PACKAGES = (
     "nag-jax",
@@ -33,7 +31,7 @@ PACKAGES = (
 _MAIN = "experiments.main"
 
 
-def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
+def of_run(run: Run, ledger: Ledger) -> dict[str, Any]:
     """The facts of a run that pays for labels."""
     return {
         "labels": {
@@ -46,7 +44,7 @@ def of_run(run: "Run", ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def of_objective(run: "Run") -> dict[str, Any]:
+def of_objective(run: Run) -> dict[str, Any]:
     """What was searched for, and whose values of it."""
     return {
         "metric": run.metric.name,
@@ -58,7 +56,7 @@ def of_objective(run: "Run") -> dict[str, Any]:
     }
 
 
-def of_setting(run: "Setting") -> dict[str, Any]:
+def of_setting(run: Setting) -> dict[str, Any]:
     """The facts of any run: its time, and what its results depend on."""
     return {
         "seconds": run.phases.seconds,

@@ -1,12 +1,10 @@
-"""What generation leaves behind: results.json, architectures.csv, figures, report.html and a printed table."""
+"""What generation leaves behind: results.json, architectures.csv, figures and report.html."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
@@ -18,11 +16,9 @@ from nag_jax.reports.best import draw_best
 from nag_jax.reports.page import page
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
+from nag_jax.tasks.generate import Generated
+from nag_jax.tasks.learn import Run
 from nag_jax.tasks.pool import tally
-
-if TYPE_CHECKING:
-    from nag_jax.tasks.generate import Outcome
-    from nag_jax.tasks.learn import Run
 
 _LOSS_SAMPLES = 4096
 
@@ -30,7 +26,7 @@ _LOSS_SAMPLES = 4096
 class Truth:
     """True values for reports, higher is better after `oriented`; of the architectures that the table has."""
 
-    def __init__(self, run: "Run", view: ReportingView):
+    def __init__(self, run: Run, view: ReportingView):
         self.metric = run.metric
         self.sign = run.metric.sign
         self._view = view
@@ -50,7 +46,7 @@ class Truth:
         return self._view.best(self.metric.name)
 
 
-def known_truth(run: "Run") -> Truth | None:
+def known_truth(run: Run) -> Truth | None:
     """The evaluator's table, or None where it has none: what needs it is then left out of the report."""
     try:
         return Truth(run, reporting_view(run.evaluator))
@@ -58,13 +54,13 @@ def known_truth(run: "Run") -> Truth | None:
         return None
 
 
-def write(run: "Run", outcome: "Outcome") -> dict[str, Any]:
-    """Writes everything into the workdir, prints the summary, and returns what stands in `results.json`."""
-    with Ledger.open(run.ledger_path, run.evaluator) as ledger:
-        return _write(run, ledger, outcome)
+def write(outcome: Generated) -> dict[str, Any]:
+    """Writes everything into the workdir, and returns what stands in `results.json`."""
+    with Ledger.open(outcome.run.ledger_path, outcome.run.evaluator) as ledger:
+        return _write(outcome.run, ledger, outcome)
 
 
-def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
+def _write(run: Run, ledger: Ledger, outcome: Generated) -> dict[str, Any]:
     truth = known_truth(run)
     with run.phases("report"):
         predictions = outcome.learned.predict(truth.tokens) if truth else None
@@ -100,7 +96,6 @@ def _write(run: "Run", ledger: Ledger, outcome: "Outcome") -> dict[str, Any]:
     }
     run.workdir.write_json("results.json", results)
     page.write(run.workdir)
-    summarize(run, results)
     return results
 
 
@@ -110,7 +105,7 @@ def valid_distinct(samples: Samples) -> np.ndarray:
     return tokens[metrics.distinct(tokens)]
 
 
-def describe_pool(run: "Run", samples: Samples, training_tokens) -> dict[str, Any]:
+def describe_pool(run: Run, samples: Samples, training_tokens) -> dict[str, Any]:
     """Metrics of a pool, and the share of its samples that keep to the constraints if there are any."""
     found = metrics.pool_metrics(run.space, samples, training_tokens=training_tokens)._asdict()
     if run.constraints:
@@ -131,13 +126,13 @@ def describe_values(truth: Truth, samples: Samples, predictions) -> dict[str, An
     return found
 
 
-def describe_predictions(outcome: "Outcome", samples: Samples) -> dict[str, Any]:
+def describe_predictions(outcome: Generated, samples: Samples) -> dict[str, Any]:
     """The mean prediction of a pool's distinct architectures, which stands for values that nobody knows."""
     tokens = valid_distinct(samples)
     return {"predicted_mean": float(outcome.learned.predict(tokens).mean())} if len(tokens) else {}
 
 
-def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[str, Any]:
+def describe_best(run: Run, truth: Truth | None, outcome: Generated) -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
     i = int(_best_first(run, outcome)[0])
     value = float(outcome.final_labels[i])
@@ -150,12 +145,12 @@ def describe_best(run: "Run", truth: Truth | None, outcome: "Outcome") -> dict[s
     }
 
 
-def _best_first(run: "Run", outcome: "Outcome") -> np.ndarray:
+def _best_first(run: Run, outcome: Generated) -> np.ndarray:
     """The order of the labels paid at the end; failed ones, NaN, come last."""
     return np.argsort(-run.metric.sign * outcome.final_labels, kind="stable")
 
 
-def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.DataFrame:
+def list_architectures(run: Run, ledger: Ledger, outcome: Generated) -> pd.DataFrame:
     """Every distinct generated architecture: pool, times generated, prediction, and its label where one was paid."""
     paid = {trial.key: trial.labels[run.metric.name] for trial in ledger.trials()}
     frames = []
@@ -174,7 +169,7 @@ def list_architectures(run: "Run", ledger: Ledger, outcome: "Outcome") -> pd.Dat
     return pd.concat(frames[::-1], ignore_index=True)
 
 
-def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, predictions) -> None:
+def draw(run: Run, truth: Truth | None, outcome: Generated, pools, sweep, predictions) -> None:
     """Draws the figures as PNG and SVG into `figures/`: the best architectures, the pools, quality against diversity.
 
     Values are true ones where there is a table, predictions otherwise.
@@ -208,7 +203,7 @@ def draw(run: "Run", truth: Truth | None, outcome: "Outcome", pools, sweep, pred
         figures.quality_diversity(curve, folder / "quality_diversity", references=references, label=label)
 
 
-def _values(truth: Truth | None, outcome: "Outcome", samples: Samples) -> np.ndarray:
+def _values(truth: Truth | None, outcome: Generated, samples: Samples) -> np.ndarray:
     """Of every valid sample of a pool: its value where there is a table, otherwise its prediction."""
     tokens = samples.tokens[samples.valid]
     if truth:
@@ -216,57 +211,7 @@ def _values(truth: Truth | None, outcome: "Outcome", samples: Samples) -> np.nda
     return outcome.learned.predict(tokens) if len(tokens) else np.zeros(0)
 
 
-def summarize(run: "Run", results: dict[str, Any]) -> None:
-    """Prints the summary: pools against each other, what was paid, the best found."""
-    objective, best = results["objective"], results["best"]
-    about = ", ".join(filter(None, [objective["unit"], objective["split"], objective["evaluator"]]))
-    table = Table(title=f"{objective['metric']} ({about}), {run.config.num_samples:,} samples a pool")
-    table.add_column("pool", no_wrap=True)
-    columns = {
-        "valid": ("validity_argmax", "{:.1%}".format),
-        "distinct": ("distinct", "{:,}".format),
-        "feasible": ("feasible_share", "{:.1%}".format),
-        "predicted": ("predicted_mean", number),
-        "mean": ("value_mean", number),
-        "best": ("value_best", number),
-        "pool regret": ("pool_regret", number),
-        "guidance gap": ("guidance_gap", number),
-    }
-    columns = {
-        title: column
-        for title, column in columns.items()
-        if any(pool.get(column[0]) is not None for pool in results["pools"].values())
-    }
-    for title in columns:
-        table.add_column(title, justify="right")
-    for name, pool in results["pools"].items():
-        table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
-    console = Console()
-    console.print(table)
-    regret = ""
-    if best["regret"] is not None:
-        regret = f", {best['regret']:.3g} from the table's best {objective['best_of_table']:.6g}"
-    console.print(
-        f"best of the {best['of']} paid at the end: {best['architecture']}\n"
-        f"  {best['value']:.6g} {objective['unit']}{regret}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
-    console.print(
-        f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
-        f"everything is in {run.workdir.path}, told in {page.NAME}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def number(value: float) -> str:
-    """A value of a metric, as summaries print it."""
-    return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def score_loss(run: "Run", params: Any, training_tokens: np.ndarray) -> dict[str, float]:
+def score_loss(run: Run, params: Any, training_tokens: np.ndarray) -> dict[str, float]:
     """The published loss of the score network, and that of the closed form of the whole space, which is the minimum.
 
     The latter only where the space has a closed form.

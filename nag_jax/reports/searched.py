@@ -1,14 +1,12 @@
-"""What a search leaves behind: results.json, trajectories.csv, figures, report.html and a table on the terminal."""
+"""What a search leaves behind: results.json, trajectories.csv, figures and report.html."""
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from nag_jax.evaluators import Ledger, Metric
 from nag_jax.evaluators.reporting import reporting_view
@@ -28,10 +26,7 @@ from nag_jax.reports.trajectories import (
     quantile,
 )
 from nag_jax.system.errors import InputError
-
-if TYPE_CHECKING:
-    from nag_jax.tasks.search import Search
-
+from nag_jax.tasks.search import Search, Searched
 
 DRAWN = 5
 """Architectures in the figure of the best."""
@@ -64,8 +59,9 @@ class Trajectories(NamedTuple):
         )
 
 
-def write(run: "Search") -> dict[str, Any]:
-    """Writes everything into the workdir, prints the table, and returns what stands in `results.json`."""
+def write(outcome: Searched) -> dict[str, Any]:
+    """Writes everything into the workdir, and returns what stands in `results.json`."""
+    run = outcome.run
     found = {name: read(run, name) for name in run.config.run}
     reached = {name: reached_values(run, trials) for name, trials in found.items()}
     optimum = best_of_table(run)
@@ -97,11 +93,10 @@ def write(run: "Search") -> dict[str, Any]:
     draw(run, found, reached, volumes, labels, optimum)
     run.workdir.write_json("results.json", results)
     page.write(run.workdir)
-    summarize(run, results)
     return results
 
 
-def read(run: "Search", name: str) -> Trajectories:
+def read(run: Search, name: str) -> Trajectories:
     """The trials of a strategy's seeds, from their ledgers."""
     seeds, budget = range(run.config.seed, run.config.seed + run.config.seeds), run.config.search.budget
     metrics = [run.metric, run.reported, *([run.second] if run.second else [])]
@@ -116,12 +111,12 @@ def read(run: "Search", name: str) -> Trajectories:
     return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes)
 
 
-def reached_values(run: "Search", trials: Trajectories) -> np.ndarray:
+def reached_values(run: Search, trials: Trajectories) -> np.ndarray:
     """Reported value `[S, T]` of the best architecture so far by the objective, in the reported metric's unit."""
     return at_incumbents(trials.reported, incumbents(run.metric.sign * trials.objective))
 
 
-def best_of_table(run: "Search") -> dict[str, float]:
+def best_of_table(run: Search) -> dict[str, float]:
     """The best objective and the best reported value there are, where the evaluator has a table."""
     try:
         view = reporting_view(run.evaluator)
@@ -130,7 +125,7 @@ def best_of_table(run: "Search") -> dict[str, float]:
     return {"objective": view.best(run.metric.name), "reported": view.best(run.reported.name)}
 
 
-def describe_metric(run: "Search", name: str, best: float | None) -> dict[str, Any]:
+def describe_metric(run: Search, name: str, best: float | None) -> dict[str, Any]:
     """A metric's facts for `results.json`."""
     metric = run.evaluator.metrics[name]
     return {
@@ -142,14 +137,12 @@ def describe_metric(run: "Search", name: str, best: float | None) -> dict[str, A
     }
 
 
-def report_at(run: "Search") -> list[int]:
+def report_at(run: Search) -> list[int]:
     """The numbers of labels that the table has, as far as the budget goes."""
     return [n for n in run.config.search.report_at if n <= run.config.search.budget] or [run.config.search.budget]
 
 
-def labels_to_optimum(
-    run: "Search", found: dict[str, Trajectories], optimum: dict[str, float]
-) -> dict[str, np.ndarray]:
+def labels_to_optimum(run: Search, found: dict[str, Trajectories], optimum: dict[str, float]) -> dict[str, np.ndarray]:
     """Labels until the best objective there is, `[S]` a strategy, inf for never; nothing where that isn't known."""
     if not optimum:
         return {}
@@ -157,7 +150,7 @@ def labels_to_optimum(
     return {name: labels_to_reach(run.metric.sign * trials.objective, goal) for name, trials in found.items()}
 
 
-def measure_hypervolumes(run: "Search", found: dict[str, Trajectories]) -> dict[str, np.ndarray]:
+def measure_hypervolumes(run: Search, found: dict[str, Trajectories]) -> dict[str, np.ndarray]:
     """Hypervolume `[S, T]` of objective and second metric after 1 to T labels; nothing where there is no second.
 
     It is a share: 0..1 of the rectangle between the worst and the best values that any strategy paid for.
@@ -190,7 +183,7 @@ def count_labels(found: Iterable[Trajectories]) -> dict[str, Any]:
     }
 
 
-def describe_best(run: "Search", found: dict[str, Trajectories]) -> dict[str, Any] | None:
+def describe_best(run: Search, found: dict[str, Trajectories]) -> dict[str, Any] | None:
     """The best by the objective of all that was paid for, and who found it; None where every label failed."""
     best = None
     for name, trials in found.items():
@@ -208,7 +201,7 @@ def describe_best(run: "Search", found: dict[str, Trajectories]) -> dict[str, An
     return best
 
 
-def best_architectures(run: "Search", found: dict[str, Trajectories]) -> tuple[np.ndarray, list[float]]:
+def best_architectures(run: Search, found: dict[str, Trajectories]) -> tuple[np.ndarray, list[float]]:
     """The best few of all that was paid for, none twice: tokens `[B, N]` and values of the objective."""
     values = {}
     for trials in found.values():
@@ -222,13 +215,13 @@ def best_architectures(run: "Search", found: dict[str, Trajectories]) -> tuple[n
     return tokens[first], [values[names[i]] for i in first]
 
 
-def _ranked(run: "Search", trials: Trajectories) -> np.ndarray:
+def _ranked(run: Search, trials: Trajectories) -> np.ndarray:
     """The objective, higher is better, failures last: `[S, T]`."""
     return np.nan_to_num(run.metric.sign * trials.objective, nan=-np.inf)
 
 
 def describe_strategy(
-    run: "Search", trials: Trajectories, reached: np.ndarray, volumes: np.ndarray | None, labels: np.ndarray | None
+    run: Search, trials: Trajectories, reached: np.ndarray, volumes: np.ndarray | None, labels: np.ndarray | None
 ) -> dict[str, Any]:
     """Mean and 95 % interval of the reported value at each number of labels, and the labels to the optimum."""
     described: dict[str, Any] = {"failed": trials.failed, "reported_after": {}}
@@ -248,7 +241,7 @@ def describe_strategy(
     return described
 
 
-def significance(run: "Search", reached: dict[str, np.ndarray]) -> dict[int, dict[str, Any]]:
+def significance(run: Search, reached: dict[str, np.ndarray]) -> dict[int, dict[str, Any]]:
     """For each number of labels, how the first strategy of `config.run` does against the others, its baselines.
 
     Wilcoxon's signed-rank test over the seeds, which share their initial designs; two-sided, and corrected by Holm's
@@ -271,7 +264,7 @@ def significance(run: "Search", reached: dict[str, np.ndarray]) -> dict[int, dic
     return found
 
 
-def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
+def list_trials(run: Search, found: dict[str, Trajectories]) -> pd.DataFrame:
     """A row a label, with what was best so far."""
     frames = []
     for name, trials in found.items():
@@ -292,7 +285,7 @@ def list_trials(run: "Search", found: dict[str, Trajectories]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(run: "Search", found: dict[str, Trajectories], reached, volumes, labels, optimum) -> None:
+def draw(run: Search, found: dict[str, Trajectories], reached, volumes, labels, optimum) -> None:
     """Draws the best, what was reached after how many labels, and what needs the best there is where that is known."""
     folder, start = run.workdir.path / "figures", run.config.search.initial
     folder.mkdir(exist_ok=True)
@@ -333,45 +326,3 @@ def paid_pairs(objective, second) -> np.ndarray:
 def _label(metric: Metric) -> str:
     """A metric and its unit, for axes."""
     return f"{metric.name} in {metric.unit}" if metric.unit else metric.name
-
-
-def summarize(run: "Search", results: dict[str, Any]) -> None:
-    """Prints the table."""
-    reported, objective = results["reported"], results["objective"]
-    about = ", ".join(filter(None, [reported["unit"], reported["split"], run.evaluator.name]))
-    table = Table(
-        title=f"{reported['metric']} ({about}) of the best by {objective['metric']}, {run.config.seeds} seeds, "
-        "mean ± 95 %"
-    )
-    table.add_column("strategy", no_wrap=True)
-    for n in report_at(run):
-        table.add_column(f"{n} labels", justify="right")
-    table.add_column("labels to optimum", justify="right")
-    for name, strategy in results["strategies"].items():
-        cells = [write_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
-        table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
-    console = Console()
-    console.print(table)
-    for n, test in results["significance"].items():
-        best = test["best_baseline"]
-        console.print(
-            f"after {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
-            f"(p = {test['p'][best]:.2g})",
-            highlight=False,
-        )
-    console.print(f"everything is in {run.workdir.path}, told in {page.NAME}", highlight=False, soft_wrap=True)
-
-
-def write_interval(interval: dict[str, Any] | None) -> str:
-    """An interval of `results.json` for people, without its half where one seed says nothing of it."""
-    if interval is None:
-        return ""
-    low, high = interval["low"], interval["high"]
-    known = low is not None and low == low  # JSON has null for it
-    return f"{interval['estimate']:.2f}" + (f" ± {(high - low) / 2:.2f}" if known else "")
-
-
-def _median(labels: dict[str, Any] | None, budget: int) -> str:
-    if labels is None:
-        return ""
-    return f"{labels['median']:g}" if np.isfinite(labels["median"]) else f"> {budget}"

@@ -1,1 +1,26 @@
-"""Tasks: whole pieces of work with settings."""
+"""Tasks: whole pieces of work with settings, from what is asked to an outcome.
+
+`REGISTRY` maps the name of a mode to its task.
+"""
+
+from typing import Any
+
+from nag_jax.system.options import find, is_own
+from nag_jax.tasks import constrained, generate, search, stream
+from nag_jax.tasks.contract import Task
+
+REGISTRY: dict[str, Task] = {"generate": generate.TASK, "search": search.TASK, "stream": stream.TASK}
+
+__all__ = ["REGISTRY", "Task", "choose"]
+
+
+def choose(settings: Any) -> Task:
+    """The task of `settings.mode`; generation by constraints alone where there is no objective to search by.
+
+    Raises:
+        InputError: no task has that name.
+    """
+    if is_own(settings.mode):
+        return find("mode", settings.mode, {})()
+    task = find("mode", settings.mode, REGISTRY)
+    return constrained.TASK if task is generate.TASK and not generate.has_objective(settings) else task

@@ -1,28 +1,25 @@
-"""The mode `generate`: learn the space and the objective, generate guided architectures, pay for the best."""
+"""The task `generate`: learn the space and the objective, generate guided architectures, pay for the best."""
 
-import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from nag_jax.generators.contract import Samples
-from nag_jax.reports import generated as generate_report
 from nag_jax.system import parallel
 from nag_jax.tasks import build
-from nag_jax.tasks import constrained as unlabelled
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.learn import Learned, Run, check, learn, make_sampler, prepare
+from nag_jax.tasks.contract import Task
+from nag_jax.tasks.learn import Learned, Run, check, claim, learn, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.pool import FINAL, rank_new
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What the phases found, for the report.
+class Generated(NamedTuple):
+    """What came of generation.
 
     Attributes:
+        run: the run, checked.
         learned: what generation started from.
         pools: name to what was generated.
         sweep: guidance scale to what was generated.
@@ -30,6 +27,7 @@ class Outcome:
         final_labels: their labels `[F]`.
     """
 
+    run: Run
     learned: Learned
     pools: dict[str, Samples]
     sweep: dict[float, Samples]
@@ -37,47 +35,35 @@ class Outcome:
     final_labels: np.ndarray
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
-    """Runs all phases in the workdir `path`; returns what it wrote into `results.json`.
-
-    Where there is no objective to search by but constraints on costs, `tasks.constrained` generates by them alone.
-
-    A repeated or resumed run restores what was trained, pays for nothing twice, and ends with the same architectures.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
-    """
-    if not has_objective(config):
-        return unlabelled.run(config, path)
-    run = prepare(config, path)
-    learned = learn(run)
-    pools, sweep = generate_pools(run, learned)
-    final, final_labels = pay_for_best(run, pools["guided"], learned)
-    return parallel.on_first(lambda: generate_report.write(run, Outcome(learned, pools, sweep, final, final_labels)))
+def run(ready: Run) -> Generated:
+    """Learns the space and the objective, generates pools, and pays for the best."""
+    parallel.on_first(lambda: claim(ready))
+    learned = learn(ready)
+    pools, sweep = generate_pools(ready, learned)
+    final, final_labels = pay_for_best(ready, pools["guided"], learned)
+    return Generated(ready, learned, pools, sweep, final, final_labels)
 
 
-def plan(config: Config, path: Path) -> Plan:
-    """What `run` would do, after all its checks; changes nothing.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
-    """
-    if not has_objective(config):
-        return unlabelled.plan(config, path)
-    run = check(config, path)
+def plan(ready: Run) -> Plan:
+    """What `run` would do and cost."""
+    config = ready.config
     n, scales = config.num_samples, len(config.guidance.sweep)
     return Plan(
-        setting=run,
-        metric=run.metric,
-        labels=plan_labels(run, {FINAL: config.labels.final}),
+        setting=ready,
+        metric=ready.metric,
+        labels=plan_labels(ready, {FINAL: config.labels.final}),
         samples={"unconditional": n, "guided": n, f"for the {scales} scales of the sweep": scales * n},
         work=[
-            *plan_learning(run),
-            plan_sampling(run, "unconditional samples", n, guided=False),
-            plan_sampling(run, "guided samples", n, pools=1 + scales),
+            *plan_learning(ready),
+            plan_sampling(ready, "unconditional samples", n, guided=False),
+            plan_sampling(ready, "guided samples", n, pools=1 + scales),
         ],
-        notes=notes_of(run),
+        notes=notes_of(ready),
     )
+
+
+TASK = Task(check, plan, run)
+"""Takes configs that have an objective; see `tasks.constrained` for those that only have constraints."""
 
 
 def has_objective(config: Config) -> bool:

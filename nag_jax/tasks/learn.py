@@ -102,21 +102,13 @@ def learn(run: Run) -> Learned:
     )
 
 
-def prepare(config: Config, path: Path) -> Run:
-    """Builds everything, checks all that can be wrong, and claims the workdir last."""
-    run = check(config, path)
-    parallel.on_first(lambda: _claim(run))
-    return run
-
-
-def check(config: Config, path: Path) -> Run:
+def check(config: Config, workdir: Workdir) -> Run:
     """Builds everything and checks all that can be wrong; changes nothing.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
     check_numbers(config)
-    workdir = Workdir(path)
     parallel.on_first(lambda: workdir.check(config.to_dict()))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
@@ -158,7 +150,8 @@ def check(config: Config, path: Path) -> Run:
     return run
 
 
-def _claim(run: Run) -> None:
+def claim(run: Run) -> None:
+    """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
     if run.ledger_path.exists():
         Ledger.open(run.ledger_path, run.evaluator).close()
     run.workdir.claim(run.config.to_dict())

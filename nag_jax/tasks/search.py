@@ -1,4 +1,4 @@
-"""The mode `search`: strategies decide what to label next, seed by seed, with every label counted."""
+"""The task `search`: strategies decide what to label next, seed by seed, with every label counted."""
 
 import dataclasses
 from collections import Counter
@@ -12,7 +12,6 @@ import numpy as np
 
 from nag_jax.evaluators import Evaluator, Ledger, Metric, Trial, read_trials
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.reports import searched as search_report
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
@@ -24,6 +23,7 @@ from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
+from nag_jax.tasks.contract import Task
 from nag_jax.tasks.generate import ranked
 from nag_jax.tasks.learn import Run, learn, make_sampler
 from nag_jax.tasks.measure import Work
@@ -96,29 +96,33 @@ class Search(Setting):
         return loop.is_over(values, self.metric, budget=self.config.search.budget, goal=self.goal)
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
-    """Runs all strategies on all seeds in the workdir `path`; returns what it wrote into `results.json`.
+class Searched(NamedTuple):
+    """What came of a search: everything is in the ledgers.
+
+    Attributes:
+        run: the run, checked.
+    """
+
+    run: Search
+
+
+def run(ready: Search) -> Searched:
+    """Runs all strategies on all seeds.
 
     Seeds that are finished are skipped and others go on where they were, to the same sequence of labels.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
     """
-    run = prepare(config, path)
-    params = train_score(run, split_space(run)) if needs_score(config) else None
-    if run.source:
-        run.source.score_params = params
-    prior = learn_prior(run, run.source) if run.source else None
-    return parallel.on_first(lambda: search_all(run, params, prior))
+    parallel.on_first(lambda: ready.workdir.claim(_identity(ready.config)))
+    params = train_score(ready, split_space(ready)) if needs_score(ready.config) else None
+    if ready.source:
+        ready.source.score_params = params
+    prior = learn_prior(ready, ready.source) if ready.source else None
+    parallel.on_first(lambda: search_all(ready, params, prior))
+    return Searched(ready)
 
 
-def plan(config: Config, path: Path) -> Plan:
-    """What `run` would do, after all its checks; changes nothing.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
-    """
-    run = check(config, path)
+def plan(ready: Search) -> Plan:
+    """What `run` would do and cost."""
+    config, run = ready.config, ready
     seeds = run.seeds
     labels, work, done = {loop.INITIAL: (0, 0), loop.SEARCH: (0, 0)}, [], []
     for name in config.run:
@@ -158,8 +162,8 @@ def _seconds_a_label(trials: dict[int, list[Trial]]) -> float | None:
     return float(np.median(gaps)) if gaps else None
 
 
-def search_all(run: Search, params: Any, prior: Prior | None) -> dict[str, Any]:
-    """Runs all strategies on all seeds, given the score network's parameters and what transfer knows, and reports."""
+def search_all(run: Search, params: Any, prior: Prior | None) -> None:
+    """Runs all strategies on all seeds, given the generator's parameters and what transfer knows."""
     config = run.config
     work = [(name, seed) for name in config.run for seed in run.seeds]
     with run.phases("search", "label") as progress:
@@ -176,24 +180,15 @@ def search_all(run: Search, params: Any, prior: Prior | None) -> dict[str, Any]:
                 run, name, strategy, seed, design, lambda paid, done=done, total=total: progress(done + paid, total)
             )
         progress(len(work) * config.search.budget, len(work) * config.search.budget)
-    return search_report.write(run)
 
 
-def prepare(config: Config, path: Path) -> Search:
-    """Builds everything, checks all that can be wrong, and claims the workdir last."""
-    run = check(config, path)
-    parallel.on_first(lambda: run.workdir.claim(_identity(config)))
-    return run
-
-
-def check(config: Config, path: Path) -> Search:
+def check(config: Config, workdir: Workdir) -> Search:
     """Builds everything and checks all that can be wrong; changes nothing.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
     _check_numbers(config)
-    workdir = Workdir(path)
     parallel.on_first(lambda: workdir.check(_identity(config)))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)
@@ -365,3 +360,6 @@ def _check_numbers(config: Config) -> None:
         )
     if config.seeds < 1 or not config.run:
         raise InputError("config.seeds must be at least 1, and config.run must name a strategy")
+
+
+TASK = Task(check, plan, run)

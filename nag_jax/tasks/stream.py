@@ -1,4 +1,4 @@
-"""The mode `stream`: guided samples without end, in Parquet files, in constant memory.
+"""The task `stream`: guided samples without end, in Parquet files, in constant memory.
 
 `samples/00000000.parquet` and so on hold `config.stream.chunk_size` rows each, the last one the rest. A row:
 
@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nag_jax.evaluators import Ledger
-from nag_jax.reports import facts
-from nag_jax.reports.page import page
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import learn
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.learn import Learned, Run, check, learn, make_sampler, prepare
+from nag_jax.tasks.contract import Task
+from nag_jax.tasks.learn import Learned, Run, claim, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.workdir import Workdir
 
 MOST_SAMPLES = 2**31 - 2**24
 """Samples are numbered by int32, the last batch included."""
@@ -44,69 +44,60 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Tokens `[B, N]`, valid `[B]` and predicted `[B]` of consecutive samples."""
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
-    """Streams samples into the workdir `path`; returns what it wrote into `results.json`.
+class Streamed(NamedTuple):
+    """What came of a stream; its samples are in files.
 
-    A resumed run makes the files that are missing, with the samples that an undisturbed one has there.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
+    Attributes:
+        run: the run, checked.
+        counts: samples, those that are valid, those that differ, and those that compute different things.
+        files: how many there are.
+        rate: samples per second of those that were made now; None where none were.
     """
-    _check_size(config)
-    run = prepare(config, path)
-    missing = parallel.on_first(lambda: _missing(run))
-    rate = write_samples(run, learn(run), missing)
-    return parallel.on_first(lambda: _report(run, rate))
+
+    run: Run
+    counts: dict[str, int]
+    files: int
+    rate: float | None
 
 
-def plan(config: Config, path: Path) -> Plan:
-    """What `run` would do, after all its checks; changes nothing.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
-    """
-    _check_size(config)
-    run = check(config, path)
-    missing, files = parallel.on_first(lambda: _missing(run)), _num_chunks(run)
-    batch = config.stream.batch_size * run.mesh.size
-    batches = sum(len(_span(run, chunk)) for chunk in missing) / batch
-    return Plan(
-        setting=run,
-        metric=run.metric,
-        labels=plan_labels(run, {}),
-        samples={f"guided in {files:,} files": config.num_samples},
-        work=[*plan_learning(run), plan_sampling(run, "samples", batch, pools=batches)],
-        done=[f"{files - len(missing):,} of {files:,} files"] if len(missing) < files else [],
-        notes=notes_of(run),
-    )
-
-
-def _check_size(config: Config) -> None:
+def check(config: Config, workdir: Workdir) -> Run:
+    """See `learn.check`; also refuses more samples than can be numbered."""
     if config.num_samples > MOST_SAMPLES:
         raise InputError(
             f"config.num_samples is {config.num_samples:,}, and a stream has {MOST_SAMPLES:,} at most: ask for fewer, "
             "and for more with another config.seed"
         )
+    return learn.check(config, workdir)
 
 
-def _report(run: Run, rate: float | None) -> dict[str, Any]:
-    with run.phases("counts", "file") as progress:
-        counts = count(run, progress)
-    with Ledger.open(run.ledger_path, run.evaluator) as ledger:
-        results = {
-            "objective": facts.of_objective(run),
-            **counts,
-            "files": _num_chunks(run),
-            "samples_per_second": rate,
-            **facts.of_run(run, ledger),
-        }
-    run.workdir.write_json("results.json", results)
-    page.write(run.workdir)
-    print(
-        f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
-        f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}"
+def run(ready: Run) -> Streamed:
+    """Makes the files that are missing, with the samples that an undisturbed run has there."""
+    parallel.on_first(lambda: claim(ready))
+    missing = parallel.on_first(lambda: _missing(ready))
+    rate = write_samples(ready, learn.learn(ready), missing)
+    with ready.phases("counts", "file") as progress:
+        counts = parallel.on_first(lambda: count(ready, progress))
+    return Streamed(ready, counts, _num_chunks(ready), rate)
+
+
+def plan(ready: Run) -> Plan:
+    """What `run` would do and cost."""
+    config = ready.config
+    missing, files = parallel.on_first(lambda: _missing(ready)), _num_chunks(ready)
+    batch = config.stream.batch_size * ready.mesh.size
+    batches = sum(len(_span(ready, chunk)) for chunk in missing) / batch
+    return Plan(
+        setting=ready,
+        metric=ready.metric,
+        labels=plan_labels(ready, {}),
+        samples={f"guided in {files:,} files": config.num_samples},
+        work=[*plan_learning(ready), plan_sampling(ready, "samples", batch, pools=batches)],
+        done=[f"{files - len(missing):,} of {files:,} files"] if len(missing) < files else [],
+        notes=notes_of(ready),
     )
-    return results
+
+
+TASK = Task(check, plan, run)
 
 
 def write_samples(run: Run, learned: Learned, missing: list[int]) -> float | None:

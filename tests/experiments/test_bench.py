@@ -8,7 +8,7 @@ import pytest
 
 from experiments.bench import machine
 from experiments.bench.products import Product, dense_products, flops, seconds_alone
-from nag_jax.reports.searched import write_interval
+from experiments.terminal import write_interval
 
 
 def test_parts_that_are_not_run_are_kept_with_how_they_were_made(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from experiments import runs
 from nag_jax import evaluators, guidance, spaces, strategies
 from nag_jax.evaluators import Ledger
 from nag_jax.generators.gaussian import kernels, sde
@@ -21,7 +22,6 @@ from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.options import own
-from nag_jax.tasks import generate, search
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -94,7 +94,7 @@ def generated(folder, load):
         "labels.training=20",
     )
     config.space = ConfigDict(SMALL)
-    return generate.run(config, folder / "generated")
+    return runs.run(config, folder / "generated")
 
 
 def test_the_main_job_takes_the_space_the_command_and_the_guidance(generated, folder):
@@ -195,7 +195,7 @@ def test_the_config_runs(folder):
     config = own("my_config.py:get_config")("smoke")
     assert config.run == ("greedy", "bo_nag", "random_search")
     config.run, config.seeds = ("greedy", "random_search"), 1
-    results = search.run(config, folder / "searched")
+    results = runs.run(config, folder / "searched")
     assert results["evaluator"] == "parameters"
     assert set(results["strategies"]) == {"greedy", "random_search"}
     trials = (folder / "searched" / "trajectories.csv").read_text().splitlines()
@@ -205,7 +205,7 @@ def test_the_config_runs(folder):
 @pytest.mark.slow
 def test_the_config_runs_with_generation(folder):
     config = own("my_config.py:get_config")("smoke")
-    results = search.run(config, folder / "searched with generation")
+    results = runs.run(config, folder / "searched with generation")
     assert set(results["strategies"]) == {"greedy", "bo_nag", "random_search"}
 
 

@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
+from experiments import runs
 from nag_jax import spaces
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.learn import prepare
 
 
 @pytest.fixture
@@ -20,36 +20,36 @@ def config(load, tmp_path_factory):
 
 
 def test_a_fresh_workdir_is_claimed_and_holds_nothing_else(config, tmp_path):
-    run = prepare(config, tmp_path / "run")
+    run = runs.prepare(config, tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "lock"]
     assert run.metric.name == "acc"
 
 
 def test_checkpoints_that_were_never_finished_are_passed_over(config, tmp_path):
-    prepare(config, tmp_path)
+    runs.prepare(config, tmp_path)
     (tmp_path / "predictor").mkdir()
     (tmp_path / "score" / "20.orbax-checkpoint-tmp").mkdir(parents=True)
-    prepare(config, tmp_path)
+    runs.prepare(config, tmp_path)
 
 
 def test_a_ledger_without_content_is_passed_over(config, tmp_path):
-    prepare(config, tmp_path)
+    runs.prepare(config, tmp_path)
     (tmp_path / "trials.db").touch()
-    prepare(config, tmp_path)
+    runs.prepare(config, tmp_path)
     tables = sqlite3.connect(tmp_path / "trials.db").execute("SELECT name FROM sqlite_master").fetchall()
     assert ("trials",) in tables
 
 
 def test_a_step_without_content_is_refused(config, tmp_path):
-    prepare(config, tmp_path)
+    runs.prepare(config, tmp_path)
     (tmp_path / "score" / "20").mkdir(parents=True)
     with pytest.raises(InputError, match=r"score/20 can't be read .* delete it to train again"):
-        prepare(config, tmp_path)
+        runs.prepare(config, tmp_path)
 
 
 def test_nothing_is_made_where_a_check_fails(config, tmp_path):
     config.score.checkpoint = str(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no checkpoint in"):
-        prepare(config, tmp_path / "run")
+        runs.prepare(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "nowhere").exists()

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from configs import nb201_bo, ofa_mbv3
+from experiments import report as command
+from experiments.runs import run
 from nag_jax import spaces
-from nag_jax.reports.page import __main__ as command
 from nag_jax.reports.page import page
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import read
 from nag_jax.system.errors import InputError
-from nag_jax.tasks import generate, search, stream
 from nag_jax.tasks.config import Config
 
 SHARES = ("_share", "/validity_argmax", "/validity_threshold", "/connectivity", "/novelty")
@@ -37,16 +37,16 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 def runs(load, tmp_path_factory):
     """A finished run of each kind, at tiny sizes."""
     folder = tmp_path_factory.mktemp("runs")
-    generate.run(load("smoke", "sampler.num_steps=4"), folder / "generate")
-    stream.run(load("smoke", "mode=stream", f"score.checkpoint={folder / 'generate' / 'score'}"), folder / "stream")
+    run(load("smoke", "sampler.num_steps=4"), folder / "generate")
+    run(load("smoke", "mode=stream", f"score.checkpoint={folder / 'generate' / 'score'}"), folder / "stream")
     constrained: Config = ofa_mbv3.get_config("smoke")
-    generate.run(constrained, folder / "constraints")
+    run(constrained, folder / "constraints")
     searched: Config = nb201_bo.get_config("smoke")
     searched.space.name = "nasbench_graph"
     searched.evaluator.update({"name": "nas_bench_graph", "dataset": "cora", "metric": "validation"})
     searched.search.update({"report": "test", "second": "latency"})
     searched.seeds, searched.run = 6, ("local_search", "random_search")
-    search.run(searched, folder / "search")
+    run(searched, folder / "search")
     return {name: folder / name for name in FIGURES}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from configs import nb201_bo
+from experiments import runs
 from nag_jax.evaluators import Ledger
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
@@ -62,7 +63,7 @@ def ledgers(path):
 @pytest.fixture(scope="module")
 def undisturbed(table, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
-    search.run(smoke(table), path)
+    runs.run(smoke(table), path)
     return path
 
 
@@ -104,7 +105,7 @@ def test_a_seed_may_end_at_the_best_of_the_table(config, undisturbed, tmp_path):
     """The same labels up to there, and the same reports after."""
     config.search.budget, config.search.stop_at_best = 280, True
     config.run = ("local_search", "bo_exhaustive")
-    results = search.run(config, tmp_path / "run")
+    results = runs.run(config, tmp_path / "run")
     found, whole = ledgers(tmp_path / "run"), ledgers(undisturbed)
     best = results["objective"]["best_of_table"]
     for name, strategy in results["strategies"].items():
@@ -124,7 +125,7 @@ def test_a_seed_may_end_at_the_best_of_the_table(config, undisturbed, tmp_path):
 
 def test_a_second_metric_makes_a_hypervolume(config, tmp_path):
     config.search.second, config.run = "test_acc", ("local_search", "random_search")
-    results = search.run(config, tmp_path / "run")
+    results = runs.run(config, tmp_path / "run")
     for strategy in results["strategies"].values():
         after = strategy["hypervolume_after"]
         assert 0 < after[5]["estimate"] <= after[10]["estimate"] <= 1
@@ -160,15 +161,15 @@ def test_a_killed_search_goes_on_to_the_same_sequence(config, undisturbed, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(search.build, "make_evaluator", mortal)
         with pytest.raises(Killed):
-            search.run(config, tmp_path / "run")
+            runs.run(config, tmp_path / "run")
     assert sum(map(len, ledgers(tmp_path / "run").values())) == paid
-    search.run(config, tmp_path / "run")
+    runs.run(config, tmp_path / "run")
     assert ledgers(tmp_path / "run") == ledgers(undisturbed)
 
 
 def test_more_seeds_and_strategies_add_to_what_is_there(config, tmp_path, monkeypatch):
     config.run = ("random_search",)
-    search.run(config, tmp_path / "run")
+    runs.run(config, tmp_path / "run")
     before = ledgers(tmp_path / "run")
     gc.collect()  # the first run, which holds the workdir until it is gone
     config.seeds, config.run = 3, ("random_search", "local_search")
@@ -179,7 +180,7 @@ def test_more_seeds_and_strategies_add_to_what_is_there(config, tmp_path, monkey
         "search_seed",
         lambda run, name, *rest: (searched.append((name, rest[1])), search_seed(run, name, *rest)),
     )
-    search.run(config, tmp_path / "run")
+    runs.run(config, tmp_path / "run")
     assert searched == [("random_search", 2), *(("local_search", seed) for seed in range(3))]
     after = ledgers(tmp_path / "run")
     assert {key: after[key] for key in before} == before
@@ -203,11 +204,11 @@ def test_refuses_what_can_not_work_and_leaves_nothing(config, tmp_path, field, v
     if field == "strategies.bo_nag.acquisition":
         config.run = ("bo_nag",)
     with pytest.raises(InputError, match=message):
-        search.run(config, tmp_path / "run")
+        runs.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_another_config_is_refused(config, undisturbed):
     config.search.batch_size = 2
     with pytest.raises(InputError, match=r"search\.batch_size"):
-        search.run(config, undisturbed)
+        runs.run(config, undisturbed)

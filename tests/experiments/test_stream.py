@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import runs
 from nag_jax import spaces
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
@@ -53,7 +54,7 @@ def start(load, table, monkeypatch):
         monkeypatch.setattr(learn.parallel, "make_mesh", lambda: make_mesh(devices))
         source = ("evaluator.name=table", f"evaluator.path={table}", "evaluator.metric=acc", "mode=stream")
         sizes = (f"num_samples={N}", f"stream.chunk_size={chunk_size}", "sampler.num_steps=3")
-        stream.run(load("smoke", *source, *sizes, *overrides), path)
+        runs.run(load("smoke", *source, *sizes, *overrides), path)
         return json.loads((path / "results.json").read_text())
 
     return run

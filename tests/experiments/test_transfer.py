@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from configs import nb201, nb201_transfer, nb_graph_transfer
+from experiments import runs
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
 from nag_jax.evaluators import make
@@ -16,7 +17,7 @@ from nag_jax.predictors.labels import normalize
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
-from nag_jax.tasks import build, generate, learn, search, transfer
+from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import split_space, train_score
 
@@ -57,7 +58,7 @@ def files(tmp_path):
 @pytest.fixture(scope="module")
 def score_network(tmp_path_factory):
     """That of all cells here, trained once."""
-    run = learn.prepare(nb201.get_config("smoke"), tmp_path_factory.mktemp("cells"))
+    run = runs.prepare(nb201.get_config("smoke"), tmp_path_factory.mktemp("cells"))
     train_score(run, split_space(run))
     return str(run.workdir.path / "score")
 
@@ -74,12 +75,12 @@ def config(files, score_network):
 
 
 def test_without_a_label_it_generates_what_is_good(config, files):
-    results = generate.run(config, files / "run")
+    results = runs.run(config, files / "run")
     assert results["labels"]["by_purpose"] == {"final": 4}
     guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
     assert guided > unconditional + 2.0
     assert results["best"]["regret"] < 3.0
-    assert generate.run(config, files / "run")["best"] == results["best"]
+    assert runs.run(config, files / "run")["best"] == results["best"]
 
 
 def test_a_search_starts_where_transfer_ends(config, files):
@@ -87,17 +88,17 @@ def test_a_search_starts_where_transfer_ends(config, files):
     config.strategies.bo_nag.pool_size = 32
     config.run = ("bo_nag", "random_search")
     config.search.update({"budget": 6, "report_at": (2, 6), "initial": 2})
-    results = search.run(config, files / "search")
+    results = runs.run(config, files / "search")
     after_2 = {name: results["strategies"][name]["reported_after"][2]["estimate"] for name in config.run}
     assert after_2["bo_nag"] > after_2["random_search"] + 1.0
     trials = (files / "search" / "trajectories.csv").read_bytes()
     gc.collect()  # the first run, which holds the workdir until it is gone
-    search.run(config, files / "search")
+    runs.run(config, files / "search")
     assert (files / "search" / "trajectories.csv").read_bytes() == trials
 
 
 def test_a_prior_is_in_standard_deviations_and_knows_how_data_sets_depart_from_their_mean(config, files):
-    run = learn.prepare(config, files / "run")
+    run = runs.prepare(config, files / "run")
     known = run.transfer
     assert known is not None
     assert known.target is not None
@@ -136,7 +137,7 @@ def test_a_new_data_set_may_be_known_by_its_images(config, files, name, digits_f
     config.dataset.images.update({"folder": str(digits_folder), "images_per_class": 8, **options})
     config.meta.name = name
     config.predictor.training.num_steps = 5
-    results = generate.run(config, files / "run")
+    results = runs.run(config, files / "run")
     assert results["labels"]["by_purpose"] == {"final": 4}
     if name == "gaussian_process":
         guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
@@ -152,7 +153,7 @@ def test_cifar10_is_known_by_its_images(config, files, shared, resnet_weights):
     config.dataset.images.update({"folder": str(folder), "weights": weights})
     table = {"path": str(shared / "data" / "nb201_cifar.csv"), "metric": "cifar10_valid_acc"}
     config.evaluator.update(table)
-    results = generate.run(config, files / "run")
+    results = runs.run(config, files / "run")
     assert results["labels"]["by_purpose"] == {"final": 4}
     guided, unconditional = (results["pools"][name]["value_mean"] for name in ("guided", "unconditional"))
     assert guided > unconditional + 1.0
@@ -162,7 +163,7 @@ def test_cifar10_is_known_by_its_images(config, files, shared, resnet_weights):
 def test_the_published_form_trains_encoder_and_predictor_together(config, files):
     config.meta.name = "network"
     config.predictor.training.num_steps = 40
-    results = generate.run(config, files / "run")
+    results = runs.run(config, files / "run")
     assert results["labels"]["paid"] == 4
     assert (files / "run" / "meta").is_dir()
 
@@ -182,7 +183,7 @@ def test_the_published_form_trains_encoder_and_predictor_together(config, files)
 def test_bad_input_is_told_before_anything_is_made(config, files, field, value, message):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(InputError, match=message):
-        generate.run(config, files / "run")
+        runs.run(config, files / "run")
     assert not (files / "run").exists()
 
 
@@ -190,7 +191,7 @@ def test_a_prior_needs_triples(config, files):
     del config.triples
     config.mode = "search"
     with pytest.raises(InputError, match="strategies with a prior need"):
-        search.run(config, files / "run")
+        runs.run(config, files / "run")
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_graph_data_sets_are_learned_from_each_other(source, graphs, tmp_path):
     config = graphs
     config.dataset.source = source
     config.meta.gaussian_process.update({"most_triples": 1500, "inducing": 600, "num_steps": 20})
-    results = generate.run(config, tmp_path / "run")
+    results = runs.run(config, tmp_path / "run")
     paid = {"final": 4} | ({"landmarks": 10} if source == "landmarks" else {})
     assert results["labels"]["by_purpose"] == paid
     assert results["pools"]["guided"]["value_mean"] > results["pools"]["unconditional"]["value_mean"]

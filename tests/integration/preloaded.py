@@ -18,7 +18,7 @@ import time
 from absl import app  # noqa: F401 (imported for the forks, as the two below)
 from ml_collections import config_flags  # noqa: F401
 
-import experiments.generate  # noqa: F401
+import experiments.runs  # noqa: F401
 
 
 def serve() -> list[str] | None:

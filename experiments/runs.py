@@ -1,0 +1,50 @@
+"""A whole run: the task of a config, its report, and what the terminal says of it."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments import terminal
+from nag_jax import reports, tasks
+from nag_jax.system import parallel
+from nag_jax.tasks import learn
+from nag_jax.tasks.config import Config
+from nag_jax.tasks.learn import Run
+from nag_jax.tasks.workdir import Workdir
+
+
+def run(config: Config, path: Path) -> dict[str, Any]:
+    """Runs the config's task in the workdir `path`; returns what stands in its `results.json`.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    task = tasks.choose(config)
+    outcome = task.run(task.check(config, Workdir(path)))
+
+    def finish():
+        results = reports.write(outcome)
+        terminal.summarize(outcome, results)
+        return results
+
+    return parallel.on_first(finish)
+
+
+def prepare(config: Config, path: Path) -> Run:
+    """Checks all that can be wrong with a run that learns an objective, and claims its workdir.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    ready = learn.check(config, Workdir(path))
+    parallel.on_first(lambda: learn.claim(ready))
+    return ready
+
+
+def show_plan(config: Config, path: Path) -> None:
+    """Prints what `run` would do and cost, after all its checks; changes nothing.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    task = tasks.choose(config)
+    terminal.show(task.plan(task.check(config, Workdir(path))))

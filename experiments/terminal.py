@@ -1,0 +1,233 @@
+"""What the command line prints: plans, and summaries of outcomes."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from nag_jax.evaluators import Metric
+from nag_jax.reports.page import page
+from nag_jax.reports.searched import report_at
+from nag_jax.system import parallel
+from nag_jax.tasks.constrained import Constrained
+from nag_jax.tasks.generate import Generated
+from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.search import Search, Searched
+from nag_jax.tasks.setting import Setting
+from nag_jax.tasks.stream import Streamed
+
+
+def summarize(outcome: Any, results: dict[str, Any]) -> None:
+    """Prints what came of a run, given its `results.json`."""
+    tell = {
+        Constrained: _constrained,
+        Generated: _generated,
+        Searched: _searched,
+        Streamed: _streamed,
+    }.get(type(outcome))
+    if tell is not None:
+        tell(outcome.run, results)
+
+
+def show(plan: Plan) -> None:
+    """Prints the plan, in the first process."""
+    if not parallel.is_first():
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    for name, text in _rows(plan).items():
+        table.add_row(name, text)
+    console = Console(highlight=False)
+    console.print(f"plan of {plan.setting.config.name}, mode {plan.setting.config.mode}, whose input has been checked:")
+    console.print(table)
+    console.print("Nothing was trained, paid for or written. Without --dry_run it runs.")
+
+
+def _rows(plan: Plan) -> dict[str, str]:
+    run, device, processes = plan.setting, jax.devices()[0].device_kind, jax.process_count()
+    labels = [f"{name} {wanted:,} ({paid:,} paid)" for name, (wanted, paid) in plan.labels.items()]
+    done = [f"{work.name} {work.done:,} of {work.count:,} {work.unit}" for work in plan.work if work.done]
+    rows = {
+        "workdir": f"{run.workdir.path}: {_state(run.workdir.path)}",
+        "space": run.space.name,
+        "evaluator": f"{run.evaluator.name}{_describe(plan.metric)}",
+        "constraints": "; ".join(map(str, run.constraints.constraints)),
+        "strategies": plan.strategies,
+        "labels to pay": f"{plan.to_pay:,}" + (f": {', '.join(labels)}" if labels else ""),
+        "samples": ", ".join(f"{n:,} {name}" for name, n in plan.samples.items()),
+        "already done": "; ".join([*done, *plan.done]),
+        "devices": f"{jax.device_count()} x {device}" + (f", {processes} processes" if processes > 1 else ""),
+        "memory": _memory(plan),
+        "time": _time(plan),
+    }
+    return {name: text for name, text in rows.items() if text}
+
+
+def _state(path: Path) -> str:
+    """What is in a workdir, in words."""
+    if (path / "results.json").exists():
+        return "a finished run, whose reports are written again from what is kept"
+    return "a run that was begun and goes on" if (path / "config.json").exists() else "new"
+
+
+def _memory(plan: Plan) -> str:
+    most = max(plan.work, key=lambda work: work.memory or 0)
+    if most.memory is None:
+        return ""
+    return f"about {most.memory / 2**20:,.0f} MiB a device for {most.name}, as XLA plans it, beside Python's own"
+
+
+def _describe(metric: Metric | None) -> str:
+    if metric is None:
+        return ", no objective"
+    split = "" if metric.split == "none" else f", {metric.split} split"
+    unit = f" in {metric.unit}" if metric.unit else ""
+    return f", objective {metric.name}{unit} ({metric.direction}{split})"
+
+
+def _time(plan: Plan) -> str:
+    """The estimate, and what it rests on."""
+    known = [work for work in plan.work if work.seconds is not None and work.left]
+    parts = [f"{work.name} {work.left:,} {work.unit} of {_duration(work.seconds or 0)}" for work in known]
+    if not known:
+        return ". ".join(["not known" if plan.notes else "a few seconds: nothing is left to compute", *plan.notes])
+    estimate = f"about {_duration(plan.seconds)}, and compiling for the first time: {'; '.join(parts)}"
+    return ". ".join([f"{estimate} (steps and samples timed just now, labels by the ledgers)", *plan.notes])
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60), ("s", 1)):
+        if seconds >= 2 * length or unit == "s":
+            break
+    if unit != "s":
+        return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
+
+
+def _generated(run: Setting, results: dict[str, Any]) -> None:
+    """Prints the summary: pools against each other, what was paid, the best found."""
+    objective, best = results["objective"], results["best"]
+    about = ", ".join(filter(None, [objective["unit"], objective["split"], objective["evaluator"]]))
+    table = Table(title=f"{objective['metric']} ({about}), {run.config.num_samples:,} samples a pool")
+    table.add_column("pool", no_wrap=True)
+    columns = {
+        "valid": ("validity_argmax", "{:.1%}".format),
+        "distinct": ("distinct", "{:,}".format),
+        "feasible": ("feasible_share", "{:.1%}".format),
+        "predicted": ("predicted_mean", number),
+        "mean": ("value_mean", number),
+        "best": ("value_best", number),
+        "pool regret": ("pool_regret", number),
+        "guidance gap": ("guidance_gap", number),
+    }
+    columns = {
+        title: column
+        for title, column in columns.items()
+        if any(pool.get(column[0]) is not None for pool in results["pools"].values())
+    }
+    for title in columns:
+        table.add_column(title, justify="right")
+    for name, pool in results["pools"].items():
+        table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
+    console = Console()
+    console.print(table)
+    regret = ""
+    if best["regret"] is not None:
+        regret = f", {best['regret']:.3g} from the table's best {objective['best_of_table']:.6g}"
+    console.print(
+        f"best of the {best['of']} paid at the end: {best['architecture']}\n"
+        f"  {best['value']:.6g} {objective['unit']}{regret}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
+    console.print(
+        f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
+        f"everything is in {run.workdir.path}, told in {page.NAME}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def number(value: float) -> str:
+    """A value of a metric, as summaries print it."""
+    return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _constrained(run: Setting, results: dict[str, Any]) -> None:
+    """Prints the pools against each other."""
+    table = Table(title=f"{'; '.join(results['constraints'])}, {run.config.num_samples:,} samples a pool")
+    table.add_column("pool", no_wrap=True)
+    for title in ("valid", "distinct", "feasible", "diversity of the feasible, layers"):
+        table.add_column(title, justify="right")
+    for name, pool in results["pools"].items():
+        diversity = pool["feasible_diversity"]
+        table.add_row(
+            name,
+            f"{pool['validity_argmax']:.1%}",
+            f"{pool['distinct']:,}",
+            f"{pool['feasible_share']:.1%}",
+            "" if diversity is None else f"{diversity:.2f}",
+        )
+    console = Console()
+    console.print(table)
+    times = results["times_fewer_samples_than_filtering"]
+    console.print(
+        ("filtering would find none; " if times is None else f"{times:.1f} times fewer samples than by filtering; ")
+        + f"{sum(results['seconds'].values()):.0f} s; everything is in {run.workdir.path}, told in {page.NAME}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _streamed(run: Setting, counts: dict[str, Any]) -> None:
+    """Prints what a stream holds."""
+    print(
+        f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
+        f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}"
+    )
+
+
+def _searched(run: Search, results: dict[str, Any]) -> None:
+    """Prints the table."""
+    reported, objective = results["reported"], results["objective"]
+    about = ", ".join(filter(None, [reported["unit"], reported["split"], run.evaluator.name]))
+    table = Table(
+        title=f"{reported['metric']} ({about}) of the best by {objective['metric']}, {run.config.seeds} seeds, "
+        "mean ± 95 %"
+    )
+    table.add_column("strategy", no_wrap=True)
+    for n in report_at(run):
+        table.add_column(f"{n} labels", justify="right")
+    table.add_column("labels to optimum", justify="right")
+    for name, strategy in results["strategies"].items():
+        cells = [write_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
+        table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
+    console = Console()
+    console.print(table)
+    for n, test in results["significance"].items():
+        best = test["best_baseline"]
+        console.print(
+            f"after {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
+            f"(p = {test['p'][best]:.2g})",
+            highlight=False,
+        )
+    console.print(f"everything is in {run.workdir.path}, told in {page.NAME}", highlight=False, soft_wrap=True)
+
+
+def write_interval(interval: dict[str, Any] | None) -> str:
+    """An interval of `results.json` for people, without its half where one seed says nothing of it."""
+    if interval is None:
+        return ""
+    low, high = interval["low"], interval["high"]
+    known = low is not None and low == low  # JSON has null for it
+    return f"{interval['estimate']:.2f}" + (f" ± {(high - low) / 2:.2f}" if known else "")
+
+
+def _median(labels: dict[str, Any] | None, budget: int) -> str:
+    if labels is None:
+        return ""
+    return f"{labels['median']:g}" if np.isfinite(labels["median"]) else f"> {budget}"
