@@ -2,12 +2,13 @@
 
 import functools
 import itertools
+import json
 import math
-import pickle
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from jax._src import distributed  # whose store of keys and values has no public name
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -19,6 +20,10 @@ HEARTBEAT_SECONDS = 30
 """Without a sign of life for so long, a process counts as dead, and all others end."""
 _FOREVER_MS = 10 * 365 * 24 * 3600 * 1000
 _answers = itertools.count()
+_ARRAY = "nag_jax.array"
+"""The key that stands for an array in the JSON of an answer."""
+_KINDS = "biuf"
+"""Of arrays that are given to other processes, as `numpy.dtype.kind` has them: booleans and numbers."""
 
 
 def start(coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None) -> None:
@@ -63,26 +68,85 @@ def is_first() -> bool:
 
 
 def on_first(function: Callable[[], Any]) -> Any:
-    """The result of `function()`, run by process 0 alone and given to all. All must call this, in the same order.
+    """Has process 0 alone run `function()`, for what it does; all must call this, in the same order, and wait for it.
 
-    It waits as long as that takes. The result must be what pickle takes; an InputError is raised by all.
+    Returns its result in process 0 and None in the others, and takes as long as that takes. An InputError is raised by
+    all.
     """
-    if jax.process_count() == 1:
-        return function()
+    result = None
+
+    def run() -> None:
+        nonlocal result
+        result = function()
+
+    from_first(run)
+    return result
+
+
+def from_first(function: Callable[[], Any]) -> Any:
+    """The answer of `function()`, run by process 0 alone and given to all; see `on_first`.
+
+    The answer is made of what JSON has, and of arrays of numbers: every process gets it as it comes back from that, so
+    tuples are lists. It travels so, and not as a pickle, since whoever reaches the coordinator's port may write there.
+
+    Raises:
+        InputError: `function` raised it.
+        TypeError: the answer holds something else.
+    """
     client, name = distributed.global_state.client, f"nag_jax/{next(_answers)}"
-    assert client is not None
     if not is_first():
-        answer = pickle.loads(client.blocking_key_value_get_bytes(name, _FOREVER_MS))
-        if isinstance(answer, InputError):
-            raise answer
-        return answer
+        assert client is not None
+        return _opened(client.blocking_key_value_get_bytes(name, _FOREVER_MS))
+
+    def send(**message: Any) -> bytes:
+        packed = _packed(message)
+        if jax.process_count() > 1:
+            assert client is not None
+            client.key_value_set_bytes(name, packed)
+        return packed
+
     try:
         answer = function()
     except InputError as error:
-        client.key_value_set_bytes(name, pickle.dumps(error))
+        send(refused=str(error))
         raise
-    client.key_value_set_bytes(name, pickle.dumps(answer))
-    return answer
+    return _opened(send(answer=answer))
+
+
+def _opened(packed: bytes) -> Any:
+    """The answer in a message; raises what the first process raised."""
+    message = _unpacked(packed)
+    if "refused" in message:
+        raise InputError(message["refused"])
+    return message["answer"]
+
+
+def _packed(tree: Any) -> bytes:
+    """JSON, whose arrays follow as they lie in memory: the length of the text in 8 bytes, the text, the arrays."""
+    arrays: list[bytes] = []
+
+    def describe(value: Any) -> dict[str, Any]:
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in _KINDS:
+            raise TypeError(f"a {type(value).__name__} can't be given to other processes")
+        arrays.append(value.tobytes())
+        return {_ARRAY: [value.dtype.str, list(value.shape), sum(map(len, arrays[:-1]))]}
+
+    text = json.dumps(tree, default=describe).encode()
+    return b"".join([len(text).to_bytes(8, "big"), text, *arrays])
+
+
+def _unpacked(packed: bytes) -> Any:
+    start = 8 + int.from_bytes(packed[:8], "big")
+
+    def restore(found: dict[str, Any]) -> Any:
+        if _ARRAY not in found:
+            return found
+        dtype, shape, offset = found[_ARRAY]
+        assert np.dtype(dtype).kind in _KINDS
+        values = np.frombuffer(packed, dtype, math.prod(shape), start + offset)
+        return values.reshape(shape).copy()  # which may be written to
+
+    return json.loads(packed[8:start], object_hook=restore)
 
 
 def fetch(tree: Any) -> Any:

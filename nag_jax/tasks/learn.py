@@ -61,7 +61,7 @@ class Run(Setting):
             with Ledger.open(self.ledger_path, self.evaluator) as ledger:
                 return ledger.label(tokens, purpose, progress)[self.metric.name]
 
-        return parallel.on_first(label)
+        return parallel.from_first(label)
 
 
 @dataclasses.dataclass
@@ -225,7 +225,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
     """
     networks = checksum((score_params, predictor_params))
     with run.phases("aim"):
-        found = parallel.on_first(lambda: _stored_aim(run, networks))
+        found = parallel.from_first(lambda: _stored_aim(run, networks))
         if found is None:
             target, spread = measure(
                 run.key("spread"),

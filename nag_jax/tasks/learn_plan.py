@@ -25,7 +25,7 @@ def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
         wanted = {transfer.LANDMARKS: len(run.transfer.landmarks)}
     path = run.ledger_path
     trials = parallel.on_first(lambda: read_trials(path, run.evaluator) if path.exists() else [])
-    paid = Counter(trial.purpose for trial in trials)
+    paid = Counter(trial.purpose for trial in trials or [])
     return {purpose: (count, paid[purpose]) for purpose, count in (wanted | final).items() if count}
 
 

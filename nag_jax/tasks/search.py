@@ -126,7 +126,7 @@ def plan(ready: Search) -> Plan:
     seeds = run.seeds
     labels, work, done = {loop.INITIAL: (0, 0), loop.SEARCH: (0, 0)}, [], []
     for name in config.run:
-        trials = parallel.on_first(lambda name=name: run.trials(name))
+        trials = parallel.on_first(lambda name=name: run.trials(name)) or {}
         wanted, finished = 0, 0
         for found in trials.values():
             over = run.is_over([trial.labels[run.metric.name] for trial in found])

@@ -1,3 +1,6 @@
+import itertools
+import pickle
+
 import jax
 import numpy as np
 import pytest
@@ -68,13 +71,99 @@ def test_whole_arrays_are_fetched_from_all_devices():
 
 def test_a_single_process_is_the_first_and_does_what_the_first_does():
     assert parallel.is_first()
-    assert parallel.on_first(lambda: 3.5) == 3.5
-    with pytest.raises(InputError, match="not this"):
-        parallel.on_first(refuse)
+    result = object()
+    assert parallel.on_first(lambda: result) is result
+    assert parallel.from_first(lambda: 3.5) == 3.5
+    for call in (parallel.on_first, parallel.from_first):
+        with pytest.raises(InputError, match="not this"):
+            call(refuse)
 
 
 def refuse():
     raise InputError("not this")
+
+
+class Coordinator(dict):
+    """JAX's store of keys and values, which all processes reach."""
+
+    def key_value_set_bytes(self, name, value):
+        assert isinstance(value, bytes)
+        self[name] = value
+
+    def blocking_key_value_get_bytes(self, name, timeout_ms):
+        assert timeout_ms > 0
+        return self[name]
+
+
+@pytest.fixture
+def as_process(monkeypatch):
+    """Makes calls as process i of two, one after the other: (i, call) -> its result."""
+    coordinator = Coordinator()
+    monkeypatch.setattr(parallel.distributed.global_state, "client", coordinator)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+
+    def run(i, call):
+        monkeypatch.setattr(jax, "process_index", lambda: i)
+        monkeypatch.setattr(parallel, "_answers", itertools.count())
+        return call()
+
+    run.coordinator = coordinator
+    return run
+
+
+ANSWERS = [
+    None,
+    {"networks": 2**63, "target": -0.1, "spread": [1e-300, 0.5]},
+    [1, "a\x00\u2028", True, float("inf")],
+    np.array([0.1, np.nan, -np.inf]),
+    {
+        "tokens": np.arange(6, dtype=np.int32).reshape(2, 3),
+        "valid": np.array([[True], [False]]),
+        "none": np.zeros((0, 4)),
+    },
+    np.float32(1e-8) * np.ones((2, 2), np.float32).T[:, ::-1],
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+def test_all_processes_get_the_answer_of_the_first(as_process, answer):
+    first = as_process(0, lambda: parallel.from_first(lambda: answer))
+    second = as_process(1, lambda: parallel.from_first(lambda: pytest.fail("process 1 asked for itself")))
+    for found in (first, second):
+        assert jax.tree.structure(found) == jax.tree.structure(answer)
+        for leaf, expected in zip(jax.tree.leaves(found), jax.tree.leaves(answer), strict=True):
+            assert type(leaf) is type(expected)
+            np.testing.assert_array_equal(leaf, expected, strict=isinstance(leaf, np.ndarray))
+
+
+def test_what_the_first_process_does_alone_is_waited_for_by_all(as_process):
+    result = object()
+    assert as_process(0, lambda: parallel.on_first(lambda: result)) is result
+    assert as_process(1, lambda: parallel.on_first(lambda: pytest.fail("process 1 did it too"))) is None
+
+
+@pytest.mark.parametrize("call", [parallel.on_first, parallel.from_first])
+def test_all_processes_raise_what_the_first_refuses(as_process, call):
+    for process in (0, 1):
+        with pytest.raises(InputError, match="not this"):
+            as_process(process, lambda: call(refuse))
+
+
+@pytest.mark.parametrize("answer", [object(), {1, 2}, np.array([None]), np.array(["a"]), b"bytes"], ids=str)
+def test_what_is_no_json_and_no_numbers_is_not_given_away(answer):
+    with pytest.raises(TypeError, match="can't be given to other processes"):
+        parallel.from_first(lambda: answer)
+
+
+def test_a_pickle_in_the_coordinator_is_not_executed(as_process, tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return (tmp_path / "executed").touch, ()
+
+    as_process.coordinator["nag_jax/0"] = pickle.dumps({"answer": Attack()})
+    with pytest.raises(ValueError):  # noqa: PT011 (JSON's own, which says nothing of this)
+        as_process(1, lambda: parallel.from_first(dict))
+    assert not (tmp_path / "executed").exists()
 
 
 def test_joining_after_devices_were_used_is_refused():
