@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from nag_jax.reports.ranks import Ranking
 from nag_jax.reports.style import COLORS, INK, MUTED, STYLE, write
@@ -45,12 +45,20 @@ def anytime_curves(
             axes.plot(labels, mean, color=color, linestyle=stroke, linewidth=1.4, label=name)
             axes.fill_between(labels, low, high, color=color, alpha=0.15, linewidth=0)
         if log:
-            axes.set_yscale("log")
+            _log_scale(axes)
         axes.set_xlabel("labels paid for")
         axes.set_ylabel(label)
         axes.legend(fontsize=8)
         write(figure, path)
     return figure
+
+
+def _log_scale(axes: Axes) -> None:
+    """A logarithmic vertical axis whose ticks are plain numbers; matplotlib's own are formulas."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def reached_shares(labels: Mapping[str, np.ndarray], budget: int, path: str | Path) -> Figure:

@@ -17,6 +17,7 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 200,
     "font.size": 10,
     "font.family": "sans-serif",
+    "text.parse_math": False,  # a $ in a name of the user's is a dollar
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,

@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from nag_jax.reports import search_figures
+from nag_jax.reports import figures, search_figures
 from nag_jax.reports.ranks import Ranking
 from nag_jax.system.errors import InputError
 
@@ -27,6 +29,29 @@ def test_regret_may_be_gone_before_the_first_label_that_is_drawn(first, scale, t
     figure = search_figures.anytime_curves(bands, 3, tmp_path / "regret", label="regret", log=True)
     check_written(tmp_path / "regret")
     assert figure.axes[0].get_yscale() == scale
+
+
+def written(path):
+    return re.findall(r"<text[^>]*>([^<]+)</text>", path.with_suffix(".svg").read_text())
+
+
+def test_dollars_in_names_are_dollars(tmp_path):
+    names = {"$x_1$": 3.0, "a$": 2.0, "$\\frac{1}{2": 1.5}
+    bands = {name: np.tile([first, 0.1, 0.05, 0.01], (3, 1)) for name, first in names.items()}
+    search_figures.anytime_curves(bands, 1, tmp_path / "regret", label="cost in $ and $", log=True)
+    assert {*names, "cost in $ and $"} <= set(written(tmp_path / "regret"))
+    figures.accuracy_histograms({"$a$": np.arange(9.0)}, None, tmp_path / "pools", label="$b$")
+    assert "$b$" in written(tmp_path / "pools")
+
+
+def test_ticks_of_a_logarithmic_axis_are_numbers(tmp_path):
+    for name, most in (("long", 100.0), ("short", 3.0)):
+        bands = {"a": np.tile(np.geomspace(most, 0.1 if name == "long" else 1.0, 6), (3, 1))}
+        search_figures.anytime_curves(bands, 1, tmp_path / name, label="regret", log=True)
+        shown = written(tmp_path / name)
+        assert not [text for text in shown if "$" in text or "\\" in text]
+        assert len([text for text in shown if re.fullmatch(r"[\d.]+", text)]) >= 8
+    assert {"0.1", "0.2", "1", "10", "50", "100"} <= set(written(tmp_path / "long"))
 
 
 def test_shares_of_seeds_rise_where_a_seed_finds_the_optimum(tmp_path, check_written):
