@@ -240,7 +240,7 @@ def fit(
         network: fields of `GraphTransformer` that differ from `NETWORK`.
         folder: keeps checkpoints, from which the same call goes on, or returns at once where it was done. It is what
             `config.score.checkpoint` of the command line names, too. By default nothing is kept.
-        seed: of the training.
+        seed: makes the training repeatable, a whole number from 0 to 2^32 - 1.
         progress: shows a bar.
         **training: fields of `training.score.RECIPE` that differ, as `num_steps=600`.
 
@@ -251,6 +251,7 @@ def fit(
         >>> fit(space("nasbench201"), num_steps=1, network={"width": 8}, progress=False).space.name
         'nasbench201'
     """
+    check_seed(seed)
     recipe, mesh = _changed(scores.RECIPE, training), parallel.make_mesh()
     check_batches(recipe, mesh)
     score = make_score_model(space, process or sde.make("ve"), {**NETWORK, **(network or {})})
@@ -305,7 +306,7 @@ def generate(
         num_steps: of the sampler.
         training: fields of `training.predictor.RECIPE` that differ.
         ledger: file of the labels: what it holds is not paid for again. By default they are kept in memory.
-        seed: of everything here; the same one gives the same architectures.
+        seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same architectures.
         progress: shows bars.
 
     Raises:
@@ -320,6 +321,7 @@ def generate(
         >>> pool.labels_paid, pool.best in pool.architectures
         ({'training': 20, 'final': 3}, True)
     """
+    check_seed(seed)
     metric = None if evaluator is None else _objective(evaluator)
     recipe = _changed(predictors.RECIPE, training or {})
     _check_generate(evaluator if metric else None, num_samples, labels, final, top_share, num_steps)
@@ -415,7 +417,7 @@ def search(
         num_steps: of their sampler.
         ledger: file of the labels of this search alone: a search that was cut short goes on from there, and a finished
             one is read from there. By default they are kept in memory.
-        seed: of everything here; the same one gives the same labels.
+        seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same labels.
         progress: shows bars.
         **options: of the strategy.
 
@@ -432,6 +434,7 @@ def search(
     metric = _objective(evaluator)
     if metric is None:
         raise InputError(f"the evaluator {evaluator.name!r} has no metric to search by: name one, as metric='accuracy'")
+    check_seed(seed)
     _check_positive(budget=budget, initial=initial, batch_size=batch_size, num_steps=num_steps)
     if initial > budget:
         raise InputError(f"initial, {initial}, is more than budget, {budget}: the initial design counts")

@@ -280,3 +280,16 @@ def test_the_block_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     exec(compile(block, "README.md", "exec"), {})
     assert "94." in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, 1.5])
+def test_a_seed_out_of_range_is_refused_before_anything_is_written(seed, model, accuracy, cells, tmp_path):
+    calls = (
+        lambda: api.fit(cells, seed=seed, folder=tmp_path / "score"),
+        lambda: api.generate(model, accuracy, seed=seed, ledger=tmp_path / "ledger.db"),
+        lambda: api.search(cells, accuracy, seed=seed, budget=5, initial=5, ledger=tmp_path / "ledger.db"),
+    )
+    for call in calls:
+        with pytest.raises(InputError, match="seed must be a whole number from 0 to 4294967295"):
+            call()
+    assert not list(tmp_path.iterdir())

@@ -18,6 +18,7 @@ from nag_jax.datasets.base import Description, describe
 from nag_jax.datasets.tfds import Labelled, open_tfds
 from nag_jax.networks import resnet
 from nag_jax.system.errors import InputError
+from nag_jax.system.seeds import check_seed
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -68,6 +69,7 @@ def load(
         raise InputError(
             f"images_per_class and image_size must be at least 1, found {images_per_class} and {image_size}"
         )
+    seed = check_seed(seed)
     variables = None if weights is None else resnet.read_variables(weights)
     if folder is not None:
         title = name or Path(folder).resolve().name

@@ -11,6 +11,7 @@ import numpy as np
 from nag_jax.datasets.base import Description, single
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
+from nag_jax.system.seeds import check_seed
 
 _ROUNDS = 50
 
@@ -34,9 +35,9 @@ def choose(
     """
     if k < 1:
         raise InputError(f"a data set needs at least 1 landmark, found {k}")
-    tokens = np.zeros((0, space.num_nodes), np.int32)
+    key, tokens = jax.random.key(check_seed(seed)), np.zeros((0, space.num_nodes), np.int32)
     for i in range(_ROUNDS):
-        new = np.asarray(space.random(jax.random.fold_in(jax.random.key(seed), i), 64))
+        new = np.asarray(space.random(jax.random.fold_in(key, i), 64))
         tokens = np.concatenate([tokens, new if covers is None else new[covers(new)]])
         _, first = np.unique(space.canonical(tokens), return_index=True)
         tokens = tokens[np.sort(first)]

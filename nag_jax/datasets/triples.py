@@ -9,6 +9,7 @@ import numpy as np
 from nag_jax.datasets.base import Description, class_rows, stack
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
+from nag_jax.system.seeds import check_seed
 
 
 class Triples(NamedTuple):
@@ -160,7 +161,7 @@ def split_by_task(triples: Triples, held_out: Sequence[str]) -> tuple[Triples, T
 
 def draw_tasks(triples: Triples, share: float, *, seed: int) -> tuple[str, ...]:
     """Names of a random share of the data sets that have triples, at least one, for `split_by_task`."""
-    present = np.unique(triples.task)
+    seed, present = check_seed(seed), np.unique(triples.task)
     count = max(1, round(share * len(present)))
     if not 0 < share < 1 or count >= len(present):
         raise InputError(f"the share of {len(present)} data sets must leave some on both sides, found {share:g}")

@@ -4,10 +4,12 @@ import zlib
 
 import jax
 
+from nag_jax.system.seeds import check_seed
+
 
 def stream_key(seed: int, name: str) -> jax.Array:
-    """The key of a named stream of randomness: of the seed and the name alone."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+    """The key of a named stream of randomness: of the seed and the name alone. See `check_seed`."""
+    return jax.random.fold_in(jax.random.key(check_seed(seed)), zlib.crc32(name.encode()))
 
 
 def sample_keys(key, n: int, *, start=0) -> jax.Array:

@@ -57,6 +57,7 @@ RANGES: dict[str, _Range] = {
 
 def check_numbers(config: Config) -> None:
     """Raises InputError where a number of the config can't be, by itself or beside another."""
+    check_seed(config.seed, "config.seed")
     for path, value in leaves(config.to_dict()):
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"config.{path} must be finite, found {value}")

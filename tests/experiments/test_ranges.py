@@ -44,6 +44,24 @@ def test_a_number_that_is_not_finite_is_named(field, value, load):
         check_numbers(config)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**63, -(2**63), 10**30])
+@pytest.mark.parametrize("mode", [generate, stream, search])
+@pytest.mark.parametrize("entry", ["run", "plan"])
+def test_a_seed_that_jax_would_cut_is_refused(entry, mode, seed, load, tmp_path):
+    config = get_searched("smoke") if mode is search else load("smoke")
+    config.seed = seed
+    with pytest.raises(InputError, match=rf"config\.seed must be a whole number from 0 to 4294967295, found '{seed}'"):
+        getattr(mode, entry)(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_seeds_of_a_search_are_in_range(tmp_path):
+    config = get_searched("smoke")
+    config.seed, config.seeds = 2**32 - 2, 3
+    with pytest.raises(InputError, match="the last seed, must be a whole number from 0 to 4294967295"):
+        search.plan(config, tmp_path / "run")
+
+
 @pytest.mark.parametrize("sweep", [(), ("a",), (0.0, float("nan"))])
 def test_scales_are_finite_numbers(sweep, load):
     config = load()

@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from nag_jax.system import keys as noise
+from nag_jax.system.errors import InputError
+from nag_jax.system.seeds import MOST_SEED
 
 
 def data(keys):
@@ -16,6 +18,14 @@ def test_sample_keys_have_the_prefix_property_and_continue():
     np.testing.assert_array_equal(data(noise.sample_keys(jax.random.key(0), 4)), data(keys)[:4])
     np.testing.assert_array_equal(data(noise.sample_keys(jax.random.key(0), 6, start=4)), data(keys)[4:])
     assert len(np.unique(data(keys), axis=0)) == 10
+
+
+def test_a_seed_is_a_whole_number_that_jax_tells_from_all_others():
+    keys = [noise.stream_key(seed, "a") for seed in (0, 1, 2**31, MOST_SEED, np.int64(2))]
+    assert len({data(key).tobytes() for key in keys}) == 5
+    for seed in (-1, 2**32, 2**63, 1.5, 1.0, "1", None, 10**400):
+        with pytest.raises(InputError, match=r"^seed must be a whole number from 0 to 4294967295, found '.{1,40}'$"):
+            noise.stream_key(seed, "a")
 
 
 def test_fold_in_takes_one_integer_or_one_a_sample():
