@@ -1,16 +1,21 @@
-"""What long work tells its user meanwhile, and how long each phase took."""
+"""Progress and timing of the named phases of a run: bars on a terminal, a line per phase anywhere else."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from tqdm import tqdm
 
+_WIDTH = 24
+"""Characters that names are padded to."""
+
 
 class Phases:
-    """The named phases of a run: announces each, shows its bar, and keeps its seconds in `seconds`.
+    """The named phases of a run: announces each, shows how far it is, and keeps its seconds in `seconds`.
 
     Args:
+        header: is shown above the first phase, as what will run and where.
         quiet: shows nothing, as in all processes of a run but one.
 
     Example:
@@ -21,25 +26,72 @@ class Phases:
         ['counting']
     """
 
-    def __init__(self, *, quiet: bool = False):
+    def __init__(self, header: str = "", *, quiet: bool = False):
+        self._header = header
         self._quiet = quiet
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str, unit: str = "step") -> Iterator[Callable[..., None]]:
-        """Times a phase; yields the callback (done, total, loss) that moves its bar."""
+        """Times a phase; yields the callback (done, total, loss) that says how far it is.
+
+        What is reported with a loss that is NaN was done by an earlier run.
+        """
         start = time.perf_counter()
-        with tqdm(desc=f"{name:<24}", unit=unit, dynamic_ncols=True, disable=self._quiet) as bar:
-
-            def update(done: int, total: int, loss: float | None = None) -> None:
-                if bar.total != total:
-                    bar.reset(total)
-                if loss is not None and loss == loss:
-                    bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-                bar.update(done - bar.n)
-
+        if self._header and not self._quiet:
+            print(self._header, file=sys.stderr, flush=True)
+            self._header = ""
+        with _shown(name, unit, quiet=self._quiet) as update:
             yield update
-            if bar.total is None:
-                bar.reset(1)
-                bar.update(1)
         self.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+def _shown(name: str, unit: str, *, quiet: bool) -> AbstractContextManager[Callable[..., None]]:
+    if quiet:
+        return _nothing()
+    return _bar(name, unit) if sys.stderr.isatty() else _line(name, unit)
+
+
+@contextmanager
+def _nothing() -> Iterator[Callable[..., None]]:
+    yield lambda done, total, loss=None: None
+
+
+@contextmanager
+def _bar(name: str, unit: str) -> Iterator[Callable[..., None]]:
+    """A bar, whose clock runs from the beginning of the phase."""
+    with tqdm(desc=f"{name:<{_WIDTH}}", unit=unit, dynamic_ncols=True) as bar:
+
+        def update(done: int, total: int, loss: float | None = None) -> None:
+            bar.total = total  # `bar.reset` would set the clock to zero
+            if loss is not None and loss != loss:
+                bar.initial = done  # the rate is that of this run
+            elif loss is not None:
+                bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            bar.update(done - bar.n)
+
+        yield update
+        if bar.total is None:
+            update(1, 1)
+
+
+@contextmanager
+def _line(name: str, unit: str) -> Iterator[Callable[..., None]]:
+    """One line, for files: the name at once, so that a log says what is going on, the rest at the end."""
+    start = time.perf_counter()
+    count = restored = last = ""
+
+    def update(done: int, total: int, loss: float | None = None) -> None:
+        nonlocal count, restored, last
+        count = f", {done:,} {unit}{'' if done == 1 else 's'}"
+        if loss is not None and loss != loss:
+            restored = f" ({done:,} restored)" if done else ""
+        elif loss is not None:
+            last = f", loss={loss:.4f}"
+
+    print(f"{name:<{_WIDTH}}: ", end="", file=sys.stderr, flush=True)
+    try:
+        yield update
+        print(f"{time.perf_counter() - start:.1f} s{count}{restored}{last}", end="", file=sys.stderr)
+    finally:
+        print(file=sys.stderr, flush=True)  # whatever comes next, as an error, has a line of its own

@@ -215,7 +215,7 @@ def check(config: Config, workdir: Workdir) -> Search:
         model=model,
         generator=build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
-        phases=Phases(quiet=not parallel.is_first()),
+        phases=Phases(header(config, path), quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(objective.name) if config.search.stop_at_best else None,
