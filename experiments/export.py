@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 
 from experiments import command_line
 from experiments.finished import Candidate, FinishedRun
@@ -197,18 +196,17 @@ def about(choice: Choice, described: dict[str, Any]) -> str:
 
 def summarize(choice: Choice, exports: dict[str, Export], out: Path) -> None:
     """Prints the architecture and what was checked."""
-    console = Console()
-    console.print(choice.native, highlight=False, soft_wrap=True)
+    terminal = console()
+    terminal.print(choice.native, soft_wrap=True)
     if not exports:
-        console.print(
+        terminal.print(
             f"{choice.space.name} has no network of ours to export: only its string, JSON and drawing are written",
-            highlight=False,
             soft_wrap=True,
         )
     else:
         for name, found in exports.items():
-            console.print(f"{name}: {_verdict(found)}", highlight=False, soft_wrap=True)
-    console.print(f"everything is in {out}", highlight=False, soft_wrap=True)
+            terminal.print(f"{name}: {_verdict(found)}", soft_wrap=True)
+    terminal.print(f"everything is in {out}", soft_wrap=True)
 
 
 def _verdict(found: Export) -> str:

@@ -4,7 +4,6 @@ import sys
 import time
 
 import pytest
-
 from nag_jax.progress import Phases
 
 

@@ -120,17 +120,12 @@ def _column(
 def write_comparison(n: int | str, test: dict[str, Any], digits: int = 2) -> str:
     """A Markdown item: the generator against its best baseline after n labels, and which are significantly better."""
     best = test["best_baseline"]
-    difference, p = _known(test["difference"][best], f"+.{digits}f"), _known(test["p"][best], ".2g")
+    difference = write_difference(test["difference"][best], test["p"][best], digits)
     better = ", ".join(test["baselines_that_are_better"]) or "none"
     return (
-        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {difference} (p = {p}); "
+        f"* After {n}: {test['strategy']} minus the best baseline, {best}: {difference}; "
         f"significantly better than it: {better}."
     )
-
-
-def _known(value: float | None, form: str) -> str:
-    """A figure, or a word where there are too few seeds for it."""
-    return "unknown" if value is None or np.isnan(value) else format(value, form)
 
 
 def _labels(labels: dict[str, Any]) -> str:

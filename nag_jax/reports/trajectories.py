@@ -7,6 +7,9 @@ from scipy import stats
 
 from nag_jax.system.errors import InputError
 
+FEWEST_SEEDS = 6
+"""Pairs without which the signed-rank test can't reach 5 %: all of five in one direction have p = 2 / 2^5 = 6 %."""
+
 
 def incumbents(values) -> np.ndarray:
     """Position of the best trial so far, for each number of labels: int64 `[..., T]` of values `[..., T]`.
@@ -63,11 +66,11 @@ def bootstrap_band(curves, *, seed: int, resamples: int = 1000, confidence: floa
 def paired_p_value(first, second) -> float:
     """Two-sided p of Wilcoxon's signed-rank test that two strategies do alike on the same seeds; values `[S]` each.
 
-    1 where no seed tells them apart, NaN for fewer than six seeds, which can't show a difference at 5 %.
+    1 where no seed tells them apart, NaN for fewer than `FEWEST_SEEDS`, which can't show a difference at 5 %.
     """
     difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     difference = difference[np.isfinite(difference)]
-    if len(difference) < 6:
+    if len(difference) < FEWEST_SEEDS:
         return float("nan")
     if not difference.any():
         return 1.0

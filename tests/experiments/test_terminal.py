@@ -1,0 +1,92 @@
+"""What commands print: the words of a run as they are, and words in place of figures that there aren't."""
+
+import types
+
+import pytest
+from rich.table import Table
+
+from experiments import export, generate_report, main, search_report
+from experiments.terminal import console
+from nag_jax.export import Export
+
+NAMES = ["acc[/b]", "acc[top1]", "my [exp] run", "pip install 'nag-jax[onnx]'", ":smile:", "[bold]x", "\\[x]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_brackets_are_printed(name, capsys):
+    table = Table(name, title=name)
+    table.add_row(name)
+    terminal = console()
+    terminal.print(table)
+    terminal.print(name)
+    assert capsys.readouterr().out.count(name) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_summary_of_a_run_prints_its_names(name, capsys, tmp_path, load):
+    run = types.SimpleNamespace(config=load("smoke"), workdir=types.SimpleNamespace(path=tmp_path / name))
+    results = {
+        "objective": {"metric": name, "unit": "%", "split": "test", "evaluator": "table", "best_of_table": None},
+        "best": {"of": 4, "architecture": name, "value": 1.0, "regret": None},
+        "pools": {name: {"distinct": 1}},
+        "labels": {"paid": 1, "by_purpose": {name: 1}},
+        "seconds": {"report": 1.0},
+    }
+    generate_report.summarize(run, results)  # pyright: ignore[reportArgumentType]
+    assert capsys.readouterr().out.count(name) == 5
+
+
+def test_the_hint_of_an_export_keeps_its_brackets(capsys, tmp_path):
+    choice = types.SimpleNamespace(native="x", space=types.SimpleNamespace(name="y"))
+    hint = "it needs onnx: pip install 'nag-jax[onnx]'"
+    export.summarize(choice, {"onnx": Export(None, None, hint)}, tmp_path)  # pyright: ignore[reportArgumentType]
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "says"),
+    [
+        (0.123, 0.03, "+0.12 (p = 0.03)"),
+        (-0.1, float("nan"), "-0.10 (no p: fewer than 6 seeds can't show a difference at 5 %)"),
+        (0.0, None, "+0.00 (no p: fewer than 6 seeds can't show a difference at 5 %)"),
+        (float("nan"), float("nan"), "unknown, for one of them has no label"),
+        (None, None, "unknown, for one of them has no label"),
+    ],
+)
+def test_a_p_that_there_is_not_is_explained(difference, p, says):
+    assert search_report.write_difference(difference, p) == says
+
+
+@pytest.fixture
+def kept_in(monkeypatch):
+    """Calls `use_compilation_cache` in an environment: where programs are kept."""
+    import jax
+
+    def call(**environment):
+        for name in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        found = {}
+        monkeypatch.setattr(jax.config, "update", found.__setitem__)
+        main.use_compilation_cache()
+        return found.get("jax_compilation_cache_dir")
+
+    return call
+
+
+def test_programs_are_kept_where_the_environment_says(kept_in, monkeypatch, tmp_path):
+    monkeypatch.setattr(main.Path, "home", lambda: tmp_path)
+    assert kept_in() == str(tmp_path / ".cache" / "nag_jax" / "xla")
+    assert kept_in(XDG_CACHE_HOME="/caches") == "/caches/nag_jax/xla"
+    assert kept_in(JAX_COMPILATION_CACHE_DIR="/xla") is None  # which JAX reads itself
+
+
+def test_a_user_without_a_home_needs_none(kept_in, monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(main.Path, "home", home)
+    assert kept_in(XDG_CACHE_HOME="/caches", JAX_COMPILATION_CACHE_DIR="/xla") is None
+    assert kept_in(XDG_CACHE_HOME="/caches") == "/caches/nag_jax/xla"
+    assert kept_in() is None
