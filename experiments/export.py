@@ -173,7 +173,7 @@ def provenance(choice: Choice) -> dict[str, Any]:
         "config": config.name,
         "mode": config.mode,
         "seed": config.seed,
-        "commit": results["git_commit"],
+        "commit": results.get("git_commit"),
         "evaluator": config.evaluator.to_dict(),
         "objective": choice.run.objective,
         "constraints": results.get("constraints", []),

@@ -35,9 +35,9 @@ class Labels:
 
 def write_run(path, mode, **results):
     path.mkdir(parents=True)
-    config = {"name": "mine", "mode": mode, "space": {"name": "nasbench201"}}
+    config = {"name": "mine", "mode": mode, "seed": 0, "space": {"name": "nasbench201"}, "evaluator": {}}
     (path / "config.json").write_text(json.dumps(config))
-    (path / "results.json").write_text(json.dumps({"config": config, **results}))
+    (path / "results.json").write_text(json.dumps({"config": config, "versions": {}, **results}))
     return path
 
 

@@ -1,5 +1,6 @@
 """The page of every mode: that it needs nothing else, says what results.json says, and opens in a browser."""
 
+import copy
 import html
 import json
 import re
@@ -303,6 +304,82 @@ def test_a_folder_that_is_no_finished_run_is_refused(make, says, tmp_path, monke
     assert message.count("\n") == 1
     assert says in message
     assert not (tmp_path / "out.html").exists()
+
+
+def places(tree, keys=()):
+    """The keys under which anything stands in a tree."""
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield (*keys, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*keys, key))
+
+
+DELETED = object()
+CHANGES = (DELETED, None, "text", -1, 1.5, 10**30, True, [], {}, [1, [2]], {"a": {"b": None}}, "\ud800")
+
+
+@each()
+def test_what_is_changed_in_the_results_by_hand_is_read_or_named(runs, kind, tmp_path):
+    results = json.loads((runs[kind] / "results.json").read_text())
+    (tmp_path / "config.json").write_text("{}")
+    refused: list[str] = []
+    for number, keys in enumerate(places(results)):
+        # All changes of fields above, which are few, and one in turn of those below.
+        for change in CHANGES if len(keys) < 3 and keys[0] != "config" else (CHANGES[number % len(CHANGES)],):
+            changed = copy.deepcopy(results)
+            parent = at(changed, "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in keys[:-1]))
+            if change is not DELETED:
+                parent[keys[-1]] = change
+            else:
+                del parent[keys[-1]]
+            (tmp_path / "results.json").write_text(json.dumps(changed))
+            try:
+                told = page._tell(read(tmp_path), "run", [])
+                assert [page.phases(told.run), page.settings(told.run), page.environment(told.run), told.glance]
+            except InputError as error:
+                refused.append(str(error))
+    assert len(refused) > 50
+    for message in refused:
+        assert re.search(r"results\.json isn't what a run writes, for (/|names in /|it has none)", message), message
+        assert "\n" not in message
+        assert len(message) < 400 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (1, "/objective/facts must be an object, found [1, [2]]"),
+        (2, "/budget is missing"),
+        (3, "/strategies/bo_nag/reported_after/5/low is missing"),
+    ],
+)
+def test_the_field_that_was_changed_is_named(shared, tmp_path, number, says):
+    shutil.copy(shared / "faults" / f"results_{number}.json", tmp_path / "results.json")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=re.escape(says)):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 100_000, "results.json is not readable"),
+        ('{"a":' * 100 + "1" + "}" * 100, "at most 64 objects and lists within each other"),
+        ('{"config": ' + "9" * 300 + "}", "/config must be a number of less than 64 bits"),
+        ('{"config": {"name": "\\ud800"}}', "/config/name must be text in Unicode"),
+        ('{"config": "\\u001b[2J' + "x" * 100_000 + '"}', r"/config must be an object, found '\x1b[2Jxxx"),
+        ('{"config": {"' + "k" * 100_000 + '": 1e999}}', "/config/name is missing"),
+    ],
+    ids=range(6),
+)
+def test_results_that_no_page_can_show_are_refused_in_a_line(text, says, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(InputError) as error:
+        read(tmp_path)
+    assert says in str(error.value)
+    assert len(str(error.value)) < 400 + len(str(tmp_path))
+    assert "\x1b" not in str(error.value)
 
 
 def test_a_broken_figure_is_refused(runs, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.report import shape
 from nag_jax.system.errors import InputError
 
 KINDS = {"strategies": "search", "files": "stream", "objective": "generate", "constraints": "constraints"}
@@ -82,8 +83,10 @@ def read(path: Path) -> Finished:
         InputError: see `read_results`.
     """
     results = read_results(path)
-    if not KINDS.keys() & results:
-        raise InputError(_strange(path))
+    kind = next((kind for field, kind in KINDS.items() if field in results), None)
+    if kind is None:
+        raise _strange(path, f"it has none of {', '.join(KINDS)}")
+    _check(path, results, shape.PAGE | shape.OF_KIND[kind])
     return Finished(path, results, {figure.stem: figure for figure in sorted((path / "figures").glob("*.svg"))})
 
 
@@ -91,7 +94,8 @@ def read_results(path: Path) -> dict[str, Any]:
     """The `results.json` of a run's folder.
 
     Raises:
-        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or the file can't be read.
+        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or the file can't be read or was
+            changed into what a run doesn't write.
     """
     file = path / "results.json"
     if not path.is_dir():
@@ -107,15 +111,25 @@ def read_results(path: Path) -> dict[str, Any]:
         )
     try:
         results = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{file} is not readable ({error}): run it again, which restores what was paid for") from error
-    if not isinstance(results, dict) or not isinstance(results.get("config"), dict):
-        raise InputError(_strange(path))
+    _check(path, results, shape.ANY_RUN)
     return results
 
 
-def _strange(path: Path) -> str:
-    return f"{path / 'results.json'} isn't what a run writes: name the workdirs of finished runs, as runs/nb201"
+def _check(path: Path, results: Any, wanted: dict[str, Any]) -> None:
+    try:
+        shape.check_values(results)
+        shape.check(results, wanted)
+    except InputError as error:
+        raise _strange(path, str(error)) from None
+
+
+def _strange(path: Path, why: str) -> InputError:
+    return InputError(
+        f"{path / 'results.json'} isn't what a run writes, for {why}: run it again with the same command, which writes "
+        "it anew, or name the workdir of a finished run"
+    )
 
 
 def _near(path: Path) -> str:

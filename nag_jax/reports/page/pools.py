@@ -35,8 +35,8 @@ _MEANING = {
 def generated(run: Finished) -> Story:
     """A run that generated for an objective."""
     about = run.results["objective"]
-    unit, samples = about["unit"], run.config["num_samples"]
-    best, known = run.results["best"], about["best_of_table"] is not None
+    unit, samples = about.get("unit"), run.config["num_samples"]
+    best, known = run.results["best"], about.get("best_of_table") is not None
     asked = {
         "objective": words(metric(about)),
         "labels from": words(source(about, about["evaluator"])),

@@ -73,8 +73,8 @@ def asked_of_any(run: Finished) -> Rows:
     if config.get("evaluator", {}).get("dataset"):
         rows["data set"] = run.cell("config", "evaluator", "dataset")
     if "triples" in config:
-        rows["predictor learned from"] = words(f"labels of other data sets, {config['triples']['source']}")
-        rows["new data set known by"] = words(config["dataset"]["source"].replace("_", " "))
+        rows["predictor learned from"] = words(f"labels of other data sets, {run.at('config', 'triples', 'source')}")
+        rows["new data set known by"] = words(str(run.at("config", "dataset", "source")).replace("_", " "))
     return rows
 
 

@@ -37,18 +37,18 @@ def searched(run: Finished) -> Story:
 
 
 def _found(run: Finished) -> Rows:
-    results, unit = run.results, run.results["objective"]["unit"]
+    results, unit, reported_unit = run.results, run.at("objective", "unit"), run.at("reported", "unit")
     rows = {}
     if best := results.get("best"):
         rows["best that was paid for"] = run.cell("best", "value", form=forms.with_unit(unit))
-        if best["reported"] is not None and results["reported"]["metric"] != results["objective"]["metric"]:
+        if best.get("reported") is not None and results["reported"]["metric"] != results["objective"]["metric"]:
             name = f"its {results['reported']['metric']}"
-            rows[name] = run.cell("best", "reported", form=forms.with_unit(results["reported"]["unit"]))
+            rows[name] = run.cell("best", "reported", form=forms.with_unit(reported_unit))
         rows["found by"] = words(f"{best['strategy']}, seed {best['seed']}, label {best['label']}")
-    if results["objective"]["best_of_table"] is not None:
+    if results["objective"].get("best_of_table") is not None:
         rows["best of the whole table"] = run.cell("objective", "best_of_table", form=forms.with_unit(unit))
         rows["best reported value of the table"] = run.cell(
-            "reported", "best_of_table", form=forms.with_unit(results["reported"]["unit"])
+            "reported", "best_of_table", form=forms.with_unit(reported_unit)
         )
     last = _counts(run)[-1:]
     for name, after in itertools.product(results["strategies"], last):
@@ -111,7 +111,7 @@ def _hypervolumes(run: Finished) -> Table:
         (name, [interval(run, "strategies", name, "hypervolume_after", n) for n in counts])
         for name in run.results["strategies"]
     ]
-    title = f"Hypervolume of {run.results['objective']['metric']} and {run.config['search']['second']}"
+    title = f"Hypervolume of {run.results['objective']['metric']} and {run.at('config', 'search', 'second')}"
     note = (
         "0 to 1: the share of the rectangle between the worst and the best values that any strategy paid for; "
         "mean over the seeds ± half of its 95 % interval."
