@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
-from nag_jax.analysis.style import STYLE, write
 
 from experiments.report.drawing import inline
+from nag_jax.reports.style import STYLE, write
 from nag_jax.system.errors import InputError
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"'

@@ -4,7 +4,8 @@ import sys
 import time
 
 import pytest
-from nag_jax.progress import Phases
+
+from nag_jax.system.progress import Phases
 
 
 class Terminal(io.StringIO):
