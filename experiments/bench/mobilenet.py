@@ -43,7 +43,7 @@ MANY = 10_000
 """Unconditional samples, and guided ones that are timed."""
 GUIDED_SEEDS = 5
 FEW_STEPS = 10
-"""Of guided pools without constraints; see docs/decisions.md."""
+"""Of guided pools without constraints; see docs/notebook/mobilenet.md."""
 LONG = 1000
 """Labels of regularized evolution that the generator's 200 are set against."""
 TASKS = {"free": "", "macs <= 300e6": "macs <= 300e6"}

@@ -84,8 +84,16 @@ def test_commands_can_be_run(path, call):
 
 
 def test_every_page_is_in_the_index():
-    index = set(links(ROOT / "docs" / "README.md"))
-    assert {path.name for path in (ROOT / "docs").glob("*.md")} - index == {"README.md"}
+    for folder in (ROOT / "docs", ROOT / "docs" / "decisions", ROOT / "docs" / "notebook"):
+        index = set(links(folder / "README.md"))
+        assert {path.name for path in folder.glob("*.md")} - index == {"README.md"}
+    assert {"decisions/README.md", "notebook/README.md"} <= set(links(ROOT / "docs" / "README.md"))
+
+
+def test_decisions_name_tests_that_are_there():
+    for path in (ROOT / "docs" / "decisions").glob("*.md"):
+        for named in re.findall(r"`(tests/[\w/.]+)`", path.read_text()):
+            assert (ROOT / named).exists(), f"{path.name}: there is no {named}"
 
 
 def test_the_reference_is_what_the_configs_say():
