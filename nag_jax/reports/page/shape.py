@@ -25,13 +25,13 @@ class Each(NamedTuple):
 
     Attributes:
         shape: of each value.
-        type: dict or list.
+        container: dict or list.
         keys: what keys must be besides text.
         filled: whether there must be a value.
     """
 
     shape: Any
-    type: type = dict
+    container: type = dict
     keys: Kind | None = None
     filled: bool = False
 
@@ -143,7 +143,7 @@ def check(value: Any, shape: Any, where: str = "") -> None:
     if isinstance(shape, Kind):
         _require(shape.holds(value), value, where, shape.words)
         return
-    _require(isinstance(value, shape.type if isinstance(shape, Each) else dict), value, where, _words(shape))
+    _require(isinstance(value, shape.container if isinstance(shape, Each) else dict), value, where, _words(shape))
     if isinstance(shape, Each):
         _require(bool(value) or not shape.filled, value, where, "filled")
         for key, item in _items(value):
@@ -184,7 +184,7 @@ def _is_cost(value: Any) -> bool:
 
 
 def _words(shape: Any) -> str:
-    return "a list" if isinstance(shape, Each) and shape.type is list else "an object"
+    return "a list" if isinstance(shape, Each) and shape.container is list else "an object"
 
 
 def _require(holds: bool, value: Any, where: str, words: str) -> None:
