@@ -21,7 +21,7 @@ import numpy as np
 from experiments import command_line
 from experiments.finished import Candidate, FinishedRun
 from experiments.main import use_compilation_cache
-from experiments.terminal import number
+from experiments.terminal import console, number
 from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network, make_blueprint
 from nag_jax.reports.facts import git_commit, versions

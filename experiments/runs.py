@@ -19,7 +19,9 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         InputError: something in the config, the data or the workdir is wrong.
     """
     task = tasks.choose(config)
-    outcome = task.run(task.check(config, Workdir(path)))
+    ready = task.check(config, Workdir(path))
+    terminal.announce(ready)
+    outcome = task.run(ready)
 
     def finish():
         results = reports.write(outcome)

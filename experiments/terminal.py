@@ -1,5 +1,6 @@
 """What the command line prints: plans, and summaries of outcomes."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from nag_jax.evaluators import Metric
 from nag_jax.reports.page import page
 from nag_jax.reports.searched import report_at
+from nag_jax.reports.trajectories import FEWEST_SEEDS
 from nag_jax.system import parallel
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.generate import Generated
@@ -18,6 +20,21 @@ from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.search import Search, Searched
 from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.stream import Streamed
+
+
+def console() -> Console:
+    """A console that takes brackets, colons and the like in names of metrics, folders and packages for text."""
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def announce(run: Setting) -> None:
+    """Says in a line what will run and where, in the first process; beside the progress, not among the results."""
+    if not parallel.is_first():
+        return
+    config = run.config
+    seeds = f"seed {config.seed}" + (f" to {config.seed + config.seeds - 1}" if "seeds" in config else "")
+    what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
+    print(f"{what}, on {_devices()}, into {run.workdir.path}", file=sys.stderr, flush=True)
 
 
 def summarize(outcome: Any, results: dict[str, Any]) -> None:
@@ -40,14 +57,15 @@ def show(plan: Plan) -> None:
     table.add_column(no_wrap=True)
     for name, text in _rows(plan).items():
         table.add_row(name, text)
-    console = Console(highlight=False)
-    console.print(f"plan of {plan.setting.config.name}, mode {plan.setting.config.mode}, whose input has been checked:")
-    console.print(table)
-    console.print("Nothing was trained, paid for or written. Without --dry_run it runs.")
+    terminal = console()
+    config = plan.setting.config
+    terminal.print(f"plan of {config.name}, mode {config.mode}, whose input has been checked:")
+    terminal.print(table)
+    terminal.print("Nothing was trained, paid for or written. Without --dry_run it runs.")
 
 
 def _rows(plan: Plan) -> dict[str, str]:
-    run, device, processes = plan.setting, jax.devices()[0].device_kind, jax.process_count()
+    run = plan.setting
     labels = [f"{name} {wanted:,} ({paid:,} paid)" for name, (wanted, paid) in plan.labels.items()]
     done = [f"{work.name} {work.done:,} of {work.count:,} {work.unit}" for work in plan.work if work.done]
     rows = {
@@ -59,11 +77,16 @@ def _rows(plan: Plan) -> dict[str, str]:
         "labels to pay": f"{plan.to_pay:,}" + (f": {', '.join(labels)}" if labels else ""),
         "samples": ", ".join(f"{n:,} {name}" for name, n in plan.samples.items()),
         "already done": "; ".join([*done, *plan.done]),
-        "devices": f"{jax.device_count()} x {device}" + (f", {processes} processes" if processes > 1 else ""),
+        "devices": _devices(),
         "memory": _memory(plan),
         "time": _time(plan),
     }
     return {name: text for name, text in rows.items() if text}
+
+
+def _devices() -> str:
+    processes = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    return f"{jax.device_count()} x {jax.devices()[0].device_kind}{processes}"
 
 
 def _state(path: Path) -> str:
@@ -132,22 +155,20 @@ def _generated(run: Setting, results: dict[str, Any]) -> None:
         table.add_column(title, justify="right")
     for name, pool in results["pools"].items():
         table.add_row(name, *(show(pool[k]) if pool.get(k) is not None else "" for k, show in columns.values()))
-    console = Console()
-    console.print(table)
+    terminal = console()
+    terminal.print(table)
     regret = ""
     if best["regret"] is not None:
         regret = f", {best['regret']:.3g} from the table's best {objective['best_of_table']:.6g}"
-    console.print(
+    terminal.print(
         f"best of the {best['of']} paid at the end: {best['architecture']}\n"
         f"  {best['value']:.6g} {objective['unit']}{regret}",
-        highlight=False,
         soft_wrap=True,
     )
     paid = ", ".join(f"{count} for {purpose}" for purpose, count in results["labels"]["by_purpose"].items())
-    console.print(
+    terminal.print(
         f"labels paid: {results['labels']['paid']} ({paid}); {sum(results['seconds'].values()):.0f} s; "
         f"everything is in {run.workdir.path}, told in {page.NAME}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -172,13 +193,12 @@ def _constrained(run: Setting, results: dict[str, Any]) -> None:
             f"{pool['feasible_share']:.1%}",
             "" if diversity is None else f"{diversity:.2f}",
         )
-    console = Console()
-    console.print(table)
+    terminal = console()
+    terminal.print(table)
     times = results["times_fewer_samples_than_filtering"]
-    console.print(
+    terminal.print(
         ("filtering would find none; " if times is None else f"{times:.1f} times fewer samples than by filtering; ")
         + f"{sum(results['seconds'].values()):.0f} s; everything is in {run.workdir.path}, told in {page.NAME}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -206,16 +226,16 @@ def _searched(run: Search, results: dict[str, Any]) -> None:
     for name, strategy in results["strategies"].items():
         cells = [write_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
         table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
-    console = Console()
-    console.print(table)
+    terminal = console()
+    terminal.print(table)
     for n, test in results["significance"].items():
         best = test["best_baseline"]
-        console.print(
-            f"after {n}: {test['strategy']} minus the best baseline, {best}: {test['difference'][best]:+.2f} "
-            f"(p = {test['p'][best]:.2g})",
-            highlight=False,
+        terminal.print(
+            f"after {n}: {test['strategy']} minus the best baseline, {best}: "
+            f"{write_difference(test['difference'][best], test['p'][best])}",
+            soft_wrap=True,
         )
-    console.print(f"everything is in {run.workdir.path}, told in {page.NAME}", highlight=False, soft_wrap=True)
+    terminal.print(f"everything is in {run.workdir.path}, told in {page.NAME}", soft_wrap=True)
 
 
 def write_interval(interval: dict[str, Any] | None) -> str:
@@ -225,6 +245,15 @@ def write_interval(interval: dict[str, Any] | None) -> str:
     low, high = interval["low"], interval["high"]
     known = low is not None and low == low  # JSON has null for it
     return f"{interval['estimate']:.2f}" + (f" ± {(high - low) / 2:.2f}" if known else "")
+
+
+def write_difference(difference: float | None, p: float | None, digits: int = 2) -> str:
+    """A difference and its p for people, or in words why there is none; JSON has null for what isn't known."""
+    if difference is None or difference != difference:
+        return "unknown, for one of them has no label"
+    if p is None or p != p:
+        return f"{difference:+.{digits}f} (no p: fewer than {FEWEST_SEEDS} seeds can't show a difference at 5 %)"
+    return f"{difference:+.{digits}f} (p = {p:.2g})"
 
 
 def _median(labels: dict[str, Any] | None, budget: int) -> str:

@@ -42,6 +42,7 @@ from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.system.seeds import check_seed
 from nag_jax.tasks.aim import feasible, make_aim, make_guidance, measure
 from nag_jax.tasks.pool import FINAL, TRAINING, rank_new, tally
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import machine
-from experiments.terminal import write_interval
+from experiments.terminal import write_difference, write_interval
 from nag_jax.reports import search_figures
 from nag_jax.reports.ranks import Ranking, rank_strategies
 

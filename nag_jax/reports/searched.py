@@ -16,7 +16,6 @@ from nag_jax.reports.facts import command, git_commit, versions
 from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.reports.trajectories import (
-    FEWEST_SEEDS,
     at_incumbents,
     bootstrap_band,
     holm,

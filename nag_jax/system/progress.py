@@ -15,7 +15,6 @@ class Phases:
     """The named phases of a run: announces each, shows how far it is, and keeps its seconds in `seconds`.
 
     Args:
-        header: is shown above the first phase, as what will run and where.
         quiet: shows nothing, as in all processes of a run but one.
 
     Example:
@@ -26,8 +25,7 @@ class Phases:
         ['counting']
     """
 
-    def __init__(self, header: str = "", *, quiet: bool = False):
-        self._header = header
+    def __init__(self, *, quiet: bool = False):
         self._quiet = quiet
         self.seconds: dict[str, float] = {}
 
@@ -38,9 +36,6 @@ class Phases:
         What is reported with a loss that is NaN was done by an earlier run.
         """
         start = time.perf_counter()
-        if self._header and not self._quiet:
-            print(self._header, file=sys.stderr, flush=True)
-            self._header = ""
         with _shown(name, unit, quiet=self._quiet) as update:
             yield update
         self.seconds[name] = round(time.perf_counter() - start, 3)

@@ -137,7 +137,7 @@ def check(config: Config, workdir: Workdir) -> Run:
         predictor=build.make_predictor(config, space) if source is None else source.predictor,
         transfer=source,
         mesh=parallel.make_mesh(),
-        phases=Phases(header(config, path), quiet=not parallel.is_first()),
+        phases=Phases(quiet=not parallel.is_first()),
     )
     build.check_guidance(config)
     build.check_sampler(config, space, model, build.make_guidance(config, run.predictor), run.mesh.size)

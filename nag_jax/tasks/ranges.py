@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.seeds import check_seed
 from nag_jax.tasks.config import Config
 
 _Range = tuple[str, Callable[[float], bool]]

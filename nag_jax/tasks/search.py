@@ -21,6 +21,7 @@ from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
@@ -215,7 +216,7 @@ def check(config: Config, workdir: Workdir) -> Search:
         model=model,
         generator=build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
-        phases=Phases(header(config, path), quiet=not parallel.is_first()),
+        phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(objective.name) if config.search.stop_at_best else None,
@@ -360,6 +361,8 @@ def _check_numbers(config: Config) -> None:
         )
     if config.seeds < 1 or not config.run:
         raise InputError("config.seeds must be at least 1, and config.run must name a strategy")
+    check_seed(config.seed, "config.seed")
+    check_seed(config.seed + config.seeds - 1, "config.seed + config.seeds - 1, the last seed,")
 
 
 TASK = Task(check, plan, run)

@@ -73,17 +73,17 @@ def check(config: Config, workdir: Workdir) -> Run:
 def run(ready: Run) -> Streamed:
     """Makes the files that are missing, with the samples that an undisturbed run has there."""
     parallel.on_first(lambda: claim(ready))
-    missing = parallel.on_first(lambda: _missing(ready))
+    missing = parallel.from_first(lambda: _missing(ready))
     rate = write_samples(ready, learn.learn(ready), missing)
     with ready.phases("counts", "file") as progress:
-        counts = parallel.on_first(lambda: count(ready, progress))
+        counts = parallel.from_first(lambda: count(ready, progress))
     return Streamed(ready, counts, _num_chunks(ready), rate)
 
 
 def plan(ready: Run) -> Plan:
     """What `run` would do and cost."""
     config = ready.config
-    missing, files = parallel.on_first(lambda: _missing(ready)), _num_chunks(ready)
+    missing, files = parallel.from_first(lambda: _missing(ready)), _num_chunks(ready)
     batch = config.stream.batch_size * ready.mesh.size
     batches = sum(len(_span(ready, chunk)) for chunk in missing) / batch
     return Plan(

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.report.drawing import inline
+from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.style import STYLE, write
 from nag_jax.system.errors import InputError
 

@@ -1,6 +1,8 @@
 import pytest
 
 from configs.nb201 import get_config
+from configs.nb201_bo import get_config as get_searched
+from experiments import runs
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.ranges import RANGES, check_numbers, leaves
 
@@ -45,13 +47,13 @@ def test_a_number_that_is_not_finite_is_named(field, value, load):
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**63, -(2**63), 10**30])
-@pytest.mark.parametrize("mode", [generate, stream, search])
-@pytest.mark.parametrize("entry", ["run", "plan"])
+@pytest.mark.parametrize("mode", ["generate", "stream", "search"])
+@pytest.mark.parametrize("entry", [runs.run, runs.show_plan])
 def test_a_seed_that_jax_would_cut_is_refused(entry, mode, seed, load, tmp_path):
-    config = get_searched("smoke") if mode is search else load("smoke")
+    config = get_searched("smoke") if mode == "search" else load("smoke", f"mode={mode}")
     config.seed = seed
     with pytest.raises(InputError, match=rf"config\.seed must be a whole number from 0 to 4294967295, found '{seed}'"):
-        getattr(mode, entry)(config, tmp_path / "run")
+        entry(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -59,7 +61,7 @@ def test_all_seeds_of_a_search_are_in_range(tmp_path):
     config = get_searched("smoke")
     config.seed, config.seeds = 2**32 - 2, 3
     with pytest.raises(InputError, match="the last seed, must be a whole number from 0 to 4294967295"):
-        search.plan(config, tmp_path / "run")
+        runs.show_plan(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize("sweep", [(), ("a",), (0.0, float("nan"))])

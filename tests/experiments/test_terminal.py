@@ -5,8 +5,7 @@ import types
 import pytest
 from rich.table import Table
 
-from experiments import export, generate_report, main, search_report
-from experiments.terminal import console
+from experiments import export, main, terminal
 from nag_jax.export import Export
 
 NAMES = ["acc[/b]", "acc[top1]", "my [exp] run", "pip install 'nag-jax[onnx]'", ":smile:", "[bold]x", "\\[x]"]
@@ -16,9 +15,9 @@ NAMES = ["acc[/b]", "acc[top1]", "my [exp] run", "pip install 'nag-jax[onnx]'", 
 def test_brackets_are_printed(name, capsys):
     table = Table(name, title=name)
     table.add_row(name)
-    terminal = console()
-    terminal.print(table)
-    terminal.print(name)
+    console = terminal.console()
+    console.print(table)
+    console.print(name)
     assert capsys.readouterr().out.count(name) == 4
 
 
@@ -32,7 +31,7 @@ def test_the_summary_of_a_run_prints_its_names(name, capsys, tmp_path, load):
         "labels": {"paid": 1, "by_purpose": {name: 1}},
         "seconds": {"report": 1.0},
     }
-    generate_report.summarize(run, results)  # pyright: ignore[reportArgumentType]
+    terminal._generated(run, results)  # pyright: ignore[reportArgumentType]
     assert capsys.readouterr().out.count(name) == 5
 
 
@@ -54,7 +53,7 @@ def test_the_hint_of_an_export_keeps_its_brackets(capsys, tmp_path):
     ],
 )
 def test_a_p_that_there_is_not_is_explained(difference, p, says):
-    assert search_report.write_difference(difference, p) == says
+    assert terminal.write_difference(difference, p) == says
 
 
 @pytest.fixture

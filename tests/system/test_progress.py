@@ -30,8 +30,8 @@ def last_line(shown: str) -> str:
     return shown.rstrip("\n").rpartition("\r")[2]
 
 
-def test_a_file_gets_one_line_per_phase_below_the_header(capsys):
-    phases = Phases("nb201: generate, into runs/nb201")
+def test_a_file_gets_one_line_per_phase(capsys):
+    phases = Phases()
     with phases("labels", "label") as progress:
         for done in range(50):
             progress(done + 1, 50)
@@ -43,7 +43,6 @@ def test_a_file_gets_one_line_per_phase_below_the_header(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert re.sub(r"\d+\.\d s", "N s", err).splitlines() == [
-        "nb201: generate, into runs/nb201",
         "labels                  : N s, 50 labels",
         "aim                     : N s",
         "score network           : N s, 1,040 steps (20 restored), loss=0.2500",
@@ -93,14 +92,13 @@ def test_the_rate_leaves_out_what_was_restored(terminal):
 
 def test_a_phase_that_reports_nothing_ends_with_a_full_bar(terminal):
     shown_on = terminal()
-    with Phases("header")("aim"):
+    with Phases()("aim"):
         pass
-    assert shown_on.getvalue().startswith("header\n")
     assert "100%" in last_line(shown_on.getvalue())
 
 
 def test_other_processes_show_nothing(capsys):
-    phases = Phases("header", quiet=True)
+    phases = Phases(quiet=True)
     with phases("aim") as progress:
         progress(1, 2, 0.5)
     assert capsys.readouterr() == ("", "")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.report import shape
+from nag_jax.reports.page import shape
 from nag_jax.system.errors import InputError
 
 KINDS = {"strategies": "search", "files": "stream", "objective": "generate", "constraints": "constraints"}
