@@ -2,10 +2,12 @@
 
     python -m experiments.convert metad2a meta_train_tasks_predictor.pt OUT.npz
     python -m experiments.convert imagenet32 TRIPLES.npz CLASSES.txt OUT.npz --weights=resnet18.safetensors
+    python -m experiments.convert labels OLD.csv --ledger=trials.db --config=configs/nb201.py
 
 `metad2a` reads MetaD2A's PyTorch files without executing their pickles (the other two are found beside the first).
 `imagenet32` makes the images of their data sets from the TFDS data set imagenet_resized/32x32: features of 20 images of
 each class that a triple has. They are a source of their own, `features`, whose classes are WordNet ids.
+`labels` stores labels that were paid for already as trials of a ledger, so that a run doesn't pay for them again.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import command_line
+from experiments import command_line, convert_labels
 from experiments.main import use_compilation_cache
 from nag_jax import datasets
 from nag_jax.datasets import base, metad2a
@@ -40,7 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
     images.add_argument("--data_dir", type=Path, help="where TFDS data sets are")
     images.add_argument("--images_per_class", type=int, default=20)
     images.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
+    convert_labels.add_arguments(commands.add_parser("labels", help="labels that were paid for, into a ledger"))
+    given, rest = parser.parse_known_args(arguments)
+    if given.command == "labels":
+        convert_labels.run(given, rest)
+        return
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if given.out.suffix != ".npz":
         raise InputError(f"the file to write must end in .npz, found {str(given.out)!r}")
     if not given.out.absolute().parent.is_dir():

@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
-from nag_jax.evaluators import Trial, read_trials
 from nag_jax.reports.page.finished import read_results
 from nag_jax.spaces import Space
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
+from nag_jax.trials import Trial, read_trials
 
 
 class Candidate(NamedTuple):
@@ -104,5 +104,5 @@ class FinishedRun:
 def _best_first(trials: list[Trial], objective: dict[str, Any]) -> list[Trial]:
     """The trials that have a label, by it; equal ones in the order of payment."""
     metric, sign = objective["metric"], -1 if objective["direction"] == "max" else 1
-    labelled = [trial for trial in trials if trial.labels[metric] == trial.labels[metric]]
-    return sorted(labelled, key=lambda trial: sign * trial.labels[metric])
+    labelled = [trial for trial in trials if trial.values[metric] == trial.values[metric]]
+    return sorted(labelled, key=lambda trial: sign * trial.values[metric])

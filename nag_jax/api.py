@@ -7,7 +7,8 @@ line.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
-from nag_jax.evaluators import Evaluator, Ledger, Metric, table_file
+from nag_jax.evaluators import Evaluator, Metric, table_file
 from nag_jax.evaluators.function import Function, from_function
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.recipe import Recipe
@@ -41,10 +42,12 @@ from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
+from nag_jax.system.once import once
 from nag_jax.system.progress import Phases
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks.aim import feasible, make_aim, make_guidance, measure
 from nag_jax.tasks.pool import FINAL, TRAINING, rank_new, tally
+from nag_jax.trials import Ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -330,7 +333,7 @@ def generate(
     mesh, phases = parallel.make_mesh(), Phases(quiet=not progress)
 
     def sample(guide, args, stream):
-        sampler = ShardedSampler(model.generator, guide=guide, num_steps=num_steps, mesh=mesh)
+        sampler = _make_sampler(model.generator, guide=guide, num_steps=num_steps, mesh=mesh)
         with phases(f"{stream} samples") as update:
             return sampler(stream_key(seed, stream), num_samples, model.params, args, progress=update)
 
@@ -371,7 +374,7 @@ def generate(
                 softness=SOFTNESS,
             )
             aim = make_aim(params, target, spread, scale=scale) | {"bands": bounds.bands()}
-        samples = sample(make_guidance(predictor, constraints=bounds).guide, aim, "guided")
+        samples = sample(make_guidance(predictor, constraints=bounds or None).guide, aim, "guided")
 
         def predicted(tokens):
             return predict(predictor, params, model.space.encode(tokens))[0]
@@ -447,16 +450,14 @@ def search(
     bounds = _constraints(space, evaluator, constraints)
     may_be_labelled = _may_be_labelled(evaluator, bounds)
     options = {**STRATEGY_OPTIONS.get(strategy, {}), **options}
-    if needs_generator(strategy):
-        model = model or fit(space, seed=seed, progress=progress)
-        options["generator"] = Source(
-            model.generator, model.params, num_steps, bounds.guide(), {"bands": bounds.bands()}
-        )
-    made = make_strategy(strategy, space, covers=may_be_labelled, **options)
-    purpose = f"{strategy}, seed {seed}"
-    with Ledger.open(ledger, evaluator) as book:
-        if others := book.paid_by_purpose().keys() - {purpose}:
-            raise InputError(f"{ledger} holds labels of something else, {sorted(others)}: give this search its own")
+    generates, purpose = needs_generator(strategy), f"{strategy}, seed {seed}"
+    with Ledger.open(ledger, evaluator) as book, _own(book, purpose):
+        if generates:
+            model = model or fit(space, seed=seed, progress=progress)
+            options["generator"] = Source(
+                model.generator, model.params, num_steps, bounds.guide(), {"bands": bounds.bands()}
+            )
+        made = make_strategy(strategy, space, covers=may_be_labelled, **options)
         with Phases(quiet=not progress)("search", "label") as update:
             values = loop.search_labels(
                 stream_key(seed, strategy),
@@ -472,9 +473,27 @@ def search(
             )
         trials = book.trials()[: len(values)]
         architectures = [trial.architecture for trial in trials]
-        labels = {name: np.array([trial.labels[name] for trial in trials]) for name in evaluator.metrics}
+        labels = {name: np.array([trial.values[name] for trial in trials]) for name in evaluator.metrics}
         best, best_value = _best(architectures, values, metric)
         return Found(architectures, values, labels, metric, best, best_value, book.paid_by_purpose())
+
+
+@contextmanager
+def _own(book: Ledger, purpose: str) -> Iterator[None]:
+    """Holds a ledger that has no labels but those of one search, for as long as that takes.
+
+    Raises:
+        InputError: it holds labels of something else, or does so once another search has ended.
+    """
+
+    def check():
+        if others := book.paid_by_purpose().keys() - {purpose}:
+            raise InputError(f"{book.path} holds labels of something else, {sorted(others)}: give this search its own")
+
+    check()
+    with book.alone():
+        check()
+        yield
 
 
 def _objective(evaluator: Evaluator) -> Metric | None:
@@ -524,7 +543,10 @@ def _check_generate(
 
 
 def _constraints(space: Space, evaluator: Evaluator | None, text: str) -> Constraints:
-    return Constraints(space, getattr(evaluator, "costs", {}), parse(text))
+    return _make_constraints(space, getattr(evaluator, "costs", {}), parse(text))
+
+
+_make_sampler, _make_constraints = once(ShardedSampler), once(Constraints)
 
 
 def _may_be_labelled(evaluator: Evaluator, bounds: Constraints) -> Callable[[np.ndarray], np.ndarray]:
@@ -548,7 +570,7 @@ def _pool(
     best, best_value, paid = None, np.nan, {}
     architectures = space.to_native(tokens)
     if book is not None and metric is not None:
-        known = {trial.key: trial.labels[metric.name] for trial in book.trials()}
+        known = {trial.key: trial.values[metric.name] for trial in book.trials()}
         values = np.array([known.get(key, np.nan) for key in space.canonical(tokens).tolist()])
         best, best_value = _best(architectures, values, metric)
         paid = book.paid_by_purpose()

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import inspect
 import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ from configs import nb201, nb201_bo
 from experiments import runs
 from nag_jax import api
 from nag_jax import predictors as models
-from nag_jax.evaluators import Ledger
 from nag_jax.generators.gaussian import score_model as score
 from nag_jax.generators.gaussian import sde
 from nag_jax.networks.score_network import GraphTransformer
@@ -24,6 +25,7 @@ from nag_jax.predictors import fit as predictor
 from nag_jax.strategies import REGISTRY
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.config import Config
+from nag_jax.trials import Ledger, read_trials
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE: Config = nb201.get_config("smoke")
@@ -202,6 +204,38 @@ def test_a_search_that_is_cut_short_goes_on_from_its_ledger(cells, tmp_path):
         api.search(cells, mine, **{**small, "seed": 1})
     with pytest.raises(InputError, match="another table or other source"):
         api.search(cells, api.evaluator(lambda arch: 0.0, cells, metric="convolutions"), **small)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_two_searches_of_one_ledger_at_the_same_time_come_one_after_the_other(cells, tmp_path, seed):
+    """The second one finds the first one's labels if it is the same search, and is refused if it is another."""
+    small = {"strategy": "random_search", "budget": 15, "ledger": tmp_path / "mine.db", "progress": False}
+    asked, second = threading.Event(), {}
+
+    def value(arch):
+        asked.set()
+        time.sleep(0.01)
+        return arch.count("nor_conv_3x3")
+
+    mine = api.evaluator(value, cells, fingerprint="v1")
+
+    def search_too():
+        asked.wait(60)
+        try:
+            second["found"] = api.search(cells, mine, seed=seed, **small)
+        except InputError as error:
+            second["refused"] = str(error)
+
+    thread = threading.Thread(target=search_too)
+    thread.start()
+    first = api.search(cells, mine, **small)
+    thread.join(60)
+    assert first.labels_paid == {"random_search, seed 0": 15}
+    if seed:
+        assert "holds labels of something else, ['random_search, seed 0']" in second["refused"]
+    else:
+        assert second["found"].architectures == first.architectures
+    assert [trial.purpose for trial in read_trials(tmp_path / "mine.db")] == ["random_search, seed 0"] * 15
 
 
 def test_frames_and_files_are_the_same_table(cells, tmp_path):

@@ -29,12 +29,13 @@ from experiments.bench.search import read_results, train_once
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
 from nag_jax.datasets import metad2a, statistics
-from nag_jax.evaluators import Ledger, make, nas_bench_graph
+from nag_jax.evaluators import make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import FINAL
+from nag_jax.trials import Ledger
 
 PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")
 CIFAR = ("cifar10", "cifar100")

@@ -7,7 +7,6 @@ import inspect
 
 from nag_jax.evaluators import analog_nasbench, command, mobilenet_v3, nas_bench_graph, table_file
 from nag_jax.evaluators.base import Evaluator, Outcome, objective
-from nag_jax.evaluators.ledger import Ledger, Trial, read_trials
 from nag_jax.objectives.metric import Metric
 from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
@@ -24,14 +23,11 @@ REGISTRY = {
 __all__ = [
     "REGISTRY",
     "Evaluator",
-    "Ledger",
     "Metric",
     "Outcome",
-    "Trial",
     "make",
     "objective",
     "of_metric",
-    "read_trials",
 ]
 
 

@@ -70,6 +70,9 @@ class Outcome(NamedTuple):
         row: its place in the tokens that were asked for.
         labels: the value of each metric in its unit, NaN where it failed.
         reason: why it failed, in one line; empty where it didn't.
+        cost: seconds that it took; None where nobody counted.
+        worker: who evaluated it, where that isn't the process of the ledger.
+        curve: intermediate values in their order, each a mapping as `{"epoch": 1, "accuracy": 34.5}`.
 
     Example:
         >>> Outcome(0, {"accuracy": float("nan")}, "it took more than 60 s").reason
@@ -79,6 +82,9 @@ class Outcome(NamedTuple):
     row: int
     labels: dict[str, float]
     reason: str = ""
+    cost: float | None = None
+    worker: str = ""
+    curve: tuple[dict[str, float], ...] = ()
 
 
 class StreamingEvaluator(Evaluator, Protocol):

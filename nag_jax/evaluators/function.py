@@ -1,11 +1,10 @@
 """An evaluator that calls a Python function of the user's own, as one that trains a network."""
 
-import hashlib
-import inspect
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nag_jax.evaluators.fingerprint import of_function
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
@@ -84,10 +83,10 @@ def from_function(
         units: by metric; empty by default.
         splits: by metric; `"none"` by default.
         fingerprint: identifies what the labels come from, so that a ledger's file never mixes two sources. By default
-            the function's name and source, which say nothing of what it calls.
+            all that can be seen of the function, see `fingerprint.of_function`: its code, and whatever it refers to.
 
     Raises:
-        InputError: a mapping names what isn't a metric, or it is no function to take a fingerprint of.
+        InputError: a mapping names what isn't a metric, or the function refers to what can't be seen into.
 
     Example:
         >>> from nag_jax import spaces
@@ -97,14 +96,4 @@ def from_function(
         2.0
     """
     metrics = describe_metrics((metric, *further), "the function", directions=directions, units=units, splits=splits)
-    return FunctionEvaluator(function, space, metrics, metric, fingerprint or _fingerprint(function))
-
-
-def _fingerprint(function: Function) -> str:
-    if not inspect.isfunction(function):
-        raise InputError(f"{function!r} has no source of its own to be known by: give it a fingerprint, any string")
-    try:
-        source = inspect.getsource(function)
-    except OSError:  # as of what was typed at a prompt
-        source = function.__code__.co_code.hex()
-    return hashlib.sha256(f"{function.__module__}.{function.__qualname__} {source}".encode()).hexdigest()
+    return FunctionEvaluator(function, space, metrics, metric, fingerprint or of_function(function))

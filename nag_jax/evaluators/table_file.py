@@ -52,7 +52,7 @@ def load(
             holds something else than numbers, a string is not an architecture of the space, an architecture
             comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
     """
-    frame, place = _read(Path(path))
+    frame, place = read(Path(path))
     return from_frame(
         frame,
         metric=metric,
@@ -106,10 +106,10 @@ def from_frame(
         (2, 'min')
     """
     space = spaces.make("nasbench201") if space is None else space
-    frame = _tidy(frame)
+    frame = tidy(frame)
     if frame.empty:
         raise InputError(f"{source} has no rows: expected an architecture a row")
-    numeric = _numeric_columns(frame, metric, source, place)
+    numeric = numeric_columns(frame, metric, source, place)
     columns = {
         name: values for name, values in numeric.items() if name == metric or allow_failed or np.isfinite(values).all()
     }
@@ -120,7 +120,7 @@ def from_frame(
         name="table",
         space=space,
         source=source,
-        tokens=_read_architectures(frame, space, source, place),
+        tokens=read_architectures(frame, space, source, place),
         columns=columns,
         metrics=metrics,
         objective=metric,
@@ -130,7 +130,7 @@ def from_frame(
     )
 
 
-def _read(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
+def read(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     """The file's table, and where in the file its i-th row stands."""
     if not path.is_file():
         found = "a folder" if path.exists() else "nothing"
@@ -153,7 +153,7 @@ def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     return pd.read_parquet(path), "row {} (from 0)".format
 
 
-def _tidy(frame: "pd.DataFrame") -> "pd.DataFrame":
+def tidy(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The architectures as a column, columns named by strings, rows numbered."""
     if ARCHITECTURE_COLUMN in frame.index.names:
         frame = frame.reset_index()
@@ -177,7 +177,7 @@ def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     return frame.reset_index(drop=True), lambda row: f"line {lines[row]}"
 
 
-def _numeric_columns(
+def numeric_columns(
     frame: "pd.DataFrame", metric: str, source: str, place: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
     """All numeric columns as float64 `[R]`, once it is clear that `metric` is one of them."""
@@ -200,7 +200,7 @@ def _numeric_columns(
     return numeric
 
 
-def _read_architectures(frame: "pd.DataFrame", space: Space, source: str, place: Callable[[int], str]) -> np.ndarray:
+def read_architectures(frame: "pd.DataFrame", space: Space, source: str, place: Callable[[int], str]) -> np.ndarray:
     """Tokens `[R, N]` of the column of architecture strings."""
     empty = frame[ARCHITECTURE_COLUMN].isna().to_numpy(bool)
     if empty.any():

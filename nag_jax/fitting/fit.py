@@ -12,6 +12,7 @@ from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.fitting.state import LossFn, TrainState, init_state, train_step
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import once
 
 Progress = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all and the mean loss of the last chunk (NaN if there was none)."""
@@ -56,11 +57,10 @@ def fit(
     """
     init_key, step_key = jax.random.split(key)
     everywhere = parallel.replicated(mesh)
-    make = jax.jit(lambda key: init_state(init(key), optimizer), out_shardings=everywhere)
     if checkpoints is not None and checkpoints.latest_step() is not None:
         state = restore(init, optimizer, checkpoints, mesh)
     else:
-        state = make(init_key)
+        state = make_init(init, optimizer, mesh)(init_key)
     chunk = make_chunk(loss_fn, optimizer, ema_decay=ema_decay)
     data = jax.device_put(data, everywhere)
     done = saved = int(state.step)
@@ -86,6 +86,15 @@ def fit(
     return jax.device_get(state.ema)
 
 
+@once
+def make_init(
+    init: Callable[[jax.Array], Any], optimizer: optax.GradientTransformation, mesh: jax.sharding.Mesh
+) -> Callable[[jax.Array], TrainState]:
+    """Compiles key -> the state before the first step, on all devices of the mesh."""
+    return jax.jit(lambda key: init_state(init(key), optimizer), out_shardings=parallel.replicated(mesh))
+
+
+@once
 def make_chunk(
     loss_fn: LossFn, optimizer: optax.GradientTransformation, *, ema_decay: float
 ) -> Callable[[TrainState, jax.Array, Any, int], tuple[TrainState, jax.Array]]:

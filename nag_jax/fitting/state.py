@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import once
 
 LossFn = Callable[[Any, jax.Array, Any], jax.Array]
 """(params, key, data) -> scalar loss; draws its own batch and noise from the key."""
@@ -30,6 +31,7 @@ class TrainState(flax.struct.PyTreeNode):
     opt_state: Any
 
 
+@once
 def make_optimizer(
     *, learning_rate: float, num_steps: int, warmup_steps: int, decay: str, clip_norm: float, weight_decay: float = 0.0
 ) -> optax.GradientTransformation:

@@ -13,6 +13,7 @@ from nag_jax.generators.contract import Generator
 from nag_jax.spaces import Space
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import jitted, once
 
 UNLISTED_SAMPLE = 2**15
 """Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
@@ -25,7 +26,7 @@ def draw_share(key: jax.Array, space: Space, share: float = 1.0) -> np.ndarray:
     step, and nothing is held out: what is generated is novel because hardly anything was ever drawn.
     """
     if not space.listable:
-        return np.asarray(jax.jit(space.random, static_argnums=1)(key, UNLISTED_SAMPLE))
+        return np.asarray(jitted(space.random, static_argnums=1)(key, UNLISTED_SAMPLE))
     tokens = space.all_tokens()
     order = np.asarray(jax.random.permutation(key, len(tokens)))
     return tokens[order[: max(1, round(share * len(tokens)))]]
@@ -71,6 +72,7 @@ def data_and_loss(
     return (), drawn_loss(generator, space, **shared)
 
 
+@once
 def batch_loss(generator: Generator, *, batch_size: int, sharding=None) -> LossFn:
     """The loss on batches drawn with replacement from the data, tokens `[M, N]`.
 
@@ -90,6 +92,7 @@ def batch_loss(generator: Generator, *, batch_size: int, sharding=None) -> LossF
     return loss
 
 
+@once
 def drawn_loss(generator: Generator, space: Space, *, batch_size: int, sharding=None) -> LossFn:
     """The loss on batches drawn afresh at every step, for spaces too large to list; there are no data.
 

@@ -12,6 +12,7 @@ from nag_jax.guidance.guide import Guide, chain
 from nag_jax.spaces import Space
 from nag_jax.spaces.costs import Cost, check_bands, write
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import jitted, once
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _FORM = re.compile(rf"(?:{_NUMBER}\s*<=\s*)?([A-Za-z]\w*)(?:\s*(<=|>=)\s*{_NUMBER})?")
@@ -107,16 +108,10 @@ class Constraints:
 
     def guide(self) -> Guide | None:
         """The guidance by all of them, which is given `bands()` as `args["bands"]`; None where there are none."""
-        if not self.constraints:
-            return None
-        parts = [
-            cost_band(moments=self._moments(constraint.metric), row=row)
-            for row, constraint in enumerate(self.constraints)
-        ]
-        return chain(*parts)
+        return _guide(self) if self.constraints else None
 
-    def _moments(self, metric: str) -> MomentsFn:
-        """Moments of a cost in units of its spread."""
+    def moments_of(self, metric: str) -> MomentsFn:
+        """Mean and variance of a cost, in units of its spread, as functions of class probabilities."""
         spread = self._spreads[metric]
         table = np.asarray(self._costs[metric].table / spread, np.float32)
         constant = self._costs[metric].constant / spread
@@ -129,6 +124,15 @@ class Constraints:
 
     def _measure(self) -> dict[str, float]:
         """Standard deviations of the costs among random architectures."""
-        tokens = np.asarray(jax.jit(self._space.random, static_argnums=1)(jax.random.key(0), _DRAWS))
+        tokens = np.asarray(jitted(self._space.random, static_argnums=1)(jax.random.key(0), _DRAWS))
         names = {constraint.metric for constraint in self.constraints}
         return {name: float(self._costs[name].of(tokens).std()) or 1.0 for name in names}
+
+
+@once
+def _guide(constraints: Constraints) -> Guide:
+    parts = [
+        cost_band(moments=constraints.moments_of(constraint.metric), row=row)
+        for row, constraint in enumerate(constraints.constraints)
+    ]
+    return chain(*parts)

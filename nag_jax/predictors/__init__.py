@@ -5,11 +5,13 @@ import numpy as np
 from nag_jax.networks.directional_gcn import DirectionalGCN
 from nag_jax.networks.pooled_transformer import PooledTransformer
 from nag_jax.predictors.ensemble import Predictor, ensemble, make_predictor
+from nag_jax.system.once import once
 from nag_jax.system.options import check_options
 
 REGISTRY = {"directional_gcn": DirectionalGCN, "pooled_transformer": PooledTransformer}
 
 
+@once
 def make(
     name: str, *, adjacency, num_classes: int, members: int = 1, condition=lambda t: t, context=None, **options
 ) -> Predictor:

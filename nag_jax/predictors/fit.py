@@ -1,6 +1,5 @@
 """Fitting a predictor to the few architectures that were paid for, and asking it."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -15,6 +14,7 @@ from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_predictor import MetaPredictor
 from nag_jax.predictors.views import View
 from nag_jax.system.keys import sample_keys
+from nag_jax.system.once import once
 
 RECIPE = Recipe(
     num_steps=600,
@@ -29,13 +29,26 @@ RECIPE = Recipe(
     checkpoint_every=600,
 )
 """For some hundred labels."""
+LEAST_ROWS = 64
+"""Architectures are predicted in powers of two from here on, so that few numbers of them are compiled."""
 
 
 def regression_loss(predictor: Predictor, view: View, *, batch_size: int) -> LossFn:
     """Mean squared error of every member on batches of data = (tokens `[M, N]`, labels `[M]`), with replacement."""
+    loss = _viewed_loss(predictor, batch_size)
+    return lambda params, key, data: loss(params, key, (*data, _as_pytree(view)))
+
+
+def _as_pytree(view: View) -> jax.tree_util.Partial:
+    return view if isinstance(view, jax.tree_util.Partial) else jax.tree_util.Partial(view)
+
+
+@once
+def _viewed_loss(predictor: Predictor, batch_size: int) -> LossFn:
+    """The loss of `regression_loss` on data = (tokens, labels, view)."""
 
     def loss(params, key, data):
-        tokens, labels = data
+        tokens, labels, view = data
         batch_key, view_key, dropout_key = jax.random.split(key, 3)
         rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0])
         x, t = view(sample_keys(view_key, batch_size), tokens[rows])
@@ -79,16 +92,14 @@ def fit_predictor(
     Returns:
         Its parameters.
     """
-    loss = regression_loss(predictor, view, batch_size=recipe.batch_size)
-    return fit_recipe(
-        predictor.init, loss, key, (tokens, labels), recipe, mesh=mesh, checkpoints=checkpoints, progress=progress
-    )
+    loss, data = _viewed_loss(predictor, recipe.batch_size), (tokens, labels, _as_pytree(view))
+    return fit_recipe(predictor.init, loss, key, data, recipe, mesh=mesh, checkpoints=checkpoints, progress=progress)
 
 
 def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over members, each `[B]`, for clean architectures x `[B, N, V]`."""
     apply = _compiled(predictor)
-    size = min(batch_size, len(x))
+    size = min(batch_size, 1 << (max(LEAST_ROWS, len(x)) - 1).bit_length())
     pieces = []
     for start in range(0, len(x), size):
         piece = np.asarray(x[start : start + size])
@@ -98,7 +109,7 @@ def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple
     return values.mean(axis=1), values.std(axis=1)
 
 
-@functools.cache
+@once
 def _compiled(predictor: Predictor) -> Callable:
     """(params, clean x) -> values of the members, traced once a predictor and size."""
     return jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0])))

@@ -11,16 +11,21 @@ from nag_jax.generators.gaussian.losses import perturb
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.spaces import Space
 from nag_jax.system.keys import expand, fold_in, uniform
+from nag_jax.system.once import once
 
 View = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
-"""(keys `[B]`, tokens `[B, N]`) -> the x `[B, N, V]` and noise level t `[B]` that the predictor is shown."""
+"""(keys `[B]`, tokens `[B, N]`) -> the x `[B, N, V]` and noise level t `[B]` that the predictor is shown.
+
+A function, or a `jax.tree_util.Partial` of one with parameters, which then are no constants of what is compiled."""
 
 
+@once
 def clean_view(space: Space) -> View:
     """Clean architectures at t = 0."""
     return lambda keys, tokens: (space.encode(tokens), jnp.zeros(tokens.shape[0]))
 
 
+@once
 def noised_view(space: Space, sde: SDE) -> View:
     """Noised architectures at t uniform in [t_min, 1], as published: for guidance at the noised x."""
     return lambda keys, tokens: perturb(keys, space.encode(tokens), sde)[:2]
@@ -38,8 +43,14 @@ def denoised_view(space: Space, generator: Generator, params: Any, *, share: flo
         params: its parameters.
         share: the share of the batch that is shown so.
     """
+    return jax.tree_util.Partial(_soft_view(space, generator, share), params)
 
-    def view(keys, tokens):
+
+@once
+def _soft_view(space: Space, generator: Generator, share: float) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """(the generator's parameters, keys, tokens) -> what `denoised_view` shows."""
+
+    def view(params, keys, tokens):
         soft, hard = generator.believe(params, keys, tokens).estimate(), space.encode(tokens)
         chosen = expand(uniform(fold_in(keys, 2)) < share, hard)
         return jnp.where(chosen, soft, hard), jnp.zeros(tokens.shape[0])

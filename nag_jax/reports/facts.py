@@ -11,9 +11,9 @@ from typing import Any
 
 import jax
 
-from nag_jax.evaluators import Ledger
 from nag_jax.tasks.learn import Run
 from nag_jax.tasks.setting import Setting
+from nag_jax.trials import Ledger
 
 PACKAGES = (
     "nag-jax",
@@ -38,7 +38,7 @@ def of_run(run: Run, ledger: Ledger) -> dict[str, Any]:
             "paid": ledger.num_paid,
             "failed": ledger.num_failed,
             "by_purpose": ledger.paid_by_purpose(),
-            "failed_because": Counter(ledger.reasons().values()),
+            "failed_because": Counter(trial.reason for trial in ledger.trials() if trial.reason),
         },
         **of_setting(run),
     }

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pandas as pd
 
-from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.gaussian import losses
@@ -19,6 +18,7 @@ from nag_jax.system.keys import sample_keys
 from nag_jax.tasks.generate import Generated
 from nag_jax.tasks.learn import Run
 from nag_jax.tasks.pool import tally
+from nag_jax.trials import Ledger
 
 _LOSS_SAMPLES = 4096
 
@@ -152,7 +152,7 @@ def _best_first(run: Run, outcome: Generated) -> np.ndarray:
 
 def list_architectures(run: Run, ledger: Ledger, outcome: Generated) -> pd.DataFrame:
     """Every distinct generated architecture: pool, times generated, prediction, and its label where one was paid."""
-    paid = {trial.key: trial.labels[run.metric.name] for trial in ledger.trials()}
+    paid = {trial.key: trial.values[run.metric.name] for trial in ledger.trials()}
     frames = []
     for name, samples in outcome.pools.items():
         unique, counts, predictions = tally(samples.tokens[samples.valid], outcome.learned.predict)

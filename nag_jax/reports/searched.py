@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.reports import search_figures
 from nag_jax.reports.best import draw_best
@@ -27,6 +27,7 @@ from nag_jax.reports.trajectories import (
 )
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.search import Search, Searched
+from nag_jax.trials import Ledger
 
 DRAWN = 5
 """Architectures in the figure of the best."""
@@ -105,7 +106,7 @@ def read(run: Search, name: str) -> Trajectories:
         with Ledger.open(run.ledger_path(name, seed), run.evaluator) as ledger:
             trials = ledger.trials()[:budget]
         for of_metric, metric in zip(values, metrics, strict=True):
-            of_metric[row, : len(trials)] = [trial.labels[metric.name] for trial in trials]
+            of_metric[row, : len(trials)] = [trial.values[metric.name] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
         purposes.update(trial.purpose for trial in trials)
     return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes)

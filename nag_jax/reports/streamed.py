@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from nag_jax.evaluators import Ledger
 from nag_jax.reports import facts
 from nag_jax.reports.page import page
 from nag_jax.tasks.stream import Streamed
+from nag_jax.trials import Ledger
 
 
 def write(outcome: Streamed) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Search spaces: what an architecture is."""
 
+from collections.abc import Callable
+from typing import Any
+
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.dag import DagSpace
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.system.once import once
 from nag_jax.system.options import find
 
 REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
@@ -14,7 +18,7 @@ __all__ = ["REGISTRY", "DagSpace", "MobileNetV3", "NASBench201", "NASBenchGraph"
 
 
 def make(name: str, **options) -> Space:
-    """Makes the space of that name.
+    """Makes the space of that name; the same one for the same options, so that what it compiles is compiled once.
 
     Args:
         name: a key of `REGISTRY`, or `FILE.py:NAME` of a function or class of your own that makes one, as a `DagSpace`.
@@ -27,4 +31,9 @@ def make(name: str, **options) -> Space:
         >>> make("nasbench201").size
         15625
     """
-    return find("space", name, REGISTRY)(**options)
+    return _build(find("space", name, REGISTRY), options)
+
+
+@once
+def _build(build: Callable[..., Space], options: dict[str, Any]) -> Space:
+    return build(**options)

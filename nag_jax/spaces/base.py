@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -114,8 +115,13 @@ class Space(abc.ABC):
     def connected(self, tokens) -> np.ndarray:
         """Bool `[B]`: whether the output depends on the input at all."""
 
-    def encode(self, tokens) -> jax.Array:
-        """Tokens `[B, N]` to x `[B, N, V]`: one-hot rows scaled to -1 and +1. Jittable."""
+    def encode(self, tokens) -> Any:
+        """Tokens `[B, N]` to x `[B, N, V]`: one-hot rows scaled to -1 and +1. Jittable.
+
+        NumPy's arrays become NumPy's, so that no number of them has to be compiled for.
+        """
+        if isinstance(tokens, np.ndarray):
+            return np.where(tokens[..., None] == np.arange(self.num_classes), np.float32(1), np.float32(-1))
         return 2.0 * jax.nn.one_hot(jnp.asarray(tokens), self.num_classes, dtype=jnp.float32) - 1.0
 
     def decode(self, x, *, rule: str = "argmax") -> tuple[jax.Array, jax.Array]:

@@ -11,6 +11,7 @@ import numpy as np
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import jitted
 
 _MOST_DRAWS = 2**20
 
@@ -110,9 +111,9 @@ class Domain:
     def __init__(self, space: Space, covers: Callable[[np.ndarray], np.ndarray] | None = None):
         self.space = space
         self._covers = covers
-        self._random = jax.jit(space.random, static_argnums=1)
-        self._mutate = jax.jit(space.mutate)
-        self._contains = jax.jit(space.contains)
+        self._random = jitted(space.random, static_argnums=1)
+        self._mutate = jitted(space.mutate)
+        self._contains = jitted(space.contains)
 
     def new(self, tokens, taken: np.ndarray) -> np.ndarray:
         """Those of tokens `[B, N]` that may be proposed, each class once, in order: tokens `[m, N]`.

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.predictors.labels import NORMALIZATIONS
+from nag_jax.spaces import Space
 from nag_jax.strategies import acquisitions, maximizers, surrogates
 from nag_jax.strategies.base import Domain, Strategy, complete, remember
 from nag_jax.strategies.maximizers import AcquireFn, Belief, PoolFn
-from nag_jax.strategies.surrogates import Surrogate, make_data
+from nag_jax.strategies.surrogates import Data, Surrogate, make_data
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import once
 
 
 def bo(
@@ -54,6 +56,7 @@ def bo(
     return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
 
+@once
 def make_acquire(model: Surrogate, name: str, options: dict[str, Any]) -> AcquireFn:
     """An acquisition of the surrogate's belief, as a function of relaxed x."""
     value = acquisitions.make(name, **options)
@@ -81,12 +84,7 @@ def pool_strategy(
     if labels not in NORMALIZATIONS:
         raise InputError(f"unknown label normalisation {labels!r}: use one of {NORMALIZATIONS}")
 
-    @jax.jit
-    def believe(key, data):
-        posterior = model.fit(key, data)
-        return Belief(posterior, jnp.where(data.mask, data.values, -jnp.inf).max())
-
-    score = make_score(domain, acquire)
+    believe, score = make_believe(model), make_score(domain.space, acquire)
 
     def ask(key, state, n):
         fit_key, pool_key, score_key, rest_key = jax.random.split(key, 4)
@@ -102,13 +100,26 @@ def pool_strategy(
     return Strategy(ask=ask, **remember(domain))
 
 
-def make_score(domain: Domain, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray, int], np.ndarray]:
+@once
+def make_believe(model: Surrogate) -> Callable[[jax.Array, Data], Belief]:
+    """(key, data) -> what is believed after it, compiled."""
+
+    @jax.jit
+    def believe(key, data):
+        posterior = model.fit(key, data)
+        return Belief(posterior, jnp.where(data.mask, data.values, -jnp.inf).max())
+
+    return believe
+
+
+@once
+def make_score(space: Space, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray, int], np.ndarray]:
     """(key, belief, tokens `[P, N]`, least) -> acquisition `[P]`, compiled once for all P up to `least`."""
 
     @jax.jit
     def compiled(key, belief, tokens):
         noise = jax.random.normal(key, (tokens.shape[0],))
-        return acquire(belief, domain.space.encode(tokens), noise)
+        return acquire(belief, space.encode(tokens), noise)
 
     def score(key, belief, tokens, least):
         if not len(tokens):

@@ -18,12 +18,14 @@ from nag_jax.generators.contract import Generator, Start, sample
 from nag_jax.guidance import Guide
 from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.exceedance import exceedance
+from nag_jax.spaces import Space
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import make_acquire, pool_strategy
 from nag_jax.strategies.maximizers import AcquireFn, PoolFn
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
+from nag_jax.system.once import once
 
 _PROGRESS = np.linspace(0.0, 1.0, 11, dtype=np.float32)
 _SPREAD_SAMPLES, _REFERENCE = 128, 1024
@@ -134,11 +136,47 @@ def generator_pool(
     Guidance is `exceedance` of the acquisition, expressed as a normal score among random architectures (see
     `normal_score`), so its aim and strength mean the same for every acquisition and at every stage of a search.
     """
-    space, model = domain.space, generator.generator
-    begin = starts(pool_size, near, near_times)
+    space = domain.space
+    generate = make_generate(
+        space,
+        acquire,
+        generator._replace(params=None, args=None),  # which are arguments of what is compiled
+        pool_size=pool_size,
+        rounds=rounds,
+        top_share=top_share,
+        scale=scale,
+        near=near,
+        near_times=near_times,
+    )
+
+    def pool(key, history, belief):
+        reference_key, generate_key = jax.random.split(key)
+        reference = domain.random(reference_key, _REFERENCE, history.keys)
+        reference = np.resize(reference if len(reference) else history.tokens, (_REFERENCE, space.num_nodes))
+        parents = np.resize(history.best(_PARENTS), (_PARENTS, space.num_nodes))
+        return np.asarray(generate(generator.params, generator.args, generate_key, belief, reference, parents))
+
+    return pool
+
+
+@once
+def make_generate(
+    space: Space,
+    acquire: AcquireFn,
+    source: Source,
+    *,
+    pool_size: int,
+    rounds: int,
+    top_share: float,
+    scale: float,
+    near: float,
+    near_times: tuple[float, float],
+) -> Callable[..., Array]:
+    """Compiles (the generator's parameters, args, key, belief, tokens of reference and parents) -> tokens `[P, N]`."""
+    model, begin = source.generator, starts(pool_size, near, near_times)
 
     @jax.jit
-    def generate(params, key, belief, reference, parents):
+    def generate(params, args, key, belief, reference, parents):
         noise_key, spread_key, round_key = jax.random.split(key, 3)
         noise = jax.random.normal(noise_key, (pool_size,))
         known = space.encode(reference)
@@ -158,7 +196,7 @@ def generator_pool(
         )
         spread = jnp.hypot(spread, _LEAST_SPREAD)
         bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)[:, None]))
-        guide = bend if generator.guide is None else guidance.chain(bend, generator.guide)
+        guide = bend if source.guide is None else guidance.chain(bend, source.guide)
 
         def one_round(aim, key):
             target, parents = aim
@@ -166,9 +204,9 @@ def generator_pool(
                 model,
                 params,
                 sample_keys(key, pool_size),
-                num_steps=generator.num_steps,
+                num_steps=source.num_steps,
                 guide=guide,
-                args={**generator.args, "scale": scale, "target": target, "progress": _PROGRESS, "spread": spread},
+                args={**args, "scale": scale, "target": target, "progress": _PROGRESS, "spread": spread},
                 start=begin(parents),
             ).tokens
             values = graded(space.encode(tokens), noise)
@@ -178,14 +216,7 @@ def generator_pool(
         pools = jax.lax.scan(one_round, aim, jax.random.split(round_key, rounds))[1]
         return pools.reshape(-1, space.num_nodes)
 
-    def pool(key, history, belief):
-        reference_key, generate_key = jax.random.split(key)
-        reference = domain.random(reference_key, _REFERENCE, history.keys)
-        reference = np.resize(reference if len(reference) else history.tokens, (_REFERENCE, space.num_nodes))
-        parents = np.resize(history.best(_PARENTS), (_PARENTS, space.num_nodes))
-        return np.asarray(generate(generator.params, generate_key, belief, reference, parents))
-
-    return pool
+    return generate
 
 
 def starts(pool_size: int, near: float, near_times: tuple[float, float]) -> Callable[[Array], Start]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.strategies.base import Strategy
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
@@ -77,7 +78,7 @@ def search_labels(
             ledger.label(tokens, purposes[bool(told)], lambda paid, _, already=already: progress(already + paid))
             stored += ledger.trials(after=already)
         batch = stored[told : told + wanted]
-        labels = np.array([trial.labels[metric.name] for trial in batch])
+        labels = np.array([trial.values[metric.name] for trial in batch])
         tokens = ledger.space.from_native([trial.architecture for trial in batch])
         state = strategy.tell(state, tokens, metric.sign * labels)
         values += labels.tolist()

@@ -1,6 +1,5 @@
 """Aiming: what a predictor's guidance asks for, measured on unlabelled architectures, and the guidance that asks it."""
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +19,7 @@ from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import predict
 from nag_jax.spaces import Space
 from nag_jax.system.keys import sample_keys
+from nag_jax.system.once import once
 
 LEAST_FEASIBLE = 256
 """Unlabelled architectures that keep to the constraints, with which the target is measured among them."""
@@ -79,7 +79,7 @@ def measure(
     return float(target), np.hypot(spread, softness * predictions.std()).astype(np.float32).tolist()
 
 
-@functools.lru_cache(maxsize=8)
+@once
 def _measured(generator: Generator, predictor: Predictor, space: Space):
     """`estimate_spread` compiled: (parameters of the generator, of the predictor, keys, tokens) -> spread."""
 
@@ -114,6 +114,7 @@ def feasible(constraints: Constraints, tokens: np.ndarray) -> np.ndarray:
     return tokens[good] if good.sum() >= LEAST_FEASIBLE else tokens
 
 
+@once
 def make_guidance(
     predictor: Predictor,
     *,

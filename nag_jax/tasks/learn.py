@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.sharded import ShardedSampler
@@ -31,6 +31,7 @@ from nag_jax.tasks.ranges import check_numbers
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
 from nag_jax.tasks.transfer import Transfer
 from nag_jax.tasks.workdir import Workdir
+from nag_jax.trials import Ledger
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -6,7 +6,6 @@ from math import ceil
 import jax
 import numpy as np
 
-from nag_jax.evaluators import read_trials
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.system import parallel
 from nag_jax.tasks import build, transfer
@@ -15,6 +14,7 @@ from nag_jax.tasks.learn import Run, make_sampler, predictor_checkpoints, steps_
 from nag_jax.tasks.measure import Work, measure_sampler, plan_fit
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.setting import plan_score
+from nag_jax.trials import read_trials
 
 
 def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:

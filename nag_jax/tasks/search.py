@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nag_jax.evaluators import Evaluator, Ledger, Metric, Trial, read_trials
+from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
@@ -31,6 +31,7 @@ from nag_jax.tasks.measure import Work
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
+from nag_jax.trials import Ledger, Trial, read_trials
 
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
@@ -130,7 +131,7 @@ def plan(ready: Search) -> Plan:
         trials = parallel.on_first(lambda name=name: run.trials(name)) or {}
         wanted, finished = 0, 0
         for found in trials.values():
-            over = run.is_over([trial.labels[run.metric.name] for trial in found])
+            over = run.is_over([trial.values[run.metric.name] for trial in found])
             wanted, finished = wanted + (len(found) if over else config.search.budget), finished + over
         paid = Counter(trial.purpose for found in trials.values() for trial in found)
         initial = len(seeds) * run.initial(name)
@@ -339,7 +340,7 @@ def _is_finished(run: Search, name: str, seed: int) -> bool:
     if not path.exists():
         return False
     with Ledger.open(path, run.evaluator) as ledger:
-        return run.is_over([trial.labels[run.metric.name] for trial in ledger.trials()])
+        return run.is_over([trial.values[run.metric.name] for trial in ledger.trials()])
 
 
 def _metric(config: Config, field: str, evaluator: Evaluator) -> Metric | None:

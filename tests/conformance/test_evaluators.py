@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 B = 7
 

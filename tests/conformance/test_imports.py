@@ -32,7 +32,7 @@ ONLY_IN = {
         "nag_jax/spaces/nasbench201/network.py",
     ],
     "orbax": ["nag_jax/fitting/checkpoint.py"],
-    "sqlite3": ["nag_jax/evaluators/ledger.py"],
+    "sqlite3": ["nag_jax/trials/"],
     "matplotlib": [f"nag_jax/reports/{file}.py" for file in ("figures", "graph_figures", "search_figures", "style")],
     "jraph": ["nag_jax/spaces/base.py", "nag_jax/networks/directional_gcn.py"],
     "jax.sharding": ["nag_jax/system/parallel.py"],

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.evaluators.command import parse_metrics, read_labels
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 PATIENCE = 60.0
 """Seconds after which a test that waits for something has failed."""
@@ -94,12 +95,11 @@ def test_failures_are_recorded_with_their_reason(body, reason, make, cells, tmp_
         assert (ledger.num_paid, ledger.num_failed) == (5, 1)
         (failed,) = [trial for trial in ledger.trials() if trial.failed]
         assert failed.architecture == evaluator.space.to_native(cells[2:3])[0]
-        (found,) = ledger.reasons().items()
-        assert found[0] == failed.id
-        assert re.fullmatch(reason, found[1])
+        assert [trial.id for trial in ledger.trials() if trial.reason] == [failed.id]
+        assert re.fullmatch(reason, failed.reason)
         np.testing.assert_array_equal(ledger.label(cells, "again")["acc"], labels)
         assert ledger.num_paid == 5
-    assert f"the trial of {failed.architecture} failed: {found[1]}" in caplog.text
+    assert f"the trial of {failed.architecture} failed: {failed.reason}" in caplog.text
 
 
 def test_metrics_that_are_there_are_kept(make, cells, tmp_path):
@@ -107,7 +107,7 @@ def test_metrics_that_are_there_are_kept(make, cells, tmp_path):
     with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
         labels = ledger.label(cells, "test")
         assert ledger.num_failed == 5
-        assert ledger.reasons()[1] == "no 'latency' among its metrics, 'acc'"
+        assert ledger.trials()[0].reason == "no 'latency' among its metrics, 'acc'"
     assert sorted(labels["acc"].tolist()) == [0, 1, 2, 3, 4]
     assert np.isnan(labels["latency"]).all()
 
@@ -145,7 +145,7 @@ def test_every_label_is_stored_before_the_rest_are_there(make, cells, tmp_path):
 
     with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
         labels = ledger.label(cells, "test", look)["acc"]
-        assert ledger.trials()[-1].labels == {"acc": 0.0}
+        assert ledger.trials()[-1].values == {"acc": 0.0}
         assert [trial.id for trial in ledger.trials(after=3)] == [4, 5]
     assert labels.tolist() == [0, 1, 2, 3, 4]
     assert seen == [(n, 5, n) for n in range(1, 6)]
@@ -217,12 +217,12 @@ def test_two_handles_never_run_the_same_twice(make, cells, tmp_path):
 
 WORKER = """
 import sys
-from nag_jax import evaluators, spaces
+from nag_jax import evaluators, spaces, trials
 
 database, command = sys.argv[1:]
 space = spaces.make("nasbench201")
 evaluator = evaluators.make("command", space=space, command=command, metric="acc", workers=2)
-with evaluators.Ledger.open(database, evaluator) as ledger:
+with trials.Ledger.open(database, evaluator) as ledger:
     print(ledger.label(space.from_ops([[n, 3, 3, 3, 3, 3] for n in range(5)]), "test")["acc"].tolist())
 """
 

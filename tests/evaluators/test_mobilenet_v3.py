@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators, spaces
-from nag_jax.evaluators import Ledger
 from nag_jax.evaluators.ofa_accuracy import features
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.spaces.mobilenet_v3 import SKIP
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 LARGEST, SMALLEST = np.full((1, 20), 8), np.tile([0, 0, SKIP, SKIP], 5)[None]
 

@@ -14,6 +14,7 @@ from nag_jax.evaluators import nas_bench_graph
 from nag_jax.evaluators.nas_bench_graph import DATASETS
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 SPEARMAN = {
     "cora": 0.732,
@@ -147,7 +148,7 @@ def test_it_does_not_cover_what_is_no_architecture(proteins, graphs):
 
 def test_a_ledger_pays_once_for_a_class(tmp_path, graphs, proteins):
     tokens = graphs.from_native(["0123|skip|gcn|sage|fc", "0123|gcn|sage|fc|skip", "0123|gcn|sage|skip|fc"])
-    with evaluators.Ledger.open(tmp_path / "ledger.sqlite", proteins) as ledger:
+    with Ledger.open(tmp_path / "ledger.sqlite", proteins) as ledger:
         labels = ledger.label(tokens, purpose="test")
         assert ledger.num_paid == 1
     assert len(set(labels["validation"].tolist())) == 1

@@ -15,13 +15,13 @@ from ml_collections import ConfigDict
 
 from experiments import runs
 from nag_jax import evaluators, guidance, spaces, strategies
-from nag_jax.evaluators import Ledger
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.options import own
+from nag_jax.trials import Ledger
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -106,11 +106,11 @@ def test_the_main_job_takes_the_space_the_command_and_the_guidance(generated, fo
     evaluator = evaluators.make("command", space=space, command=TRAIN, metric="accuracy", metrics="latency:min:ms")
     with Ledger.open(folder / "generated" / "trials.db", evaluator) as ledger:
         trials = ledger.trials()
-        assert set(ledger.reasons()) == {trial.id for trial in trials if trial.failed}
+        assert all(bool(trial.reason) == trial.failed for trial in trials)
     for trial in trials:
         convolutions = trial.architecture.split("|").count("conv3x3")
         expected = 0.1 * convolutions if convolutions else np.nan
-        np.testing.assert_allclose(trial.labels["latency"], expected)
+        np.testing.assert_allclose(trial.values["latency"], expected)
 
 
 def test_the_command_by_hand():
@@ -132,7 +132,7 @@ def test_a_failed_trial_is_recorded_with_its_reason(space, folder, caplog):
     tokens = space.from_native(["on|conv1x1|off|off|conv1x1|off|off|off|conv1x1|off|on|off|off"])
     with Ledger.open(folder / "failed.db", evaluator) as ledger:
         assert np.isnan(ledger.label(tokens, "test")["accuracy"]).all()
-        assert ledger.reasons() == {1: "exit status 1: nothing to train"}
+        assert [trial.reason for trial in ledger.trials()] == ["exit status 1: nothing to train"]
     assert "nothing to train" in caplog.text
 
 

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiments.finished import FinishedRun
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.nasbench201 import OPERATIONS
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.stream import SCHEMA
+from nag_jax.trials import Ledger
 
 SPACE = NASBench201()
 CELLS = [f"|{name}~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|" for name in OPERATIONS[1:]]

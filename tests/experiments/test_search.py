@@ -10,11 +10,11 @@ import pytest
 
 from configs import nb201_bo
 from experiments import runs
-from nag_jax.evaluators import Ledger
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import search
 from nag_jax.tasks.config import Config
+from nag_jax.trials import Ledger
 
 SPACE = NASBench201()
 STRATEGIES = ("bo_exhaustive", "regularized_evolution", "local_search", "random_search")

@@ -239,7 +239,7 @@ from absl import logging
 logging.set_verbosity(logging.ERROR)
 import jax
 from nag_jax import parallel
-from nag_jax.errors import InputError
+from nag_jax.system.errors import InputError
 from nag_jax.training.checkpoint import Checkpoints, abstract_like
 state = {{str(i): jax.ShapeDtypeStruct((64, 64), "float32") for i in range(20)}}
 target = abstract_like(state, parallel.replicated(parallel.make_mesh()))

@@ -105,7 +105,9 @@ def overwrite_header(path):
 
 def change_a_label(path):
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE trials SET labels = replace(labels, '\"baseline\": ', '\"baseline\": 1') WHERE id = 7")
+    connection.execute(
+        'UPDATE trials SET "values" = replace("values", \'"baseline": \', \'"baseline": 1\') WHERE id = 7'
+    )
     connection.commit()
     connection.close()
 

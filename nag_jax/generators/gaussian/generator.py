@@ -18,11 +18,13 @@ from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import expand
+from nag_jax.system.once import once
 
 MakeScoreGuide = Callable[[ScoreFn, Any], ScoreGuide]
 """(the unguided score, what guides are given) -> a guide of scores; making it evaluates nothing."""
 
 
+@once
 def gaussian(
     space: Space,
     model: ScoreModel,

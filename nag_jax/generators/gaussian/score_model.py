@@ -22,6 +22,7 @@ from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
+from nag_jax.system.once import once
 
 RECIPE = Recipe(
     num_steps=600,
@@ -97,6 +98,7 @@ class ScoreModel:
         return losses.score_matching(keys, bound, x0, self.sde)
 
 
+@once
 def make_score_model(
     space: Space, process: SDE, network: Mapping[str, Any], *, parametrization: str = "denoiser"
 ) -> ScoreModel:

@@ -4,6 +4,7 @@ from nag_jax.spaces import Space
 from nag_jax.strategies.surrogates.base import Data, Surrogate, make_data, padded_capacity
 from nag_jax.strategies.surrogates.deep_ensemble import deep_ensemble
 from nag_jax.strategies.surrogates.gaussian_process import gaussian_process
+from nag_jax.system.once import once
 from nag_jax.system.options import check_options
 
 REGISTRY = {"deep_ensemble": deep_ensemble, "gaussian_process": gaussian_process}
@@ -11,6 +12,7 @@ REGISTRY = {"deep_ensemble": deep_ensemble, "gaussian_process": gaussian_process
 __all__ = ["REGISTRY", "Data", "Surrogate", "make", "make_data", "padded_capacity"]
 
 
+@once
 def make(name: str, space: Space, **options) -> Surrogate:
     """Makes the surrogate of that name.
 

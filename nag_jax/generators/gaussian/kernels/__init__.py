@@ -8,6 +8,7 @@ from nag_jax.generators.gaussian.kernels.langevin import langevin
 from nag_jax.generators.gaussian.kernels.reverse_diffusion import reverse_diffusion
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.system.errors import InputError
+from nag_jax.system.once import once
 
 REGISTRY = {
     "ancestral": ancestral,
@@ -18,6 +19,7 @@ REGISTRY = {
 }
 
 
+@once
 def make(name: str, sde: SDE, **options) -> Kernel:
     """Makes the kernel of that name for an SDE.
 

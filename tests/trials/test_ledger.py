@@ -5,7 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
+from nag_jax.trials import Ledger
 
 
 class Counting:
@@ -158,7 +159,7 @@ def test_trials_say_everything(tmp_path, counting, distinct, space):
     assert [trial.key for trial in trials] == space.canonical(distinct(4)).tolist()
     assert [trial.architecture for trial in trials] == space.to_native(distinct(4))
     assert [trial.purpose for trial in trials] == ["predictor"] * 3 + ["final"]
-    assert [trial.labels["index"] for trial in trials] == space.to_index(distinct(4)).tolist()
+    assert [trial.values["index"] for trial in trials] == space.to_index(distinct(4)).tolist()
     assert all(trial.time.endswith("+00:00") for trial in trials)
 
 

@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
+from nag_jax.trials import Ledger
 
 NUM_CELLS = 60
 
@@ -18,7 +19,8 @@ WORKER = """
 import os, signal, sys, time
 import numpy as np
 from nag_jax import spaces
-from nag_jax.evaluators import Ledger, Metric
+from nag_jax.evaluators import Metric
+from nag_jax.trials import Ledger
 
 database, log, moment = sys.argv[1:]
 space = spaces.make("nasbench201")
@@ -102,7 +104,7 @@ def check_stored(worker, count):
     """The ledger holds the first `count` cells with their labels, and hands them out without payment."""
     cells = np.array(worker.cells[:count])
     with worker.open() as ledger:
-        assert [trial.labels["acc"] for trial in ledger.trials()] == (cells / 3).tolist()
+        assert [trial.values["acc"] for trial in ledger.trials()] == (cells / 3).tolist()
         labels = ledger.label(worker.space.from_index(cells), "check")["acc"]
     np.testing.assert_array_equal(labels, cells / 3)
 

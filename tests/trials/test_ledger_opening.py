@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators
-from nag_jax.evaluators import Ledger, read_trials, table_file
+from nag_jax.evaluators import table_file
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger, read_trials
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_label_with_one_changed_digit_is_refused_untouched(path, table):
     content = path.read_bytes()
     assert content.count(b'"valid_acc": 93.5') == 1
     path.write_bytes(content.replace(b'"valid_acc": 93.5', b'"valid_acc": 98.5'))
-    check_refused(path, table, "trial 1 differs from its checksum")
+    check_refused(path, table, "trial 1 differs from its digest")
 
 
 def test_a_label_that_is_no_text_any_more_is_refused_untouched(path, table):

@@ -1,0 +1,8 @@
+"""Trials: every label that was paid for, what it cost and whence it came, in a ledger."""
+
+from nag_jax.trials.importing import import_labels
+from nag_jax.trials.ledger import Ledger
+from nag_jax.trials.opening import read_trials
+from nag_jax.trials.trial import FULL, Trial
+
+__all__ = ["FULL", "Ledger", "Trial", "import_labels", "read_trials"]
