@@ -1,5 +1,7 @@
+import fcntl
+import functools
 import os
-import tempfile
+import shutil
 from pathlib import Path
 
 import jax
@@ -8,14 +10,19 @@ import pytest
 from PIL import Image
 
 from nag_jax import spaces
+from nag_jax.evaluators import analog_nasbench
 from nag_jax.networks import resnet
 
-CACHE = str(Path(tempfile.gettempdir()) / "nag_jax_test_cache")
+USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+CACHE = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(USER_CACHE / "nag_jax" / "tests"))  # for processes too
 
-jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_num_cpu_devices", 1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", CACHE))
+jax.config.update("jax_compilation_cache_dir", CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+# Reading the package's pickle takes a third of a second, and every test that is about NAS-Bench-201 does.
+analog_nasbench.read_records = functools.cache(analog_nasbench.read_records)
 
 TESTS = Path(__file__).resolve().parent
 QUICK_COMPILES = (
@@ -30,7 +37,7 @@ QUICK_COMPILES = (
     "experiments/test_transfer.py",
     "export",
     "guidance",
-    "integration/test_export.py",
+    "end_to_end/test_export.py",
     "models",
     "numerics",
     "search",
@@ -57,6 +64,26 @@ def quick_compiles(request):
     jax.config.update("jax_disable_most_optimizations", quick)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory, worker_id):
+    """(name, build) -> a folder that `build(folder)` fills in the first worker to ask; tests must not change it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def folder(name, build):
+        path, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)
+                path.mkdir()
+                build(path)
+                done.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
-"""What the integration tests share: ways to run the command line as a user does, and to look at what it left."""
+"""Ways to run the command line, as a user does or in process, and to look at what it left."""
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,10 +14,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 import pandas as pd
 import pytest
+from absl import logging
+from absl.testing import flagsaver
+
+from experiments import command_line as endings
+from experiments import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = f"--config={ROOT / 'configs' / 'nb201.py'}:smoke"
@@ -24,7 +32,6 @@ ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "XLA_FLAGS"},
     "PYTHONPATH": str(ROOT),
     "JAX_PLATFORMS": "cpu",
-    "JAX_COMPILATION_CACHE_DIR": os.environ.get("JAX_COMPILATION_CACHE_DIR", "/tmp/nag_jax_test_cache"),
 }
 
 
@@ -49,6 +56,38 @@ class Job:
     @property
     def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
+
+
+class Ended(NamedTuple):
+    """A call of the command line in process: its exit status, and what it wrote to stdout and stderr."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def call(*arguments: str, cwd: Path = ROOT) -> Ended:
+    """Calls the command line in this process, which takes no second import; what it sets is set back."""
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    verbosity, status = logging.get_verbosity(), 0
+    try:
+        with (
+            flagsaver.flagsaver(),
+            mock.patch.object(sys, "argv", ["main.py", *arguments]),
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            endings.ending("experiments.main"),
+        ):
+            main.main(main.parse_flags(sys.argv))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(bool(end.code))
+    finally:
+        logging.set_verbosity(verbosity)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return Ended(status, out.getvalue(), err.getvalue())
 
 
 class CommandLine:
@@ -208,24 +247,45 @@ def open_run() -> type[Run]:
     return Run
 
 
-@pytest.fixture
-def refused(command_line, tmp_path):
-    """Runs the smoke config, which must be refused at once: the only line on the terminal has all words of `says`.
+@pytest.fixture(scope="session")
+def in_process() -> Callable[..., Ended]:
+    """Calls the command line with any arguments in this process: seconds less than in one of its own."""
+    return call
+
+
+def check_refused(call, path, says, *arguments, config=SMOKE) -> str:
+    """A call must be refused at once: the only line on the terminal has all words of `says`.
 
     The workdir is left as it is, or is not made where there is none.
     """
+    run = Run(path)
+    before = run.content()
+    job = call(config, f"--workdir={path}", *arguments)
+    assert job.status == 2, job.stderr[-2000:]
+    assert job.stderr.startswith("error: ")
+    assert job.stderr.count("\n") == 1, job.stderr
+    assert job.stdout == ""
+    assert [word for word in says if word not in job.stderr] == [], job.stderr
+    assert run.content() == before
+    return job.stderr
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Calls the smoke config in process, which must be refused as `check_refused` says."""
 
     def run(*arguments: str, says: tuple[str, ...], workdir: Path | None = None, config: str = SMOKE) -> str:
-        run = Run(workdir or tmp_path / "refused")
-        before = run.content()
-        job = command_line(config, f"--workdir={run.path}", *arguments)
-        assert job.status == 2, job.stderr[-2000:]
-        assert job.stderr.startswith("error: ")
-        assert job.stderr.count("\n") == 1, job.stderr
-        assert job.stdout == ""
-        assert [word for word in says if word not in job.stderr] == [], job.stderr
-        assert run.content() == before
-        return job.stderr
+        return check_refused(call, workdir or tmp_path / "refused", says, *arguments, config=config)
+
+    return run
+
+
+@pytest.fixture
+def refused_at_the_terminal(command_line, tmp_path):
+    """Runs the smoke config in a process of its own, which must be refused likewise."""
+
+    def run(*arguments: str, says: tuple[str, ...], workdir: Path | None = None) -> str:
+        return check_refused(command_line, workdir or tmp_path / "refused", says, *arguments)
 
     return run
 
@@ -242,20 +302,26 @@ def smoke(command_line, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def first_job(tmp_path_factory) -> subprocess.CompletedProcess:
-    """The smoke config as a user's first command, in a fresh folder, into the default workdir."""
-    folder = tmp_path_factory.mktemp("user")
-    job = subprocess.run(
-        [sys.executable, "-m", "experiments.main", SMOKE],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    job.args = folder
-    return job
+def first_job(built_once) -> subprocess.CompletedProcess:
+    """The smoke config as a user's first command, in a fresh folder, into the default workdir; run once for all."""
+
+    def build(folder):
+        (folder / "user").mkdir()
+        with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
+            job = subprocess.run(
+                [sys.executable, "-m", "experiments.main", SMOKE],
+                cwd=folder / "user",
+                env=ENVIRONMENT,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=TIMEOUT,
+                check=False,
+            )
+        (folder / "status").write_text(str(job.returncode))
+
+    folder = built_once("first_job", build)
+    status, stdout, stderr = ((folder / name).read_text() for name in ("status", "stdout", "stderr"))
+    return subprocess.CompletedProcess(folder / "user", int(status), stdout, stderr)
 
 
 @pytest.fixture(scope="session")

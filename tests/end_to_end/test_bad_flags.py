@@ -65,10 +65,20 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+AT_THE_TERMINAL = ("a field that isn't there", "processes without a cluster", "no checkpoint")
+"""Refused by the flags, by JAX, which must not have begun, and by a mode."""
+
+
+@pytest.mark.parametrize("mistake", [name for name in MISTAKES if name not in AT_THE_TERMINAL])
 def test_a_mistaken_flag_is_refused(mistake, refused):
     arguments, says = MISTAKES[mistake]
     refused(*arguments, says=says)
+
+
+@pytest.mark.parametrize("mistake", AT_THE_TERMINAL)
+def test_a_mistaken_flag_is_refused_at_the_terminal(mistake, refused_at_the_terminal):
+    arguments, says = MISTAKES[mistake]
+    refused_at_the_terminal(*arguments, says=says)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +101,8 @@ def test_a_mistaken_config_is_refused(config, says, refused):
         (["--config"], "Missing value for flag --config"),
     ],
 )
-def test_a_config_named_in_another_way_is_refused(arguments, says, command_line):
-    job = command_line(*arguments)
+def test_a_config_named_in_another_way_is_refused(arguments, says, in_process):
+    job = in_process(*arguments)
     assert (job.status, job.stdout, job.stderr) == (2, "", f"error: {says}\n")
 
 
@@ -112,7 +122,7 @@ def test_coupled_samples_must_fill_the_devices(command_line, smoke_flag, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_the_default_workdir_is_not_left_behind(command_line, smoke_flag, tmp_path):
-    job = command_line(smoke_flag, "--config.evaluator.metric=nothing", cwd=tmp_path)
+def test_the_default_workdir_is_not_left_behind(in_process, smoke_flag, tmp_path):
+    job = in_process(smoke_flag, "--config.evaluator.metric=nothing", cwd=tmp_path)
     assert job.status == 2
     assert list(tmp_path.iterdir()) == []

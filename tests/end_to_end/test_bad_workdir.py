@@ -57,9 +57,12 @@ def test_a_corrupt_checkpoint_of_the_score_network_is_refused(damage, run, refus
     refused(workdir=run.path, says=(f"{run.path}/score/40 can't be re", "delete it", "or put back an intact copy"))
 
 
-def test_a_corrupt_checkpoint_of_the_predictor_is_refused(run, refused):
+def test_a_corrupt_checkpoint_of_the_predictor_is_refused(run, refused_at_the_terminal):
+    """Where the reads that Orbax abandons would print tracebacks of their own."""
     DAMAGES["contents cut off"](run.path / "predictor" / "100")
-    refused(workdir=run.path, says=(f"{run.path}/predictor/100 can't be restored", "delete it", "intact copy"))
+    refused_at_the_terminal(
+        workdir=run.path, says=(f"{run.path}/predictor/100 can't be restored", "delete it", "intact copy")
+    )
 
 
 def test_a_corrupt_checkpoint_from_elsewhere_is_refused(run, refused):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from configs import nb201
+from nag_jax.tasks import constrained, learn_plan, measure
 
 MODES = {
     "generate": ("nb201.py", ()),
@@ -32,6 +33,19 @@ def arguments(root, tmp_path):
     return of
 
 
+@pytest.fixture
+def planned(in_process, monkeypatch):
+    """Plans in process by a clock that has measured everything before: nothing is compiled in order to be timed."""
+
+    def clock(*_, **__) -> tuple[float, int]:
+        return 0.5, 2**20
+
+    monkeypatch.setattr(measure, "measure_fit", clock)
+    for module in (learn_plan, constrained):
+        monkeypatch.setattr(module, "measure_sampler", clock)
+    return lambda *arguments: in_process(*arguments, "--dry_run")
+
+
 def rows(job):
     """The rows of a printed plan, each on one line."""
     found, name = {}, ""
@@ -41,8 +55,8 @@ def rows(job):
     return found
 
 
-def test_without_arguments_it_lists_the_configs(command_line, root):
-    job = command_line()
+def test_without_arguments_it_lists_the_configs(in_process, root):
+    job = in_process()
     assert (job.status, job.stderr) == (0, "")
     for path in (root / "configs").glob("n*.py"):
         assert f"configs/{path.name} " in job.stdout
@@ -51,8 +65,8 @@ def test_without_arguments_it_lists_the_configs(command_line, root):
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_is_short_and_names_what_matters(flag, command_line):
-    job = command_line(flag)
+def test_help_is_short_and_names_what_matters(flag, in_process):
+    job = in_process(flag)
     assert (job.status, job.stderr) == (0, "")
     assert len(job.stdout.splitlines()) < 60
     for word in ("--dry_run", "--workdir", "generate", "search", "stream", "configs/nb201_bo.py", "Exit codes", "130"):
@@ -80,10 +94,10 @@ def test_a_plan_of_a_fresh_run(command_line, arguments, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_plan_says_what_is_done_and_changes_nothing(command_line, arguments, undisturbed, tmp_path):
+def test_a_plan_says_what_is_done_and_changes_nothing(planned, arguments, undisturbed, tmp_path):
     run = undisturbed.copy(tmp_path / "run")
     before = run.content()
-    job = command_line(*arguments("generate"), "--dry_run")
+    job = planned(*arguments("generate"))
     assert (job.status, job.stderr) == (0, "")
     plan = rows(job)
     assert "finished" in plan["workdir"]
@@ -102,8 +116,8 @@ def test_a_plan_says_what_is_done_and_changes_nothing(command_line, arguments, u
         ("transfer", "labels to pay", "4: final 4 (0 paid)"),
     ],
 )
-def test_every_mode_has_a_plan(mode, row, says, command_line, arguments, tmp_path):
-    job = command_line(*arguments(mode), "--dry_run")
+def test_every_mode_has_a_plan(mode, row, says, planned, arguments, tmp_path):
+    job = planned(*arguments(mode))
     assert (job.status, job.stderr) == (0, "")
     assert says in rows(job)[row]
     assert not (tmp_path / "run").exists()
