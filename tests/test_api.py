@@ -269,7 +269,6 @@ def test_what_is_wrong_is_said_before_work(cells, accuracy, model, tmp_path):
         ),
         (lambda: api.fit(cells, steps=3), "training has no field"),
         (lambda: api.fit(cells, num_steps=0), "num_steps must be at least 1"),
-        (lambda: api.fit(cells, batch_size=3), "multiple of the 8 devices"),
         (lambda: api.generate(model, accuracy, labels=1), "labels must be at least 2"),
         (lambda: api.generate(model, accuracy, labels=7000), "6,466 architectures that differ"),
         (lambda: api.generate(model, accuracy, top_share=0.0), "top_share must be"),

@@ -6,6 +6,7 @@ import pytest
 from nag_jax import spaces
 from nag_jax.fitting.fit import make_chunk
 from nag_jax.fitting.state import init_state
+from nag_jax.generators.contract import Generator
 from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian import kernels
 from nag_jax.generators.gaussian import sde as sdes
@@ -55,3 +56,18 @@ def test_a_batch_cut_over_eight_devices_trains_the_score_of_one(nb201):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), eight, one)
     start = random_params(model.init)["params"]["head"]["kernel"]
     assert np.abs(results[1][0].params["params"]["head"]["kernel"] - start).max() > 1e-2
+
+
+def test_a_sharding_cuts_the_batch(nb201):
+    mesh = parallel.make_mesh(4)
+    seen = []
+
+    def look(params, key, tokens):
+        jax.debug.inspect_array_sharding(tokens, callback=seen.append)
+        return tokens.sum()
+
+    data = nb201.random(jax.random.key(0), 20)
+    spy = Generator(lambda key: (), look, lambda *_: None, lambda *_: None)  # type: ignore[arg-type,return-value]
+    loss = batch_loss(spy, batch_size=8, sharding=parallel.batched(mesh))
+    jax.jit(loss)((), jax.random.key(0), jax.device_put(data, parallel.replicated(mesh)))
+    assert [sharding.shard_shape((8, 8)) for sharding in seen] == [(2, 8)]

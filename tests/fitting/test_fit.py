@@ -7,13 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
+from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import fit, make_chunk, restore
 from nag_jax.fitting.state import init_state
-from nag_jax.generators.gaussian import kernels
-from nag_jax.generators.gaussian.generator import gaussian
-from nag_jax.generators.sharded import ShardedSampler
-from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 
 KEY = jax.random.key(7)
@@ -148,37 +144,3 @@ def test_a_loss_that_is_not_finite_is_refused_with_its_step(toy, tmp_path):
     ):
         fit(lambda key: {"p": jnp.zeros(())}, loss, KEY, (), checkpoints=checkpoints, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["4"]
-
-
-def test_saved_on_eight_devices_restored_on_fewer(nb201, tiny_model, random_params, toy, tmp_path, assert_same):
-    """The parameters are the same bit for bit, and so are the cells that they generate."""
-    model, eight = tiny_model(), parallel.make_mesh(8)
-    state = random_params(lambda key: init_state(model.init(key), toy.optimizer))
-    state.ema["params"]["head"]["kernel"] *= 0.3
-    state = jax.device_put(state, parallel.replicated(eight))
-    with Checkpoints(tmp_path, DESCRIPTION) as checkpoints:
-        checkpoints.save(1, state)
-
-    def generate(state, mesh):
-        generator = gaussian(nb201, model, [kernels.make("ancestral", model.sde)])
-        samples = ShardedSampler(generator, num_steps=8, mesh=mesh)(jax.random.key(1), 13, state.ema)
-        assert samples.valid.all()
-        return samples.tokens
-
-    for devices in (2, 1):
-        mesh = parallel.make_mesh(devices)
-        restored = restore(model.init, toy.optimizer, Checkpoints(tmp_path, DESCRIPTION), mesh)
-        assert {leaf.sharding for leaf in jax.tree.leaves(restored)} == {parallel.replicated(mesh)}
-        assert_same(jax.device_get(restored), jax.device_get(state))
-    one = generate(restored, mesh)
-    np.testing.assert_array_equal(one, generate(state, eight))
-    assert len(np.unique(one, axis=0)) == 13
-
-
-def test_the_target_of_a_restore_says_where_everything_goes(toy):
-    sharding = parallel.replicated(parallel.make_mesh(2))
-    target = abstract_like(jax.eval_shape(toy.init, KEY), sharding)
-    assert {name: (leaf.shape, leaf.dtype, leaf.sharding) for name, leaf in target.items()} == {
-        "w": ((3,), jnp.float32, sharding),
-        "b": ((), jnp.float32, sharding),
-    }

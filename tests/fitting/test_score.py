@@ -7,7 +7,6 @@ from nag_jax.generators.contract import Generator
 from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import denoiser_logits, denoiser_score
-from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 
@@ -94,20 +93,6 @@ def test_batches_come_from_the_data_anew_with_every_key(nb201):
 def spy(loss):
     """A generator that has a loss and nothing else."""
     return Generator(lambda key: (), loss, lambda *_: None, lambda *_: None)  # type: ignore[arg-type,return-value]
-
-
-def test_a_sharding_cuts_the_batch(nb201):
-    mesh = parallel.make_mesh(4)
-    seen = []
-
-    def look(params, key, tokens):
-        jax.debug.inspect_array_sharding(tokens, callback=seen.append)
-        return tokens.sum()
-
-    data = nb201.random(jax.random.key(0), 20)
-    loss = batch_loss(spy(look), batch_size=8, sharding=parallel.batched(mesh))
-    jax.jit(loss)((), jax.random.key(0), jax.device_put(data, parallel.replicated(mesh)))
-    assert [sharding.shard_shape((8, 8)) for sharding in seen] == [(2, 8)]
 
 
 def test_an_unknown_parametrisation_gets_the_choices(tiny_model):

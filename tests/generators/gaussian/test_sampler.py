@@ -8,7 +8,6 @@ from nag_jax.generators.gaussian.guided import by_scores, plain
 from nag_jax.generators.gaussian.kernels import Kernel
 from nag_jax.generators.gaussian.sampler import Origin, make_sampler, sample
 from nag_jax.generators.gaussian.score_guides import ScoreGuide, stateless
-from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 
@@ -231,20 +230,6 @@ def test_jitting_traces_the_score_once_an_evaluation_whatever_the_steps(ve, orac
     second = run(sample_keys(jax.random.key(1), KEYS))
     assert len(traces) == count
     assert np.abs(first - second).max() > 0.5
-
-
-def test_eight_devices_give_the_cells_of_one(nb201, ve, oracle):
-    run = draw(ve, oracle, ("langevin", "ancestral"), num_steps=10)
-    keys = make_keys(64)
-    one = nb201.decode(run(jax.device_put(keys, parallel.batched(parallel.make_mesh(1)))))
-    mesh = parallel.make_mesh(8)
-    x = run(jax.device_put(keys, parallel.batched(mesh)))
-    assert len(x.sharding.device_set) == 8
-    assert x.addressable_shards[0].data.shape == (8, *SHAPE)
-    eight = nb201.decode(x)
-    np.testing.assert_array_equal(eight[0], one[0])
-    assert np.asarray(eight[1]).all()
-    assert np.asarray(one[1]).all()
 
 
 def test_no_steps_are_refused(ve, oracle):
