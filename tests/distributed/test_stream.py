@@ -47,7 +47,7 @@ def untrained(run):
 @pytest.fixture
 def start(load, table, monkeypatch):
     """Runs a stream of N samples: (workdir, chunk size, devices, overrides) -> results.json."""
-    monkeypatch.setattr(stream, "learn", untrained)
+    monkeypatch.setattr(learn, "learn", untrained)
     make_mesh = parallel.make_mesh
 
     def run(path, chunk_size=40, *overrides, devices=1):

@@ -87,6 +87,8 @@ def call(*arguments: str, cwd: Path = ROOT) -> Ended:
         logging.set_verbosity(verbosity)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    if status == endings.INTERRUPTED:  # the signal was meant for pytest
+        raise KeyboardInterrupt
     return Ended(status, out.getvalue(), err.getvalue())
 
 

@@ -45,7 +45,7 @@ MISTAKES = {
     "a value": (["--config.guidance.value=max"], ("guidance.value 'max'", "use one of ('mean'")),
     "a kernel": (["--config.sampler.kernels=('euler',)"], ("kernel 'euler'", "use one of ['ancestral'")),
     "no kernel": (["--config.sampler.kernels=()"], ("at least one kernel", "found none")),
-    "a final step": (["--config.sampler.final=none"], ("final step 'none'", "use 'denoise' or 'mean'")),
+    "a final step": (["--config.sampler.final=none"], ("final step 'none'", "use one of ('denoise', 'mean')")),
     "a scale that's no number": (["--config.guidance.sweep=('a','b')"], ("guidance.sweep", "as (0.0,1.0)")),
     "a noised view of a clean predictor": (
         ["--config.guidance.transform=predictor_gradient", "--config.guidance.through_denoiser=False"],
