@@ -4,16 +4,20 @@ Imports nothing heavy, so that a command is listening to Ctrl-C before it loads 
 """
 
 import contextlib
+import errno
 import os
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
-DEFECT, BAD_INPUT, INTERRUPTED = 1, 2, 130
-"""Exit codes other than 0; Python itself ends with the first one after an exception that nobody expected."""
+from nag_jax.system import interrupts
+
+DEFECT, BAD_INPUT = 1, 2
+"""Exit codes other than 0 and 130; Python itself ends with the first one after an exception that nobody expected."""
+_FULL = ("No space left on device", "database or disk is full", "Disk quota exceeded", "disk I/O error")
+"""What storage layers say of a full disk in errors of their own; SQLite says the last of a quota."""
 
 
 @contextlib.contextmanager
@@ -35,53 +39,64 @@ def ending(
     def say() -> None:
         advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
         command = shlex.join(["python", "-m", module, *sys.argv[1:]])
-        # On a line of its own, whatever a progress bar has left on this one.
-        print(f"\ninterrupted: {advice}:\n    {command}", file=sys.stderr, flush=True)
+        # On a line of its own, whatever a progress bar has left on this one; past `sys.stderr`, which may be at work.
+        os.write(2, f"\ninterrupted: {advice}:\n    {command}\n".encode(errors="replace"))
 
-    def end_at_once(*_) -> None:
-        say()
-        os._exit(INTERRUPTED)
-
-    _handle(end_at_once) if loads else listen()
+    interrupts.listen(say)
+    if loads:
+        interrupts.end_at_once()
     try:
         yield
-    except (Exception, KeyboardInterrupt) as error:
-        if _was_interrupted():
-            say()
-            os._exit(INTERRUPTED) if joined() else sys.exit(INTERRUPTED)
-        from nag_jax.system.errors import InputError
-
-        if isinstance(error, InputError):
-            fail(str(error))
+    except BaseException as error:
+        interrupts.end_at_once()
+        if interrupts.arrived():
+            interrupts.end()  # an orderly exit of Python would take JAX down while its threads are at work
+        if not isinstance(error, Exception):
+            raise
+        _explain(error, joined())
         if not joined():
             raise
         _fail_for_all()
+    interrupts.end_at_once()
+    if interrupts.arrived():
+        interrupts.end()
 
 
 def listen() -> None:
     """Has the first SIGINT or SIGTERM raise KeyboardInterrupt, and the next one end the process without a word."""
-    _handle(_interrupt)
+    interrupts.listen()
 
 
 def fail(message: str) -> NoReturn:
     """Ends with the one line that says what is wrong with the input."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    _print(message)
     sys.exit(BAD_INPUT)
 
 
-def _interrupt(*_) -> NoReturn:
-    _handle(signal.SIG_DFL)
-    raise KeyboardInterrupt
+def _print(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
-def _handle(handler: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
+def _explain(error: Exception, joined: bool) -> None:
+    """Ends with one line where the error is no defect of ours."""
+    from nag_jax.system.errors import InputError
+
+    if full := _full_disk(error):
+        _print(f"the disk is full ({full}): make room and run it again")
+        os._exit(BAD_INPUT) if joined else sys.exit(BAD_INPUT)  # the disk is this process's, and others would wait
+    if isinstance(error, InputError):
+        fail(str(error))
 
 
-def _was_interrupted() -> bool:
-    """Whether a signal has come, even where a library has made another exception of ours."""
-    return signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+def _full_disk(error: BaseException | None) -> str:
+    """What an error, or one that it came from, says of a full disk; empty where that isn't the trouble."""
+    while error is not None:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        for line in str(error).splitlines():
+            if full or any(words in line for words in _FULL):
+                return line
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _fail_for_all() -> NoReturn:

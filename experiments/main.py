@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
     config = _CONFIG.value
-    logging.set_verbosity(logging.ERROR)  # Orbax warns of every checkpoint that it opens to read
+    logging.set_verbosity(logging.FATAL)  # Orbax warns of what it reads, and logs errors before it raises them
     use_compilation_cache()
     if _DISTRIBUTED.value:
         from nag_jax.system import parallel

@@ -2,6 +2,7 @@ import fcntl
 import functools
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from unittest import mock
@@ -22,7 +23,7 @@ from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.networks import resnet
 from nag_jax.networks.score_network import GraphTransformer
-from nag_jax.system import parallel
+from nag_jax.system import interrupts, parallel
 
 USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 CACHE = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(USER_CACHE / "nag_jax" / "tests"))  # for processes too
@@ -110,6 +111,19 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture
+def listening():
+    """Signals are listened to in this process, and everything is put back afterwards."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    handlers, hook = [signal.getsignal(number) for number in numbers], sys.unraisablehook
+    interrupts.listen()
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    sys.unraisablehook = hook
+    interrupts._state.arrived = False
+
+
 @pytest.fixture(scope="session")
 def nb201():
     return spaces.make("nasbench201")
@@ -148,7 +162,7 @@ def make_sampler(model, nb201):
 
 
 @pytest.fixture(scope="session")
-def cells():
+def read_cells():
     """Tokens of samples, all of which must be cells."""
 
     def read(samples):

@@ -1,6 +1,7 @@
 """What every evaluator is: the true value of an architecture, at a price."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -94,5 +95,20 @@ class StreamingEvaluator(Evaluator, Protocol):
     """
 
     def outcomes(self, tokens: np.ndarray) -> Generator[Outcome]:
-        """Evaluates tokens int32 `[B, N]`, in any order; closing the iterator stops what is still running."""
+        """Evaluates tokens int32 `[B, N]`, in any order; closing the iterator stops what is still running.
+
+        One that evaluates in the background may, when KeyboardInterrupt is thrown in, yield what has come meanwhile.
+        """
         ...
+
+
+def finished(outcomes: Generator[Outcome]) -> Iterator[Outcome]:
+    """What came of the rest where an evaluation is stopped, as far as that is known; nothing if it has ended.
+
+    Example:
+        >>> list(finished(outcome for outcome in [Outcome(0, {"accuracy": 0.5})]))
+        []
+    """
+    with suppress(KeyboardInterrupt):
+        yield outcomes.throw(KeyboardInterrupt())
+        yield from outcomes

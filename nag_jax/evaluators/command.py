@@ -10,32 +10,32 @@ import json
 import logging
 import math
 import os
-import queue
 import re
 import shlex
-import signal
 import subprocess
-import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import numpy as np
 
 from nag_jax import spaces
 from nag_jax.evaluators.base import Outcome
+from nag_jax.evaluators.processes import Ended, Processes, StoppedError
 from nag_jax.evaluators.table_file import guess_split
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
+from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
-
-WORKER_VARIABLE = "NAG_JAX_WORKER"
-"""The environment variable that tells a command which of the parallel workers runs it, from 0: to choose a GPU by."""
 
 _BROKEN = {126: "can't be executed", 127: "isn't found"}
 """Exit statuses by which a shell says that the command, not the architecture, is at fault."""
 _TAIL = 300
+_LOOK_SECONDS = 0.2
+"""How often a signal is looked for while commands run, and how long a failure waits for one that is its reason."""
+_STOP_SECONDS = 10.0
+"""How long killed commands have until their processes are gone."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,25 +90,35 @@ class CommandEvaluator:
     def outcomes(self, tokens: np.ndarray) -> Generator[Outcome]:
         """Evaluates tokens `[B, N]`, and yields what came of each as soon as it is there.
 
-        Closing the iterator kills the commands that are still running.
+        Closing the iterator kills the commands that are still running. Where Ctrl-C or an InputError ends it, be it
+        raised within or thrown in, it kills them and yields the outcomes of those that had ended, and then raises.
 
         Raises:
             InputError: the shell doesn't find the command, or can't execute it.
         """
         natives = self.space.to_native(tokens)
-        processes = _Processes(self._workers)
-        with ThreadPoolExecutor(self._workers) as pool:
-            try:
-                requests = [self._request(*one) for one in zip(np.asarray(tokens), natives, strict=True)]
-                rows = {pool.submit(self._evaluate, request, processes): row for row, request in enumerate(requests)}
-                for done in as_completed(rows):
-                    row, (labels, reason) = rows[done], done.result()
-                    if reason:
-                        _log.error("the trial of %s failed: %s", natives[row], reason)
-                    yield Outcome(row, labels, reason)
-            finally:
+        requests = [self._request(*one) for one in zip(np.asarray(tokens), natives, strict=True)]
+        processes = Processes(self._workers)
+        with ThreadPoolExecutor(self._workers) as pool, interrupts.before_end(processes.stop):
+
+            def stop():
                 pool.shutdown(wait=False, cancel_futures=True)
                 processes.stop()
+
+            rows = {pool.submit(self._evaluate, request, processes): row for row, request in enumerate(requests)}
+            try:
+                while rows:
+                    interrupts.check()
+                    for done in wait(rows, _LOOK_SECONDS, FIRST_COMPLETED).done:
+                        yield _outcome(rows.pop(done), done, natives)
+            except (KeyboardInterrupt, InputError):
+                stop()
+                for done in wait(rows, _STOP_SECONDS).done:
+                    if not done.cancelled() and done.exception() is None:
+                        yield _outcome(rows[done], done, natives)
+                raise
+            finally:
+                stop()
 
     def covers(self, tokens) -> np.ndarray:
         """Bool `[B]`: True for every architecture of the space."""
@@ -130,7 +140,7 @@ class CommandEvaluator:
             }
         )
 
-    def _evaluate(self, request: str, processes: "_Processes") -> tuple[dict[str, float], str]:
+    def _evaluate(self, request: str, processes: Processes) -> tuple[dict[str, float], str]:
         """Labels of one architecture, and why some are missing."""
         labels, reason = {}, ""
         for attempt in range(1 + self._retries):
@@ -140,21 +150,23 @@ class CommandEvaluator:
             reason += f" (attempt {attempt + 1} of {1 + self._retries})" if self._retries else ""
         return labels, reason
 
-    def _attempt(self, request: str, processes: "_Processes") -> tuple[dict[str, float], str]:
-        with processes.run(self._command) as process:
-            try:
-                output, errors = process.communicate(request + "\n", timeout=self._timeout)
-            except subprocess.TimeoutExpired:
-                return dict.fromkeys(self.metrics, math.nan), f"it took more than {self._timeout:g} s and was stopped"
-        if (broken := _BROKEN.get(process.returncode)) is not None:
+    def _attempt(self, request: str, processes: Processes) -> tuple[dict[str, float], str]:
+        ended = processes.run(self._command, request, self._timeout)
+        if not ended.in_time:
+            return dict.fromkeys(self.metrics, math.nan), f"it took more than {self._timeout:g} s and was stopped"
+        if ended.status:
+            _raise_if_stopped(processes)
+            return dict.fromkeys(self.metrics, math.nan), self._failure(ended)
+        return read_labels(ended.output, self.metrics)
+
+    def _failure(self, ended: Ended) -> str:
+        """Why a trial failed; raises InputError where it's the command that is at fault."""
+        said = _tail(ended.errors)
+        if (broken := _BROKEN.get(ended.status)) is not None:
             raise InputError(
-                f"the evaluator's command {self._command!r} {broken}: {_tail(errors) or 'correct it'} (tried in "
-                f"{os.getcwd()})"
+                f"the evaluator's command {self._command!r} {broken}: {said or 'correct it'} (tried in {os.getcwd()})"
             )
-        if process.returncode:
-            said = ": ".join(filter(None, [f"exit status {process.returncode}", _tail(errors)]))
-            return dict.fromkeys(self.metrics, math.nan), said
-        return read_labels(output, self.metrics)
+        return ": ".join(filter(None, [f"exit status {ended.status}", said]))
 
 
 def load(
@@ -254,72 +266,37 @@ def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, f
     return labels, "; ".join(reasons)
 
 
-class _Processes:
-    """The commands that are running, each in a process group of its own, so that all of it can be killed."""
+def _outcome(row: int, done: Future, natives: Sequence[str]) -> Outcome:
+    """The outcome of a trial that is done; raises what its thread raised."""
+    labels, reason = done.result()
+    if reason:
+        _log.error("the trial of %s failed: %s", natives[row], reason)
+    return Outcome(row, labels, reason)
 
-    def __init__(self, workers: int):
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen] = set()
-        self._stopped = False
-        self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for worker in range(workers):
-            self._free.put(worker)
 
-    @contextmanager
-    def run(self, command: str) -> Iterator[subprocess.Popen]:
-        """A process of the command, killed with all that it started at the end unless it has ended by then."""
-        worker = self._free.get()
-        try:
-            process = self._start(command, worker)
-            with process:
-                try:
-                    yield process
-                finally:
-                    self._kill(process)
-        finally:
-            self._free.put(worker)
-
-    def stop(self) -> None:
-        """Kills what is running; nothing starts any more."""
-        with self._lock:
-            self._stopped = True
-            running = list(self._running)
-        for process in running:
-            self._kill(process)
-
-    def _start(self, command: str, worker: int) -> subprocess.Popen:
-        with self._lock:
-            if self._stopped:
-                raise InterruptedError("the evaluation was stopped")
-            process = subprocess.Popen(
-                command,
-                shell=True,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="replace",
-                env={**os.environ, WORKER_VARIABLE: str(worker)},
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
-
-    def _kill(self, process: subprocess.Popen) -> None:
-        with self._lock:
-            self._running.discard(process)
-        if process.poll() is None:  # or else its number may be another's by now
-            os.killpg(process.pid, signal.SIGKILL)
+def _raise_if_stopped(processes: Processes) -> None:
+    """Raises StoppedError where a failure isn't the trial's own: clusters signal commands too, maybe first."""
+    if processes.stopped.wait(_LOOK_SECONDS) or interrupts.arrived():
+        raise StoppedError
 
 
 def _check_command(command: str) -> None:
-    """Raises InputError where the shell wouldn't find the program that the command begins with."""
+    """Raises InputError where the shell couldn't read the command or wouldn't find the program that it begins with."""
+    try:
+        read = subprocess.run(["/bin/sh", "-n", "-c", command], capture_output=True, check=False, text=True)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the evaluator's command of {len(command):,} characters can't be run ({error}): write what it does into "
+            "a script, and name that"
+        ) from error
     try:
         words = [word for word in shlex.split(command) if not re.match(r"\w+=", word)]
     except ValueError as error:
         raise InputError(f"the evaluator's command {command!r} can't be read ({error}): correct its quotes") from error
     if not words:
         raise InputError("the evaluator's command is empty: name one, as 'python train.py'")
+    if read.returncode:
+        raise InputError(f"the evaluator's command {command!r} can't be read ({_tail(read.stderr)}): correct it")
     if not re.fullmatch(r"[\w./+-]+", words[0]):
         return  # the shell's own syntax, which only running it would check
     found = subprocess.run(["/bin/sh", "-c", 'command -v "$1"', "sh", words[0]], capture_output=True, check=False)
@@ -333,8 +310,8 @@ def _check_command(command: str) -> None:
 def _last_json(output: str) -> object:
     """The JSON value that the output, or else its last line, is; None where neither is one."""
     for text in (output, (output.strip().splitlines() or [""])[-1]):
-        with suppress(ValueError):
-            return json.loads(text)
+        with suppress(ValueError, RecursionError):  # of brackets by the thousand
+            return json.loads(text, parse_int=float)  # as a float, whatever the digits
     return None
 
 

@@ -48,7 +48,7 @@ def of_function(function: Callable) -> str:
         False
     """
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    walk = _Walk()
+    walk = _Walk(function)
     try:
         found = walk.digest(function)
     except _UnseenError as error:
@@ -66,9 +66,10 @@ class _UnseenError(Exception):
 
 
 class _Walk:
-    """A walk through all that a value refers to."""
+    """A walk through all that a value refers to; it is looked into itself, wherever it is from."""
 
-    def __init__(self):
+    def __init__(self, begin: Any):
+        self._begin = begin
         self.saw_code = False
         self._numbers: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no other object gets the id of one that was seen
@@ -88,7 +89,7 @@ class _Walk:
         elif type(value) is tuple:  # which the compiler may share or not, so that it has no number
             yield from self._each(*value)
         elif type(value) in (set, frozenset):
-            yield from sorted(_Walk().digest(item) for item in value)
+            yield from sorted(_Walk(item).digest(item) for item in value)
         elif isinstance(value, types.CodeType):
             self.saw_code = True
             yield from self._each(*(getattr(value, name) for name in _CODE))
@@ -116,7 +117,7 @@ class _Walk:
             yield from self._each(*value)
         elif type(value) is dict:
             yield from self._each(*value, *value.values())
-        elif isinstance(value, types.FunctionType | type) and _is_installed(value.__module__):
+        elif self._is_told_by_name(value):
             yield f"{value.__module__}.{value.__qualname__}"
         elif isinstance(value, types.FunctionType):
             cells = [_content(cell) for cell in value.__closure__ or ()]
@@ -138,6 +139,11 @@ class _Walk:
             yield from self._parts(value.__wrapped__)
         else:
             yield from self._reduced(value)
+
+    def _is_told_by_name(self, value: Any) -> bool:
+        if value is self._begin or not isinstance(value, types.FunctionType | type):
+            return False
+        return _is_installed(value.__module__)
 
     def _reduced(self, value: Any) -> Iterator[str]:
         """What pickle would keep of an object."""

@@ -1,6 +1,7 @@
 """Checkpoints with Orbax: asynchronous, pruned, and refused where they belong to something else."""
 
 import json
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import orbax.checkpoint as ocp
 import tensorstore
 
 from nag_jax.system.errors import InputError
+
+_OVERHEAD = 2**20
+"""Bytes of a checkpoint that aren't its arrays: descriptions and indices, of which each file fills whole blocks."""
 
 
 class Checkpoints:
@@ -49,6 +53,7 @@ class Checkpoints:
         state = jax.tree.map(np.array, state)
         record = {"facts": self._description, "shapes": _shapes(state), "checksum": checksum(state)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(record))
+        _check_room(self.directory, state)
         self._manager.save(step, args=items)
 
     def restore(self, target: Any) -> Any:
@@ -130,6 +135,13 @@ def checksum(state: Any) -> int:
     for leaf in jax.tree.leaves(state):
         crc = zlib.crc32(np.asarray(leaf).tobytes(), crc)
     return crc
+
+
+def _check_room(directory: Path, state: Any) -> None:
+    """Raises OSError where a disk or a quota has no room for the state, which TensorStore says in many tracebacks."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for size in (_OVERHEAD, *(leaf.nbytes for leaf in jax.tree.leaves(state))):
+            file.write(bytes(size))
 
 
 def _read_through(path: Path) -> None:

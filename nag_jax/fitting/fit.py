@@ -10,7 +10,7 @@ import optax
 
 from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.fitting.state import LossFn, TrainState, init_state, train_step
-from nag_jax.system import parallel
+from nag_jax.system import interrupts, parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import once
 
@@ -67,6 +67,7 @@ def fit(
     if progress is not None:
         progress(done, num_steps, float("nan"))
     while done < num_steps:
+        interrupts.check()
         n = min(num_steps - done, chunk_steps - done % chunk_steps)
         state, losses = chunk(state, step_key, data, n)
         losses = np.asarray(losses)

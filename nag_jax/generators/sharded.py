@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from nag_jax.generators.contract import Generator, Samples
-from nag_jax.system import parallel
+from nag_jax.system import interrupts, parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 
@@ -108,6 +108,7 @@ class ShardedSampler:
         params, args = jax.device_put((params, args), parallel.replicated(self._mesh))
         carry = self._init(params, args, keys)
         for done in range(0, self._num_steps, self._segment_steps):
+            interrupts.check()
             steps = min(self._segment_steps, self._num_steps - done)
             carry = self._advance(params, args, carry, steps)
             if progress is not None:

@@ -26,6 +26,7 @@ from nag_jax.datasets.triples import TaskTable
 from nag_jax.predictors import features as feature_functions
 from nag_jax.predictors.features import square_distances
 from nag_jax.spaces import Space
+from nag_jax.system import interrupts
 
 Progress = Callable[[int, int], None]
 """Called with the parts done and the parts in all."""
@@ -266,6 +267,7 @@ class MetaGaussianProcess:
 
         h, state, path = centre, self._optimizer.init(centre), []
         for i in range(self._num_steps):
+            interrupts.check()
             h, state = step(h, state, jax.random.fold_in(key, i))
             path.append(h)
             report(i + 1)
@@ -343,6 +345,7 @@ def _project(h: Hyperparameters, take, labels: np.ndarray, inducing: slice, repo
     factor = np.linalg.cholesky(own + _JITTER * np.eye(len(own)) * own.diagonal().mean())
     inner, outer = float(jnp.exp(h.noise)) * np.eye(len(own)), np.zeros(len(own))
     for i, start in enumerate(range(0, len(labels), _BLOCK)):
+        interrupts.check()
         block = slice(start, start + _BLOCK)
         covariance = np.asarray(kernel(h, centres, take(block)), np.float64)
         white = scipy.linalg.solve_triangular(factor, covariance, lower=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from nag_jax.evaluators import Metric
 from nag_jax.strategies.base import Strategy
+from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
 from nag_jax.trials import Ledger
 
@@ -67,6 +68,7 @@ def search_labels(
     stored = ledger.trials()
     state, values = strategy.init(key), []
     while not is_over(values, metric, budget=budget, goal=goal):
+        interrupts.check()
         told = len(values)
         wanted = min(batch_size, budget - told) if told else initial
         if told + wanted > len(stored):

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 from tqdm import tqdm
 
+from nag_jax.system import interrupts
+
 _WIDTH = 24
 """Characters that names are padded to."""
 
@@ -36,7 +38,12 @@ class Phases:
         What is reported with a loss that is NaN was done by an earlier run.
         """
         start = time.perf_counter()
-        with _shown(name, unit, quiet=self._quiet) as update:
+        with _shown(name, unit, quiet=self._quiet) as show:
+
+            def update(done: int, total: int, loss: float | None = None) -> None:
+                interrupts.check()
+                show(done, total, loss)
+
             yield update
         self.seconds[name] = round(time.perf_counter() - start, 3)
 

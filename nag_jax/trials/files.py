@@ -10,9 +10,20 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
+from nag_jax.trials.read_only import readable
 
 _POLL_SECONDS = 0.05
+_OF_THE_MACHINE = (
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+"""Errors that say something of the machine, and nothing of what is stored."""
 _Read = TypeVar("_Read")
 
 _log = logging.getLogger(__name__)
@@ -39,11 +50,18 @@ def read_only(path: Path, read: Callable[[sqlite3.Connection], _Read]) -> _Read:
     has_log = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # immutable: leaves no files beside it
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=0)) as connection:
-            return patiently(lambda: read(connection))
+        with readable(path) as copy:
+            uri = f"{copy.resolve().as_uri()}?{mode}"
+            with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
+                return patiently(lambda: read(connection))
     except InputError:
         raise
-    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError, OSError) as error:
+        if isinstance(error, OSError) or _code(error) in _OF_THE_MACHINE:
+            raise InputError(
+                f"{path} can't be read here ({error}), which says nothing against its labels: check its permissions "
+                "and its disk, or copy it with its -wal to another one"
+            ) from error
         raise InputError(
             f"{path} is no readable ledger ({error}): restore a copy of it, or move it away to start a new "
             "one, which pays for its labels again"
@@ -115,7 +133,12 @@ def patiently(action: Callable[[], _Read]) -> _Read:
         try:
             return action()
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-            if code & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # the rest refines these
+            if _code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-        time.sleep(_POLL_SECONDS)
+        with interrupts.let_through():
+            time.sleep(_POLL_SECONDS)
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary code of an error; what else it has in the bits above refines it."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

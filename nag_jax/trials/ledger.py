@@ -12,9 +12,10 @@ from typing import Self
 
 import numpy as np
 
-from nag_jax.evaluators.base import Evaluator
+from nag_jax.evaluators.base import Evaluator, Outcome, finished
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
 from nag_jax.trials import files, schema
 from nag_jax.trials.opening import connect, examined
@@ -216,26 +217,41 @@ class Ledger:
         done = len(order) - len(unpaid)
         natives = self.space.to_native(unpaid.tokens)
         worker = f"{platform.node()}:{os.getpid()}"
+
+        def store(outcomes: list[Outcome]) -> None:
+            with files.writing(self._connection):
+                for outcome in outcomes:
+                    trial = Trial(
+                        key=unpaid.keys[outcome.row].item(),
+                        architecture=natives[outcome.row],
+                        values={name: _finite(outcome.labels[name]) for name in self.metrics},
+                        purpose=order.purpose,
+                        time=now(),
+                        fidelity=order.fidelity,
+                        seed=order.seed,
+                        reason=outcome.reason,
+                        cost=outcome.cost,
+                        worker=outcome.worker or worker,
+                        curve=outcome.curve,
+                    )
+                    schema.insert(self._connection, trial)
+
         with closing(outcomes_of(self._evaluator, unpaid)) as payments:
-            for outcomes in payments:
-                with files.writing(self._connection):
-                    for outcome in outcomes:
-                        trial = Trial(
-                            key=unpaid.keys[outcome.row].item(),
-                            architecture=natives[outcome.row],
-                            values={name: _finite(outcome.labels[name]) for name in self.metrics},
-                            purpose=order.purpose,
-                            time=now(),
-                            fidelity=order.fidelity,
-                            seed=order.seed,
-                            reason=outcome.reason,
-                            cost=outcome.cost,
-                            worker=outcome.worker or worker,
-                            curve=outcome.curve,
-                        )
-                        schema.insert(self._connection, trial)
-                done += len(outcomes)
-                yield done
+            try:
+                while True:
+                    interrupts.check()
+                    with interrupts.held():  # from the moment that a label is there until it is stored
+                        outcomes = next(payments, None)
+                        if outcomes is None:
+                            break
+                        store(outcomes)
+                    done += len(outcomes)
+                    yield done
+            except BaseException:
+                with interrupts.held():
+                    for outcomes in finished(payments):
+                        store(outcomes)
+                raise
 
     def _first_unpaid(self, order: Order) -> np.ndarray:
         """Where each key without a trial comes first, in increasing order."""

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from nag_jax.evaluators.base import Evaluator, Outcome, StreamingEvaluator
+from nag_jax.evaluators.base import Evaluator, Outcome, StreamingEvaluator, finished
+from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
 from nag_jax.trials.trial import FULL
 
@@ -59,19 +60,33 @@ def outcomes_of(evaluator: Evaluator, order: Order) -> Generator[list[Outcome]]:
     if not len(order):
         return
     if hasattr(evaluator, "outcomes"):
-        with closing(cast(StreamingEvaluator, evaluator).outcomes(order.tokens, **order.options)) as outcomes:
-            for outcome in outcomes:
-                yield [outcome]
+        yield from _streamed(cast(StreamingEvaluator, evaluator), order)
         return
     for start in range(0, len(order), evaluator.batch_size):
         piece = order[start : start + evaluator.batch_size]
         began = time.perf_counter()
-        values = _evaluate(evaluator, piece)
+        with interrupts.let_through():
+            values = _evaluate(evaluator, piece)
         cost = (time.perf_counter() - began) / len(piece)
         yield [
             Outcome(start + i, {name: float(column[i]) for name, column in values.items()}, cost=cost)
             for i in range(len(piece))
         ]
+
+
+def _streamed(evaluator: StreamingEvaluator, order: Order) -> Generator[list[Outcome]]:
+    """Outcomes one by one; where that is interrupted, those that have come by then once more."""
+    with closing(evaluator.outcomes(order.tokens, **order.options)) as outcomes:
+        try:
+            while True:
+                with interrupts.let_through():
+                    outcome = next(outcomes, None)
+                if outcome is None:
+                    return
+                yield [outcome]
+        except KeyboardInterrupt:
+            yield [*finished(outcomes)]
+            raise
 
 
 def _evaluate(evaluator: Evaluator, order: Order) -> dict[str, np.ndarray]:

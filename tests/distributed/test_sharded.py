@@ -22,38 +22,38 @@ def alone(make_sampler, params):
 # The sampler
 
 
-def test_samples_are_cells_that_differ(alone, cells):
+def test_samples_are_cells_that_differ(alone, read_cells):
     assert (alone.tokens.shape, alone.tokens.dtype) == ((N, 8), np.int32)
     assert (alone.valid.shape, alone.sharp.shape) == ((N,), (N,))
-    assert len(np.unique(cells(alone), axis=0)) == N
+    assert len(np.unique(read_cells(alone), axis=0)) == N
 
 
 @pytest.mark.parametrize("devices", [2, 8])
-def test_any_number_of_devices_generates_the_same_cells(make_sampler, params, alone, cells, devices):
+def test_any_number_of_devices_generates_the_same_cells(make_sampler, params, alone, read_cells, devices):
     found = make_sampler(devices=devices)(KEY, N, params)
-    np.testing.assert_array_equal(cells(found), cells(alone))
+    np.testing.assert_array_equal(read_cells(found), read_cells(alone))
 
 
-def test_any_length_of_segments_generates_the_same_cells(make_sampler, params, alone, cells):
+def test_any_length_of_segments_generates_the_same_cells(make_sampler, params, alone, read_cells):
     done = []
     found = make_sampler(segment_steps=3)(KEY, N, params, progress=lambda *steps: done.append(steps))
-    np.testing.assert_array_equal(cells(found), cells(alone))
+    np.testing.assert_array_equal(read_cells(found), read_cells(alone))
     assert done == [(3, 8), (6, 8), (8, 8)]
 
 
-def test_fewer_samples_are_the_first_of_more(make_sampler, params, alone, cells):
+def test_fewer_samples_are_the_first_of_more(make_sampler, params, alone, read_cells):
     """Here with the program of 16; the tests above say that programs of 13, 14 and 16 agree."""
     found = make_sampler(devices=8)(KEY, 9, params)
-    np.testing.assert_array_equal(cells(found), cells(alone)[:9])
+    np.testing.assert_array_equal(read_cells(found), read_cells(alone)[:9])
 
 
-def test_the_key_and_the_parameters_count(make_sampler, params, alone, cells):
+def test_the_key_and_the_parameters_count(make_sampler, params, alone, read_cells):
     sampler = make_sampler()
-    assert (cells(sampler(jax.random.key(2), N, params)) != cells(alone)).any(axis=1).all()
+    assert (read_cells(sampler(jax.random.key(2), N, params)) != read_cells(alone)).any(axis=1).all()
     favoured = params["params"] | {"head": jax.tree.map(np.copy, params["params"]["head"])}
     favoured["head"]["bias"][4] = 4.0  # logits of nor_conv_1x1
-    found = cells(sampler(KEY, N, {"params": favoured}))[:, 1:-1]
-    assert (found == 4).mean() > 0.7 > 0.4 > (cells(alone)[:, 1:-1] == 4).mean()
+    found = read_cells(sampler(KEY, N, {"params": favoured}))[:, 1:-1]
+    assert (found == 4).mean() > 0.7 > 0.4 > (read_cells(alone)[:, 1:-1] == 4).mean()
 
 
 def some_score(score_fn, args):
@@ -129,7 +129,7 @@ def test_collectives_of_a_coupled_sampler_are_seen(make_sampler, params):
 
 
 @pytest.mark.parametrize("start", [5, 8])
-def test_a_later_start_goes_on_in_the_stream_and_traces_nothing(start, make_sampler, params, alone, cells):
+def test_a_later_start_goes_on_in_the_stream_and_traces_nothing(start, make_sampler, params, alone, read_cells):
     traces = []
 
     def update(beliefs, state, *, keys, args):
@@ -138,8 +138,8 @@ def test_a_later_start_goes_on_in_the_stream_and_traces_nothing(start, make_samp
 
     sampler = make_sampler(guide=tilted._replace(update=update))
     nothing = {"scale": np.float32(0.0)}
-    np.testing.assert_array_equal(sampler.launch(KEY, 5, params, nothing).tokens, cells(alone)[:5])
+    np.testing.assert_array_equal(sampler.launch(KEY, 5, params, nothing).tokens, read_cells(alone)[:5])
     counts = len(traces)
     later = sampler.launch(KEY, 5, params, nothing, start=start)
     assert len(traces) == counts
-    np.testing.assert_array_equal(later.tokens, cells(alone)[start : start + 5])
+    np.testing.assert_array_equal(later.tokens, read_cells(alone)[start : start + 5])

@@ -13,7 +13,7 @@ from experiments import runs
 from nag_jax import spaces
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
-from nag_jax.tasks import learn, stream
+from nag_jax.tasks import learn
 from nag_jax.tasks.stream import Batches
 
 N = 150

@@ -1,4 +1,7 @@
-"""SIGKILL at many moments: the next run continues, pays for nothing twice, and ends with the same architectures."""
+"""SIGKILL at chosen moments: the next run continues, pays for nothing twice, and ends with the same architectures.
+
+Random moments, of all modes and with all signals, are those of tests/campaigns/kill.py.
+"""
 
 import re
 
@@ -62,24 +65,3 @@ def test_killed_when(moment, smoke, command_line, undisturbed):
     stored = run.trials()
     job, _ = smoke(workdir=run.path)
     check_finished(run, command_line.wait(job), undisturbed, stored)
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_until_it_finishes(smoke, command_line, tmp_path):
-    """With six checkpoints of which two are kept, so that kills also fall into the deletion of old ones."""
-    longer = "--config.score.training.num_steps=120"
-    job, expected = smoke(longer, workdir=tmp_path / "undisturbed")
-    assert command_line.wait(job).status == 0
-    stored, kills, seconds = [], 0, 0.5
-    while True:
-        job, run = smoke(longer, workdir=tmp_path / "killed")
-        if command_line.ended(job, seconds):
-            break
-        command_line.kill(job)
-        kills += 1
-        seconds += 0.5
-        trials = run.trials()
-        assert trials[: len(stored)] == stored
-        stored = trials
-    check_finished(run, job, expected, stored)
-    assert kills >= 6

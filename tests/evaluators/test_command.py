@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,13 @@ def test_what_else_is_printed_does_not_matter(make, cells):
         ("print(json.dumps({'acc': math.nan}))", "'acc' is nan, expected a finite number"),
         ("print(json.dumps({'acc': '93'}))", "'acc' is '93', expected a finite number"),
         ("print(json.dumps({'acc': True}))", "'acc' is True, expected a finite number"),
+        ("print('{\"acc\": ' + '9' * 400 + '}')", "'acc' is inf, expected a finite number"),
+        ("print('{\"acc\": ' + '9' * 5000 + '}')", "'acc' is inf, expected a finite number"),
+        ("print('{\"acc\": 1e999}')", "'acc' is inf, expected a finite number"),
+        ("print('{\"acc\": ' + '[' * 100_000)", "expected a JSON object on stdout or on its last line, found .*"),
+        ("print('[' * 100_000 + ']' * 100_000)", "expected a JSON object on stdout or on its last line, found .*"),
+        ("os.write(1, bytes(range(256)))", "expected a JSON object on stdout or on its last line, found .*"),
+        ("print(json.dumps({'acc': 1.0, 'x': 'y' * 2**20}))", "expected a JSON object on stdout .*"),
         ("time.sleep(100)", r"it took more than 3 s and was stopped"),
     ],
 )
@@ -181,12 +189,100 @@ def test_what_runs_is_killed_where_the_run_stops(make, cells, tmp_path):
     assert len(pids(tmp_path)) <= 3, "nothing starts any more"
 
 
+def test_what_had_ended_is_stored_where_the_run_stops(make, cells, tmp_path, listening):
+    """And what was killed then is no failed trial: it is asked again."""
+    evaluator = make(
+        f"if n == 2:\n    exec({SLEEPER!r})\nprint(json.dumps({{'acc': n}}))\n(here / f'{{n}}.done').touch()", workers=3
+    )
+
+    def stop(done, total):
+        wait_until(lambda: len(list(tmp_path.glob("*.done"))) == 2 and pids(tmp_path))
+        time.sleep(0.5)  # for the two to end, of which one is stored so far
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        with pytest.raises(KeyboardInterrupt):
+            ledger.label(cells[:3], "test", stop)
+        assert sorted(trial.values["acc"] for trial in ledger.trials()) == [0.0, 1.0]
+    (pid,) = pids(tmp_path)
+    wait_until(lambda: not is_running(pid))
+
+
+def test_what_had_ended_is_stored_where_another_command_is_broken(make, cells, tmp_path):
+    evaluator = make(
+        "if n == 1:\n    while not (here / 'go').exists():\n        time.sleep(0.01)\n    sys.exit(127)\n"
+        "print(json.dumps({'acc': n}))",
+        workers=3,
+    )
+
+    def go_on(done, total):
+        if done == 1:
+            time.sleep(0.5)
+            (tmp_path / "go").touch()
+            time.sleep(0.5)
+
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        with pytest.raises(InputError, match="isn't found"):
+            ledger.label(cells[:3], "test", go_on)
+        assert sorted(trial.values["acc"] for trial in ledger.trials()) == [0.0, 2.0]
+
+
+def test_a_signal_to_the_whole_job_is_no_failure_of_the_command(make, cells, tmp_path, listening):
+    """As of Slurm, which the command may get first."""
+    evaluator = make(f"import signal\nos.kill({os.getpid()}, 15) if n else time.sleep(0.1)\nos.kill(os.getpid(), 15)")
+    with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
+        with pytest.raises(KeyboardInterrupt):
+            ledger.label(cells[1:3], "test")
+        assert ledger.num_paid == 0
+
+
 def test_a_timeout_kills_what_the_command_started(make, cells, tmp_path, space):
     script = make(SLEEPER)._command
     evaluator = evaluators.make("command", space=space, command=f"{script}; true", metric="acc", timeout=1.0)
     assert np.isnan(evaluator(cells[:1])["acc"]).all()
     (pid,) = pids(tmp_path)
     wait_until(lambda: not is_running(pid))
+
+
+DAEMON = """
+import subprocess
+child = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(1000)"
+subprocess.Popen([sys.executable, "-S", "-c", child, str(here / f"{n}.pid")])
+while not (here / f"{n}.pid").exists() or not (here / f"{n}.pid").read_text():
+    time.sleep(0.01)
+"""
+"""Leaves a process behind that holds stdout and stderr."""
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_what_a_command_leaves_running_is_not_waited_for_and_killed(timeout, make, cells, tmp_path):
+    start = time.monotonic()
+    assert make(DAEMON + "print(json.dumps({'acc': n}))", timeout=timeout)(cells[:2])["acc"].tolist() == [0, 1]
+    assert time.monotonic() - start < 50
+    assert len(pids(tmp_path)) == 2
+    wait_until(lambda: not any(map(is_running, pids(tmp_path))))
+
+
+def test_what_a_failed_command_leaves_running_is_killed(make, cells, tmp_path):
+    assert np.isnan(make(DAEMON + "sys.exit(1)")(cells[:1])["acc"]).all()
+    wait_until(lambda: not any(map(is_running, pids(tmp_path))))
+
+
+def test_the_shell_may_end_before_what_it_started(cells, tmp_path, space):
+    """And is what the time counts for; the rest is killed."""
+    command = f"sleep 1000 & echo $! > {tmp_path}/0.pid; echo '{{\"acc\": 1}}'"
+    evaluator = evaluators.make("command", space=space, command=command, metric="acc", timeout=60.0)
+    assert evaluator(cells[:1])["acc"].tolist() == [1.0]
+    wait_until(lambda: not any(map(is_running, pids(tmp_path))))
+
+
+def test_a_hundred_megabytes_of_output_cost_nothing(make, cells):
+    body = "for _ in range(100):\n    print('x' * 2**20); print('y' * 2**20, file=sys.stderr)\n"
+    evaluator = make(body + "print(json.dumps({'acc': n}))")
+    tracemalloc.start()
+    assert evaluator(cells[1:2])["acc"].tolist() == [1.0]
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("status", "message"), [(127, "isn't found"), (126, "can't be executed")])
@@ -263,6 +359,9 @@ def test_a_kill_loses_only_what_was_running(make, tmp_path):
         ({"command": "A=1 ./train.sh"}, "there is no program './train.sh'"),
         ({"command": "python 'train.py"}, "can't be read .No closing quotation.: correct its quotes"),
         ({"command": " "}, "is empty: name one"),
+        ({"command": "true; (true"}, "can't be read .*expect.*: correct it"),
+        ({"command": "true \0"}, "of 6 characters can't be run .embedded null byte.: write what it does into a script"),
+        ({"command": f"true {'x' * 200_000}"}, "of 200,005 characters can't be run .*too long.*: write what it does"),
         ({"command": "true", "timeout": -1.0}, "timeout must be more than 0, found -1.0"),
         ({"command": "true", "retries": -1}, "retries must be at least 0, found -1"),
         ({"command": "true", "workers": 0}, "workers must be at least 1, found 0"),
@@ -278,6 +377,7 @@ def test_what_is_wrong_is_named_before_anything_runs(options, message, space):
     with pytest.raises(InputError, match=message) as caught:
         evaluators.make("command", space=space, **{"metric": "acc", **options})
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("command", ["true", "A=1 B='x y' true", "(true)", "cd / && true", "for i in 1; do true; done"])

@@ -46,7 +46,7 @@ def spread(model, params, nb201):
 
 
 @pytest.fixture(scope="module")
-def generate(make_sampler, params, cells):
+def generate(make_sampler, params, read_cells):
     """Guides by the mean or by the exceedance of that value; returns the numbers of `none` of the cells."""
     tilt, posterior = (
         guidance.make("class_tilt", value_fn=make_value(minus_nones)) for make_value in (mean_value, exceedance)
@@ -67,7 +67,7 @@ def generate(make_sampler, params, cells):
             "spread": jnp.ones_like(PROGRESS) if spread is None else spread,
             "aim": np.bool_(aim),
         }
-        return (cells(sampler(jax.random.key(5), N, params, bend)) == NONE).sum(axis=1)
+        return (read_cells(sampler(jax.random.key(5), N, params, bend)) == NONE).sum(axis=1)
 
     return run
 
