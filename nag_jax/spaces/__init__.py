@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nag_jax.spaces.base import Space
-from nag_jax.spaces.dag import DagSpace
+from nag_jax.spaces.declared import Block, DagSpace, chain, repeat
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
@@ -14,7 +14,18 @@ from nag_jax.system.options import find
 REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
 
 
-__all__ = ["REGISTRY", "DagSpace", "MobileNetV3", "NASBench201", "NASBenchGraph", "Space", "make"]
+__all__ = [
+    "REGISTRY",
+    "Block",
+    "DagSpace",
+    "MobileNetV3",
+    "NASBench201",
+    "NASBenchGraph",
+    "Space",
+    "chain",
+    "make",
+    "repeat",
+]
 
 
 def make(name: str, **options) -> Space:

@@ -33,6 +33,7 @@ class Space(abc.ABC):
         class_attributes: numbers that classes have in common, as the kernel size of a layer: name to the values of all
             V classes, 0 for a class that doesn't have it. Surrogates then learn from a label about classes like it.
         weightless: classes that compute something without weights, as pooling does.
+        absent: the class of nodes that an architecture doesn't have, where architectures may lack nodes.
 
     Example:
         >>> import jax
@@ -51,6 +52,7 @@ class Space(abc.ABC):
     blocking: tuple[int, ...] = ()
     class_attributes: Mapping[str, tuple[float, ...]] = MappingProxyType({})
     weightless: tuple[int, ...] = ()
+    absent: int | None = None
 
     @property
     def num_nodes(self) -> int:
@@ -114,6 +116,19 @@ class Space(abc.ABC):
     @abc.abstractmethod
     def connected(self, tokens) -> np.ndarray:
         """Bool `[B]`: whether the output depends on the input at all."""
+
+    def describe(self) -> dict[str, Any]:
+        """What the space is, as JSON can hold it: its nodes with the classes they may take, and example strings."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "size": self.size,
+            "nodes": {
+                node: [name for name, is_allowed in zip(self.class_names, row, strict=True) if is_allowed]
+                for node, row in zip(self.node_names, self.allowed.tolist(), strict=True)
+            },
+            "examples": self.to_native(np.asarray(self.random(jax.random.key(0), 3))),
+        }
 
     def encode(self, tokens) -> Any:
         """Tokens `[B, N]` to x `[B, N, V]`: one-hot rows scaled to -1 and +1. Jittable.
@@ -216,7 +231,8 @@ class Space(abc.ABC):
             tokens: `[B, N]`.
 
         Returns:
-            Tokens `[B, N]`, each at Hamming distance 1 from its parent. Jittable.
+            Tokens `[B, N]`, each at Hamming distance 1 from its parent, but for nodes of which only one has them, as
+            layers of a deeper network. Jittable.
         """
 
         def one(key, row):
@@ -224,11 +240,15 @@ class Space(abc.ABC):
             moves = self.moves(row)
             node = jax.random.categorical(node_key, jnp.log(moves.any(axis=-1).astype(jnp.float32)))
             new = jax.random.categorical(class_key, jnp.where(moves[node], 0.0, -jnp.inf))
-            return row.at[node].set(new.astype(row.dtype))
+            return self._changed(row, node, new.astype(row.dtype), jax.random.fold_in(key, 2))
 
         tokens = jnp.asarray(tokens, jnp.int32)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0]))
         return jax.vmap(one)(keys, tokens)
+
+    def _changed(self, tokens, node, new, key) -> jax.Array:
+        """One architecture, tokens `[N]`, with another class at a node, and what follows from that, by the key."""
+        return tokens.at[node].set(new)
 
     def neighbors(self, tokens) -> np.ndarray:
         """All architectures that differ from one architecture (tokens `[N]`) in a single node: `[M, N]`."""
