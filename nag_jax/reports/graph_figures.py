@@ -1,7 +1,7 @@
 """Pictures of architectures of any space: as cells or networks where it has them, else as graphs of classes."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,6 +16,8 @@ from nag_jax.system.errors import InputError
 
 _BOW = 0.35
 """How far an edge that passes by a layer of nodes swings out, to clear them."""
+_INCHES, _INCHES_OF_MANY, _MANY = 0.75, 0.42, 16
+"""Height of a layer of nodes, and of one where there are many: a transformer of 12 layers has 51 of them."""
 
 
 def draw_architectures(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
@@ -28,7 +30,7 @@ def draw_architectures(space: Space, tokens, titles: Sequence[str], path: str | 
 
 
 def draw_graphs(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
-    """Draws architectures side by side as graphs from top to bottom, each node with the name of its class.
+    """Draws architectures side by side as graphs from top to bottom, each node that is there with its class's name.
 
     Args:
         space: any.
@@ -43,31 +45,33 @@ def draw_graphs(space: Space, tokens, titles: Sequence[str], path: str | Path) -
     if not len(tokens) or len(tokens) != len(titles):
         raise InputError(f"expected an architecture or more and a title each, found {len(tokens)} and {len(titles)}")
     with mpl.rc_context(STYLE):
-        places = [_places(space.num_nodes, space.edges(row)) for row in tokens]
-        layers = 1 + max(-y for place in places for _, y in place)
-        figure = Figure(figsize=(max(2.4 * len(tokens), 4.0), 0.75 * layers + 0.5), layout="constrained")
+        places = [_places(np.nonzero(row != space.absent)[0].tolist(), space.edges(row)) for row in tokens]
+        layers = 1 + max(-y for place in places for _, y in place.values())
+        height = (_INCHES if layers <= _MANY else _INCHES_OF_MANY) * layers + 0.5
+        figure = Figure(figsize=(max(2.4 * len(tokens), 4.0), height), layout="constrained")
         rows = zip(np.ravel(figure.subplots(1, len(tokens))), tokens, places, titles, strict=True)
         for axes, row, place, title in rows:
             _draw_graph(axes, space, row, place)
+            axes.set_ylim(0.5 - layers, 0.5)  # one scale, by which depths compare
             axes.set_title(title, fontsize=11)
         write(figure, path)
     return figure
 
 
-def _places(num_nodes: int, edges: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+def _places(nodes: Sequence[int], edges: Sequence[tuple[int, int]]) -> dict[int, tuple[float, float]]:
     """Where each node is drawn: below all that feed it, and beside the others of its layer."""
-    layer = [0] * num_nodes
+    layer = dict.fromkeys(nodes, 0)
     for source, target in sorted(edges, key=lambda edge: edge[1]):
         layer[target] = max(layer[target], layer[source] + 1)
-    places = [(0.0, 0.0)] * num_nodes
-    for depth, group in itertools.groupby(sorted(range(num_nodes), key=lambda node: layer[node]), lambda n: layer[n]):
-        nodes = list(group)
-        for i, node in enumerate(nodes):
-            places[node] = (i - (len(nodes) - 1) / 2, -float(depth))
+    places = {}
+    for depth, group in itertools.groupby(sorted(nodes, key=lambda node: layer[node]), lambda node: layer[node]):
+        beside = list(group)
+        for i, node in enumerate(beside):
+            places[node] = (i - (len(beside) - 1) / 2, -float(depth))
     return places
 
 
-def _draw_graph(axes: Axes, space: Space, row: np.ndarray, places: Sequence[tuple[float, float]]) -> None:
+def _draw_graph(axes: Axes, space: Space, row: np.ndarray, places: Mapping[int, tuple[float, float]]) -> None:
     for source, target in space.edges(row):
         bow = _BOW if places[source][1] - places[target][1] > 1 else 0.0
         arrow = {
@@ -79,9 +83,9 @@ def _draw_graph(axes: Axes, space: Space, row: np.ndarray, places: Sequence[tupl
         }
         axes.annotate("", places[target], places[source], arrowprops=arrow)
     colors = dict(zip(dict.fromkeys(row.tolist()), itertools.cycle(COLORS), strict=False))
-    for (x, y), token in zip(places, row.tolist(), strict=True):
-        box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colors[token], "linewidth": 1.5}
-        axes.text(x, y, space.class_names[token], ha="center", va="center", fontsize=9, bbox=box)
-    across = [x for x, _ in places]
-    axes.set(xlim=(min(across) - 0.8, max(across) + 0.8), ylim=(min(y for _, y in places) - 0.5, 0.5))
+    for node, (x, y) in places.items():
+        box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colors[row[node]], "linewidth": 1.5}
+        axes.text(x, y, space.class_names[row[node]], ha="center", va="center", fontsize=9, bbox=box)
+    across = [x for x, _ in places.values()]
+    axes.set_xlim(min(across) - 0.8, max(across) + 0.8)
     axes.axis("off")

@@ -5,6 +5,7 @@ A new entry of the registry is tested without touching this file.
 
 import inspect
 import itertools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.spaces import DagSpace, Space
+from nag_jax.spaces import DagSpace, Space, repeat
 from nag_jax.system.errors import InputError
 
 B = 40
@@ -37,11 +38,21 @@ def few_pools(tokens):
     return (tokens == 1).sum(axis=1) < tokens.shape[1] / 3
 
 
+def layers(least, most, **options):
+    """A transformer of that many layers."""
+    layer = {"heads": ("2 heads", "4 heads"), "ratio": ("ratio 2", "ratio 4"), "norm": ("pre", "post")}
+    blocks = repeat("layer", layer, range(least, most + 1))
+    return DagSpace(f"{least} to {most} layers", **blocks._asdict(), **options)
+
+
 DECLARED = {
     "declared": lambda: chain(4),
     "declared, with a rule": lambda: chain(5, valid=few_pools, canonical=lambda tokens: np.sort(tokens, axis=1)),
     "declared, too large to list": lambda: chain(40),
     "declared, with a rule, too large to list": lambda: chain(20, valid=few_pools),
+    "declared, of a depth": lambda: layers(1, 3),
+    "declared, of a depth, with a rule": lambda: layers(1, 2, valid=lambda tokens: tokens[:, 1] != tokens[:, 2] - 2),
+    "declared, of a depth, too large to list": lambda: layers(2, 12, uniform="choices"),
 }
 
 
@@ -53,6 +64,14 @@ def space(request):
 @pytest.fixture(scope="module")
 def tokens(space):
     return np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(0), B))
+
+
+def choices_changed(space, parents, children):
+    """How many nodes differ of those that both have, `[B]`."""
+    in_both = (
+        np.ones_like(parents, bool) if space.absent is None else (parents != space.absent) & (children != space.absent)
+    )
+    return ((np.asarray(children) != parents) & in_both).sum(axis=1)
 
 
 def traces_once(function, *calls):
@@ -182,7 +201,7 @@ def test_mutate(space, tokens):
     (children, *_) = traces_once(space.mutate, (jax.random.key(1), tokens), (jax.random.key(2), tokens))
     mutate = jax.jit(space.mutate)
     assert children.dtype == jnp.int32
-    assert ((np.asarray(children) != tokens).sum(axis=1) == 1).all()
+    assert (choices_changed(space, tokens, children) == 1).all()
     assert np.asarray(space.contains(children)).all()
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens), children)
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens[:3]), children[:3])
@@ -193,10 +212,11 @@ def test_neighbors(space, tokens):
     assert found.dtype == np.int32
     assert found.shape[1] == space.num_nodes
     assert len(np.unique(found, axis=0)) == len(found) > 0
-    assert ((found != tokens[0]).sum(axis=1) == 1).all()
+    assert (choices_changed(space, np.broadcast_to(tokens[0], found.shape), found) == 1).all()
     assert np.asarray(space.contains(found)).all()
     children = np.asarray(jax.jit(space.mutate)(jax.random.key(3), np.tile(tokens[0], (100, 1))))
-    assert {tuple(row) for row in children.tolist()} <= {tuple(row) for row in found.tolist()}
+    has = np.ones(space.num_nodes, bool) if space.absent is None else tokens[0] != space.absent  # what is new is drawn
+    assert {tuple(row) for row in children[:, has].tolist()} <= {tuple(row) for row in found[:, has].tolist()}
 
 
 def test_graph(space, tokens):
@@ -231,6 +251,13 @@ def test_all_tokens(space):
     assert (np.diff(every @ place) > 0).all()  # distinct, in lexicographic order
     if space.num_canonical is not None:
         assert len(np.unique(space.canonical(every))) == space.num_canonical
+
+
+def test_describe(space):
+    described = json.loads(json.dumps(space.describe()))
+    assert (described["name"], described["size"]) == (space.name, space.size)
+    assert list(described["nodes"]) == list(space.node_names)
+    assert space.from_native(described["examples"]).shape == (3, space.num_nodes)
 
 
 def test_unknown_name():

@@ -27,6 +27,19 @@ def test_a_graph_has_the_names_of_its_nodes_and_an_arrow_an_edge(tmp_path):
     assert [y for _, y in chain] == [0, -1, -2, -3, -4]
 
 
+def test_nodes_that_are_not_there_are_not_drawn(tmp_path):
+    layers = spaces.repeat("layer", {"heads": ["2 heads", "4 heads"], "norm": ["pre", "post"]}, depths=(1, 2))
+    blocks = spaces.chain({"in": ["input"]}, layers, {"out": ["output"]})
+    space = spaces.DagSpace("layers", **blocks._asdict())
+    tokens = space.from_native(["layer x1|4 heads|pre", "layer x2|4 heads|pre|2 heads|post"])
+    figure = draw_graphs(space, tokens, ["one", "two"], tmp_path / "picture")
+    drawn = [[text.get_text() for text in axes.texts if text.get_text()] for axes in figure.axes]
+    assert drawn[0] == ["input", "layer x1", "4 heads", "pre", "output"]
+    assert drawn[1] == ["input", "layer x2", "4 heads", "pre", "2 heads", "post", "output"]
+    assert [text.get_position()[1] for text in figure.axes[0].texts if text.get_text()] == [0, -1, -2, -3, -4]
+    assert sum(not text.get_text() for text in figure.axes[0].texts) == 4
+
+
 def test_nothing_to_draw_is_refused(tmp_path):
     space = spaces.make("nasbench_graph")
     with pytest.raises(InputError, match="an architecture or more and a title each"):

@@ -29,7 +29,7 @@ def transformer(least=1, most=2, layer=None, **options):
 
 
 def nested(**options):
-    """Stages of layers, both of a depth; a layer's kernel is chosen where it is a convolution; one block is optional."""
+    """Stages of layers, both of a depth; convolutions have a kernel, and one block is optional."""
     layer = Block({"op": ["conv", "attention"], "kernel": ["3", "5"]}, [("op", "kernel")], {"kernel": ("op", ["conv"])})
     stages = repeat("stage", chain(repeat("layer", layer, (1, 2)), {"down": ["stride"]}), (0, 2))
     extra = repeat("extra", {"gate": ["on", "off"]}, (0, 1))
@@ -69,17 +69,17 @@ def space(request):
     return SPACES[request.param]()
 
 
-@pytest.fixture(scope="module")
-def log_prior(space):
+@pytest.fixture
+def log_prior(request, space):
     """Of each architecture, `[S]`."""
     every = space.all_tokens()
-    if "alike" not in (made := [name for name, make in SPACES.items() if make().fingerprint == space.fingerprint])[0]:
+    if "alike" not in request.node.callspec.params["space"]:
         return np.full(len(every), -np.log(len(every)))
-    assert len(made) == 1
     counts = (space.allowed & (np.arange(space.num_classes) != space.absent)).sum(axis=1)
     return -np.where(every != space.absent, np.log(counts), 0.0).sum(axis=1)
 
 
+@pytest.mark.parametrize("space", ["transformer", "nested"], indirect=True)
 def test_the_list_is_that_of_all_combinations(space):
     every = space.all_tokens()
     np.testing.assert_array_equal(every, listed(space))
@@ -138,12 +138,12 @@ def test_all_depths_are_drawn_alike_where_choices_are():
 def test_the_posterior_is_that_of_the_list(space, log_prior):
     every = np.eye(space.num_classes)[space.all_tokens()]
     evidence = np.random.default_rng(0).normal(size=(4, *space.allowed.shape)).astype(np.float32)
+    posterior = jax.jit(space.class_posterior)
     for scale in (0.0, 1.0, 8.0):
         joint = np.einsum("bnv,snv->bs", scale * evidence, every) + log_prior
         weights = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         expected = np.einsum("bs,snv->bnv", weights, every)
-        found = jax.jit(space.class_posterior)(scale * evidence)
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(posterior(scale * evidence), expected, atol=1e-5)
     assert np.isfinite(jax.grad(lambda e: (space.class_posterior(e) ** 2).sum())(evidence)).all()
 
 
@@ -175,12 +175,14 @@ def test_moments_are_those_of_the_list(space, log_prior):
     assert np.isfinite(found).all()
 
 
+@pytest.mark.parametrize("space", ["transformer", "nested"], indirect=True)
 def test_the_reach_of_a_cost_is_exact(space):
     table = np.random.default_rng(2).normal(size=space.allowed.shape)
     costs = np.einsum("snv,nv->s", np.eye(space.num_classes)[space.all_tokens()], table)
     assert reachable(space, Cost(1.0, table)) == pytest.approx((1 + costs.min(), 1 + costs.max()), abs=1e-6)
 
 
+@pytest.mark.parametrize("space", ["transformer", "nested"], indirect=True)
 def test_strings_leave_out_what_is_not_there(space):
     every = space.all_tokens()
     strings = space.to_native(every)
@@ -220,6 +222,7 @@ def mutants(space, tokens, n, seed):
     return np.asarray(jax.jit(space.mutate)(jax.random.key(seed), np.repeat(tokens, n, axis=0)))
 
 
+@pytest.mark.parametrize("space", ["transformer", "nested"], indirect=True)
 def test_mutations_change_one_choice(space):
     parents = draws(space, 400)
     children = mutants(space, parents, 1, seed=3)
