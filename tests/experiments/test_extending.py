@@ -51,7 +51,7 @@ def random_tokens(space, n, seed=0):
 
 
 def test_every_python_block_is_a_file():
-    names = {"my_space", "train", "my_evaluator", "my_guidance", "my_strategy", "my_config"}
+    names = {"my_space", "my_transformer", "train", "my_evaluator", "my_guidance", "my_strategy", "my_config"}
     assert set(FILES) == {f"{name}.py" for name in names}
 
 
@@ -76,6 +76,46 @@ def test_the_space_is_what_its_rule_says(vertices, most):
 def test_the_space_takes_30_lines():
     assert len(FILES["my_space.py"].strip().splitlines()) <= 32  # with its name and the rule's docstring
     assert spaces.make("my_space.py:make").size == 17_955
+
+
+def test_the_transformer_takes_30_lines():
+    assert len(FILES["my_transformer.py"].strip().splitlines()) <= 32
+    space = spaces.make("my_transformer.py:make")
+    assert space.size == sum(54**depth for depth in range(2, 13))
+    assert f"{space.size:.1e}" == "6.3e+20"
+    tokens = random_tokens(space, 550)
+    assert set((tokens[:, 2:-1:4] != space.absent).sum(axis=1).tolist()) == set(range(2, 13))
+
+
+SIZE = """
+import numpy as np
+
+from nag_jax.evaluators import Metric
+
+
+class Size:
+    name, batch_size, fingerprint = "size", 1024, "made up"
+    metrics = {"size": Metric("size")}
+
+    def __init__(self, *, space, metric="size"):
+        self.space, self.objective, self.num_distinct = space, metric, space.num_canonical
+        self._weights = np.array(space.class_attributes["heads"]) + np.array(space.class_attributes["ratio"])
+
+    def covers(self, tokens):
+        return np.asarray(self.space.contains(tokens))
+
+    def __call__(self, tokens):
+        return {"size": self._weights[tokens].sum(axis=1).astype(float)}
+"""
+
+
+def test_the_main_job_generates_transformers(folder, load):
+    (folder / "my_size.py").write_text(SIZE)
+    config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", "labels.training=20")
+    config.space = ConfigDict({"name": "my_transformer.py:make"})
+    results = generate.run(config, folder / "transformers")
+    assert results["pools"]["unguided"]["validity_argmax"] == results["pools"]["guided"]["validity_argmax"] == 1.0
+    assert (folder / "transformers" / "figures").is_dir()
 
 
 @pytest.fixture(scope="module")
