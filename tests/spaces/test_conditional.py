@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -361,17 +362,15 @@ def test_a_rule_may_stand_beside_conditions():
 
 def test_fingerprints_tell_conditions_apart():
     layer = {"a": ["x", "y"], "b": ["x", "y"], "c": ["x", "y"]}
-    spaces = [
-        DagSpace("same", nodes=layer, edges=[("a", "b"), ("b", "c")], **options)
-        for options in (
-            {},
-            {"when": {"c": ("a", ["x"])}},
-            {"when": {"c": ("b", ["x"])}},
-            {"when": {"c": ("b", ["y"])}},
-            {"when": {"c": ("b", ["y"])}, "uniform": "choices"},
-            {"when": {"c": ("b", ["y"])}, "blocking": ["absent"]},
-        )
+    variants: list[dict[str, Any]] = [
+        {},
+        {"when": {"c": ("a", ["x"])}},
+        {"when": {"c": ("b", ["x"])}},
+        {"when": {"c": ("b", ["y"])}},
+        {"when": {"c": ("b", ["y"])}, "uniform": "choices"},
+        {"when": {"c": ("b", ["y"])}, "blocking": ["absent"]},
     ]
+    spaces = [DagSpace("same", nodes=layer, edges=[("a", "b"), ("b", "c")], **options) for options in variants]
     assert len({space.fingerprint for space in spaces}) == len(spaces)
 
 

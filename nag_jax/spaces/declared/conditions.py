@@ -7,6 +7,7 @@ depends on the rest of the architecture through that node's class alone, which i
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -53,23 +54,23 @@ class Conditions:
             heights[node] = heights[self.parents[node]] + 1
         return int(heights.max())
 
-    def present(self, tokens):
+    def present(self, tokens) -> Any:
         """Bool `[..., N]`: which nodes are there, by the classes that the nodes of their conditions have. Jittable."""
-        xp = np if isinstance(tokens, np.ndarray) else jnp
+        xp: Any = np if isinstance(tokens, np.ndarray) else jnp
         return xp.asarray(self.opens)[np.arange(len(self.parents)), tokens[..., self.parents]]
 
-    def agree(self, tokens):
+    def agree(self, tokens) -> Any:
         """Bool `[...]`: whether just those nodes of tokens `[..., N]` are absent that should be. Jittable."""
         return ((tokens != self.absent) == self.present(tokens)).all(axis=-1)
 
-    def settled(self, tokens, fill):
+    def settled(self, tokens, fill) -> Any:
         """Tokens `[..., N]` in which absent nodes have that class, and nodes that newly are there one of `fill`.
 
         Args:
             tokens: `[..., N]`, classes of the nodes that are always there and of any others.
             fill: `[..., N]`, the classes of nodes that are there but had none.
         """
-        xp = np if isinstance(tokens, np.ndarray) else jnp
+        xp: Any = np if isinstance(tokens, np.ndarray) else jnp
         for _ in range(self.height):
             classes = xp.where(tokens == self.absent, fill, tokens)
             tokens = xp.where(self.present(tokens), classes, self.absent)

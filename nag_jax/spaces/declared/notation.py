@@ -53,7 +53,7 @@ class Notation(NamedTuple):
         names, tree = np.array(self.class_names), self.tree
         return {
             self.node_names[node]: (self.node_names[tree.parents[node]], names[tree.opens[node]].tolist())
-            for node in np.nonzero(tree.conditional)[0]
+            for node in np.nonzero(tree.conditional)[0].tolist()
         }
 
     @property
@@ -78,7 +78,7 @@ class Notation(NamedTuple):
         return tokens
 
     def _class(self, node: int, name: str) -> int:
-        known = [self.class_names[token] for token in np.nonzero(self.tree.choices[node])[0]]
+        known = [self.class_names[token] for token in np.nonzero(self.tree.choices[node])[0].tolist()]
         if name not in known:
             raise InputError(f"node {self.node_names[node]!r} can't be {name[:_MOST_SHOWN]!r}, only one of {known}")
         return self.class_names.index(name)
