@@ -109,6 +109,7 @@ class Size:
 """
 
 
+@pytest.mark.slow
 def test_the_main_job_generates_transformers(folder, load):
     (folder / "my_size.py").write_text(SIZE)
     config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", "labels.training=20")

@@ -52,7 +52,7 @@ class Notation(NamedTuple):
         """The conditions as they are declared: node to (an earlier node, its classes with which the node is there)."""
         names, tree = np.array(self.class_names), self.tree
         return {
-            self.node_names[node]: (self.node_names[tree.parents[node]], names[tree.opens[node]].tolist())
+            self.node_names[node]: (self.node_names[int(tree.parents[node])], names[tree.opens[node]].tolist())
             for node in np.nonzero(tree.conditional)[0].tolist()
         }
 
