@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import read_npz
 
-_ARRAYS = ("name", "features", "mask", "classes")
+_ARRAYS = {"name": "U", "features": "f", "mask": "b", "classes": "U"}
+"""Arrays of the npz file, with the kinds of their dtypes."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -180,11 +182,13 @@ def load(*, path: str | Path) -> Description:
         InputError: the file is missing, or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            name, features, mask, classes = (arrays[field] for field in _ARRAYS)
+        arrays = read_npz(path)
+        for field, kind in _ARRAYS.items():
+            if arrays[field].dtype.kind != kind:
+                raise InputError(f"{field} is an array of {arrays[field].dtype}")
+        classes = tuple(map(str, arrays["classes"]))
+        return Description(str(arrays["name"]), arrays["features"], arrays["mask"], classes, facts={"file": str(path)})
     except FileNotFoundError as error:
         raise InputError(f"there is no file of features {path}: correct the path") from error
     except Exception as error:  # a damaged npz may raise nearly anything
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} isn't a description of a data set ({reason}): write it again") from error
-    return Description(str(name), features, mask, tuple(map(str, classes)), {"file": str(path)})
+        raise InputError(f"{path} isn't a description of a data set ({error}): write it again") from error

@@ -23,7 +23,10 @@ from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import Triples, select
 from nag_jax.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import Budget, read_npz
+from nag_jax.system.pickled_numbers import numbers
 from nag_jax.system.torch_file import read_torch_file
+from nag_jax.system.whole import whole_numbers
 
 NUM_EVALUATION = 400
 TFDS_NAME = "imagenet_resized/32x32"
@@ -73,7 +76,7 @@ def load(*, path: str | Path, classes: str | Path) -> MetaD2A:
     try:
         found = Triples(
             tokens=space.from_ops(arrays["ops"]),
-            task=arrays["task"].astype(np.int32),
+            task=_narrowed(arrays["task"], np.int32, "task"),
             values=arrays["acc"].astype(np.float64),
             ids=tuple(f"metad2a/{i}" for i in range(len(ids))),
             tasks=tuple(tuple(wnids[i] for i in row) for row in ids.tolist()),
@@ -123,8 +126,7 @@ def _read_classes(path: Path) -> tuple[dict[str, str], dict[int, str]]:
         names = {wnid: name for wnid, _, name in lines}
         wnids = {int(number): wnid for wnid, number, _ in lines}
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} isn't a list of classes ({reason}): expected `wnid id name` a line") from error
+        raise InputError(f"{path} isn't a list of classes ({error}): expected `wnid id name` a line") from error
     if not lines or len(names) < len(lines) or len(wnids) < len(lines):
         raise InputError(f"{path} must list classes, each wnid and each id once; correct it")
     return names, wnids
@@ -136,11 +138,10 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"there is no file of triples {path}: correct the path")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _ARRAYS}
+        stored = read_npz(path)
+        arrays = {name: stored[name] for name in _ARRAYS}
     except Exception as error:  # a damaged npz may raise nearly anything
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} isn't MetaD2A's triples ({reason}): convert them again") from error
+        raise InputError(f"{path} isn't MetaD2A's triples ({error}): convert them again") from error
     for name, dimensions in _ARRAYS.items():
         if arrays[name].ndim != dimensions or arrays[name].dtype.kind not in ("f" if name == "acc" else "iu"):
             raise InputError(
@@ -160,31 +161,44 @@ def convert(path: str | Path) -> dict[str, np.ndarray]:
         InputError: a file is missing or can't be read, or holds something else.
     """
     path = Path(path)
-    records = read_torch_file(path, ignored=[("igraph", "Graph")])
+    records = read_torch_file(path)
     permutation = read_torch_file(path.with_name(_PERMUTATION))
     tasks = read_torch_file(path.with_name(_TASKS))
     if not isinstance(records, dict) or not {"acc", "task"} <= set(records) or not {"str", "x"} & set(records):
         raise InputError(f"{path} isn't MetaD2A's {_TRIPLES}: expected acc, task, and the cells as str or x")
+    budget = Budget(sum(path.with_name(name).stat().st_size for name in (path.name, _PERMUTATION, _TASKS)))
     try:
         return {
-            "acc": np.asarray(records["acc"], np.float64),
-            "task": np.asarray(records["task"], np.int64),
-            "ops": _operations(records).astype(np.int8),
-            "task_classes": np.asarray(tasks, np.int16),
-            "perm": np.asarray(permutation, np.int64),
+            "acc": numbers(records["acc"], budget).astype(np.float64),
+            "task": _narrowed(numbers(records["task"], budget), np.int64, "task"),
+            "ops": _operations(records, budget).astype(np.int8),
+            "task_classes": _narrowed(numbers(tasks, budget), np.int16, "task_classes"),
+            "perm": _narrowed(numbers(permutation, budget), np.int64, "perm"),
         }
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (TypeError, ValueError) as error:
         raise InputError(f"{path} or the files beside it have another form than MetaD2A's ({error})") from error
 
 
-def _operations(records: dict) -> np.ndarray:
+def _narrowed(values: np.ndarray, dtype: type[np.signedinteger], name: str) -> np.ndarray:
+    """Whole numbers as another type, which must hold each of them."""
+    values = whole_numbers(values, name)
+    info = np.iinfo(dtype)
+    if values.size and (values.min() < info.min or values.max() > info.max):
+        raise InputError(f"{name} must be numbers of {info.bits} bits, found {values.min()} to {values.max()}")
+    return values.astype(dtype)
+
+
+def _operations(records: dict, budget: Budget) -> np.ndarray:
     """Operations `[R, 6]`: strings say which edge is which; x has them as one-hot rows 1 to 6, in the same order."""
     if "str" in records:
+        cells = records["str"]
+        if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
+            raise InputError("cells must be a list of strings")
         space = NASBench201()
-        return space.to_ops(space.from_native([str(cell) for cell in records["str"]]))
-    x = np.stack([np.asarray(cell) for cell in records["x"]])
-    if x.shape[1:] != (len(EDGES) + 2, len(OPERATIONS) + 2) or not (x.sum(axis=2) == 1).all():
+        return space.to_ops(space.from_native(cells))
+    x = numbers(records["x"], budget)
+    if x.shape[1:] != (len(EDGES) + 2, len(OPERATIONS) + 2) or not ((x == 0) | (x == 1)).all():
         raise InputError(f"cells must be one-hot [8, 7], found x of the shape {list(x.shape[1:])}")
+    if not (x.sum(axis=2) == 1).all() or not (x[:, 1:-1, 2:].sum(axis=2) == 1).all():
+        raise InputError("cells must be one-hot [8, 7], with an operation on each edge")
     return x[:, 1:-1].argmax(axis=2) - 2

@@ -3,11 +3,11 @@
 Source: *AnalogNAS-Bench: A NAS Benchmark for Analog In-Memory Computing*, 2025, arXiv 2506.18495.
 
 The package keeps its table as a pickle of records. It is read here without importing the package (which needs
-`pkg_resources`, gone from current setuptools) and without trusting the pickle: see `packaged.RestrictedUnpickler`.
+`pkg_resources`, gone from current setuptools) and without trusting the pickle: see `inert_pickle`.
 """
 
-from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.system.errors import InputError
-from nag_jax.system.packaged import Record, RestrictedUnpickler, installed_file, not_the_table
+from nag_jax.system.inert_pickle import Opaque
+from nag_jax.system.packaged import installed_file, not_the_table, read_pickle
+from nag_jax.system.whole import whole_numbers
 
 PACKAGE = "analog-nasbench"
 _INSTALL = f"pip install '{PACKAGE}>=0.1.3,<0.2'"
@@ -84,36 +86,30 @@ def read_records(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         InputError: the file is missing or damaged, or holds anything but the records it should.
     """
     try:
-        with path.open("rb") as file:
-            records = RestrictedUnpickler(file, _RECORDS).load()
-        codes = np.array(list(records), np.int64).reshape(-1, 6)
+        records = read_pickle(path)
+        codes = whole_numbers(list(records), "operation codes").reshape(-1, 6)
         if codes.min() < 0 or codes.max() > 4:
             raise ValueError("an operation code is not in 0..4")
-        columns = {name: _column(records, f"{name}_accuracy") for name in ACCURACIES}
+        cells = [_fields(record, "Architecture") for record in records.values()]
+        columns = {name: _column(cells, f"{name}_accuracy") for name in ACCURACIES}
         for name in DRIFTS:
-            columns[name] = _column(records, f"{name}.value")
-            columns[f"{name}_std"] = _column(records, f"{name}.uncertainty")
+            drifts = [_fields(cell[name], "DriftMeasurement") for cell in cells]
+            columns[name] = _column(drifts, "value")
+            columns[f"{name}_std"] = _column(drifts, "uncertainty")
     except Exception as error:  # a damaged pickle may raise nearly anything
         raise not_the_table(path, error, package=PACKAGE, install=_INSTALL) from error
     return OPERATION_OF_CODE[codes[:, POSITION_OF_EDGE]], columns
 
 
-class _Architecture(metaclass=Record):
-    pass
+def _fields(record: Any, name: str) -> dict[str, Any]:
+    """The attributes of an object of one of the package's classes."""
+    if not isinstance(record, Opaque) or record.name != f"analognasbench.data.{name}" or not record.made:
+        raise ValueError(f"expected objects of {name}, found {type(record).__name__}")
+    return dict(record.state)
 
 
-class _DriftMeasurement(metaclass=Record):
-    pass
-
-
-_RECORDS = {
-    ("analognasbench.data", "Architecture"): _Architecture,
-    ("analognasbench.data", "DriftMeasurement"): _DriftMeasurement,
-}
-
-
-def _column(records: dict, attribute: str) -> np.ndarray:
-    return np.fromiter(map(attrgetter(attribute), records.values()), np.float64, len(records))
+def _column(rows: list[dict[str, Any]], field: str) -> np.ndarray:
+    return np.fromiter((row[field] for row in rows), np.float64, len(rows))
 
 
 def _metric(name: str) -> Metric:

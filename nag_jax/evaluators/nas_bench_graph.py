@@ -4,11 +4,9 @@ Source: Qin et al., *NAS-Bench-Graph: Benchmarking Graph Neural Architecture Sea
 
 The package keeps the table of a data set as a pickle: a dictionary by `Arch.valid_hash` of dictionaries, some of whose
 numbers are NumPy scalars. It is read here without importing the package and without trusting the pickle: see
-`packaged.RestrictedUnpickler`.
+`inert_pickle`.
 """
 
-import pickle
-import struct
 from operator import itemgetter
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
-from nag_jax.system.packaged import Function, RestrictedUnpickler, installed_file, not_the_table
+from nag_jax.system.packaged import installed_file, not_the_table, read_pickle
 
 PACKAGE = "nas-bench-graph"
 _INSTALL = f"pip install '{PACKAGE}>=1.4,<2'"
@@ -95,9 +93,8 @@ def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str
         InputError: the file is missing or damaged, or holds anything but the records it should.
     """
     try:
-        with path.open("rb") as file:
-            records = RestrictedUnpickler(file, _NAMES).load()
-        tokens = space.from_keys(np.fromiter(records, np.int64, len(records)))
+        records = read_pickle(path)
+        tokens = space.from_keys(list(records))
         columns = {
             metric: scale * np.fromiter(map(itemgetter(field), records.values()), np.float64, len(records))
             for metric, (field, scale) in _FIELDS.items()
@@ -107,35 +104,6 @@ def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str
     except Exception as error:  # a damaged pickle may raise nearly anything
         raise not_the_table(path, error, package=PACKAGE, install=_INSTALL) from error
     return tokens, columns
-
-
-class _Float64:
-    """Stands in for NumPy's dtype of float64, the only one that a table needs."""
-
-    __slots__ = ()
-
-    def __setstate__(self, state):
-        if state != (3, "<", None, None, None, -1, -1, 0):
-            raise pickle.UnpicklingError(f"it asks for a dtype of state {state}, expected a plain float64")
-
-
-def _dtype(code, *_) -> _Float64:
-    if code != "f8":
-        raise pickle.UnpicklingError(f"it asks for a dtype {code!r}, expected 'f8'")
-    return _Float64()
-
-
-def _scalar(dtype, content) -> float:
-    if not isinstance(dtype, _Float64):
-        raise pickle.UnpicklingError(f"it asks for a number of type {dtype!r}, expected float64")
-    return struct.unpack("<d", content)[0]
-
-
-_NAMES = {
-    ("numpy", "dtype"): Function(_dtype),
-    ("numpy.core.multiarray", "scalar"): Function(_scalar),
-    ("numpy._core.multiarray", "scalar"): Function(_scalar),
-}
 
 
 def _metrics(performance_unit: str) -> dict[str, Metric]:

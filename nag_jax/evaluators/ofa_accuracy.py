@@ -35,7 +35,10 @@ def read_predictor(path: str | Path) -> Layers:
         InputError: the file can't be read, or its matrices don't form such a chain.
     """
     arrays = read_weights(path)
-    names = [name for name, value in arrays.items() if value.ndim == 2]
+    strange = [name for name, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    if strange:
+        raise InputError(f"{path}: the weight {strange[0]!r} holds numbers that aren't finite: {_HOW}")
+    names = [name for name, value in arrays.items() if value.ndim == 2 and value.dtype.kind == "f"]
     widths = [_INPUTS, *(arrays[name].shape[0] for name in names)]
     if not names or [arrays[name].shape[1] for name in names] != widths[:-1] or widths[-1] != 1:
         shapes = [list(arrays[name].shape) for name in names]
@@ -43,13 +46,16 @@ def read_predictor(path: str | Path) -> Layers:
     biases = []
     for name, width in zip(names, widths[1:], strict=True):
         bias = arrays.get(name.replace("weight", "bias"), np.zeros(width))
-        if name == name.replace("weight", "bias") or bias.shape != (width,):
+        if name == name.replace("weight", "bias") or bias.shape != (width,) or bias.dtype.kind != "f":
             raise InputError(
                 f"{path}: the bias of {name!r} has the shape {list(bias.shape)}, expected [{width}]: {_HOW}"
             )
         biases.append(bias)
     # Newer versions of the package keep the mean accuracy beside a last layer without bias.
-    biases[-1] = biases[-1] + np.ravel(arrays.get("base_acc", np.zeros(1)))
+    mean = arrays.get("base_acc", np.zeros(1))
+    if mean.size != 1 or mean.dtype.kind != "f":
+        raise InputError(f"{path}: base_acc has the shape {list(mean.shape)}, expected one number: {_HOW}")
+    biases[-1] = biases[-1] + mean.ravel()
     return Layers(
         tuple(np.asarray(arrays[name].T, np.float32) for name in names),
         tuple(np.asarray(bias, np.float32) for bias in biases),

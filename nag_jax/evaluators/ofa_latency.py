@@ -5,6 +5,7 @@ once alone and once times the pixels, and on the pixels and the image's side. Be
 moments, as all constraints want.
 """
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,8 @@ _PREFIX = "lat_"
 _FOLDS = 5
 _PENALTIES = (0.1, 1.0, 10.0, 100.0)
 _LEAST_ROWS = 50
+_LARGEST = 2**25
+"""Bytes of a file. A cell of text takes 2, and 60 in memory; 100,000 measurements are 13 MB."""
 
 
 class Latency(NamedTuple):
@@ -76,9 +79,15 @@ def _read(path: Path) -> "pd.DataFrame":
             f"{path}: expected a CSV file of latencies, found {'a folder' if path.exists() else 'nothing'}"
         )
     try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError(f"it has {path.stat().st_size:,} bytes, expected at most {_LARGEST:,}")
+        with path.open(newline="") as file:
+            names = next(csv.reader(file), [])
+        if len(set(names)) < len(names):
+            raise InputError("a column comes twice")
         frame = pd.read_csv(path, dtype={"ks": str, "e": str, "d": str})
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read as CSV ({' '.join(str(error).split())}): export it again") from error
+    except Exception as error:  # a damaged file may raise nearly anything
+        raise InputError(f"{path} can't be read as CSV ({error}): export it again") from error
     missing = [name for name in _FIELDS if name not in frame]
     if missing or not any(name.startswith(_PREFIX) for name in frame.columns):
         raise InputError(
@@ -98,8 +107,10 @@ def _read_networks(frame: "pd.DataFrame", path: str | Path) -> np.ndarray:
                 name: [int(n) for n in str(text).split()]
                 for name, text in (("ks", kernels), ("e", expansions), ("d", depths))
             }
+            if int(resolution) != resolution:
+                raise InputError(f"'r' must be a whole number of pixels, found {resolution!r}")
             tokens.append(MobileNetV3(resolution=int(resolution)).from_ofa([form])[0])
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise InputError(f"{path}, line {row + 2}: {str(error).removeprefix('row 0: ')}") from error
     return np.array(tokens)
 

@@ -10,9 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from nag_jax.spaces.mobilenet_v3 import KERNELS, MOST_LAYERS
-from nag_jax.spaces.mobilenet_v3.layers import Layer
+from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS, MOST_LAYERS
+from nag_jax.spaces.mobilenet_v3.layers import (
+    CLASSES,
+    FEATURES,
+    FINAL_EXPAND,
+    IMAGE_CHANNELS,
+    STEM,
+    WIDTHS,
+    Layer,
+    layer_at,
+)
 from nag_jax.system.errors import InputError
+
+_PUBLISHED = "ofa_mbv3_d234_e346_k357_w1.0"
 
 Variables = dict[str, dict[str, Any]]
 """Flax's `params` and `batch_stats`."""
@@ -27,15 +38,19 @@ def extract(weights: Mapping[str, np.ndarray], layers: Sequence[Layer]) -> Varia
         layers: from `MobileNetV3.layers`.
 
     Raises:
-        InputError: a weight is missing or has another shape.
+        InputError: a weight is missing or has another shape, as of a supernet of another width.
     """
     supernet = _Supernet(weights)
+    last = WIDTHS[-1]
     modules = {
-        "stem": supernet.conv_norm("first_conv", "first_conv.bn", layers[0].inputs),
-        "final_expand": supernet.conv_norm("final_expand_layer", "final_expand_layer.bn"),
-        "features": ({"kernel": supernet["feature_mix_layer.conv.weight"][:, :, 0, 0].T}, {}),
+        "stem": supernet.conv_norm("first_conv", "first_conv.bn", (STEM, IMAGE_CHANNELS, 3, 3)),
+        "final_expand": supernet.conv_norm("final_expand_layer", "final_expand_layer.bn", (FINAL_EXPAND, last, 1, 1)),
+        "features": ({"kernel": supernet.dense("feature_mix_layer.conv.weight", (FEATURES, FINAL_EXPAND, 1, 1))}, {}),
         "classifier": (
-            {"kernel": supernet["classifier.linear.weight"].T, "bias": supernet["classifier.linear.bias"]},
+            {
+                "kernel": supernet.whole("classifier.linear.weight", (CLASSES, FEATURES)).T,
+                "bias": supernet.whole("classifier.linear.bias", (CLASSES,)),
+            },
             {},
         ),
     }
@@ -56,85 +71,94 @@ class _Supernet:
     def __init__(self, weights: Mapping[str, np.ndarray]):
         self._weights = {_plain_name(name): value for name, value in weights.items()}
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        try:
-            return np.asarray(self._weights[name], np.float32)
-        except KeyError:
+    def whole(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A weight, float32, which must have exactly that shape: first channels of a wider supernet mean others."""
+        if name not in self._weights:
+            raise InputError(f"the supernet's weights have no {name!r}: use those of {_PUBLISHED}")
+        found = self._weights[name]
+        if found.shape != shape or found.dtype.kind != "f":
             raise InputError(
-                f"the supernet's weights have no {name!r}: use those of ofa_mbv3_d234_e346_k357_w1.0"
-            ) from None
-
-    def cut(self, name: str, *sizes: int | None) -> np.ndarray:
-        """The first entries of a weight along each axis; None takes all."""
-        found = self[name]
-        wanted = [size or 0 for size in sizes]
-        if found.ndim < len(sizes) or (np.array(wanted) > found.shape[: len(sizes)]).any():
-            raise InputError(
-                f"the supernet's weight {name!r} has the shape {list(found.shape)}, too small for this network: use "
-                "those of ofa_mbv3_d234_e346_k357_w1.0"
+                f"the supernet's weight {name!r} must be floats of the shape {list(shape)}, found {found.dtype} of "
+                f"{list(found.shape)}: use those of {_PUBLISHED}"
             )
-        return found[tuple(slice(size) for size in sizes)]
+        return np.asarray(found, np.float32)
 
-    def conv_norm(self, conv: str, norm: str, outputs: int | None = None, inputs: int | None = None):
-        """Parameters and statistics of a convolution and its batch norm."""
-        return self.with_norm(self.cut(f"{conv}.conv.weight", outputs, inputs), norm, outputs)
+    def cut(self, name: str, shape: tuple[int, ...], *sizes: int) -> np.ndarray:
+        """The first `sizes` entries along the first axes of a weight of that shape."""
+        return self.whole(name, shape)[tuple(slice(size) for size in sizes)]
 
-    def with_norm(self, kernel: np.ndarray, norm: str, channels: int | None):
-        """Parameters and statistics of a convolution with that kernel (outputs, inputs, spatial) and a batch norm."""
+    def dense(self, name: str, shape: tuple[int, ...], *sizes: int) -> np.ndarray:
+        """A 1x1 convolution of single pixels, as the kernel of the dense layer that it is."""
+        return self.cut(name, shape, *sizes)[:, :, 0, 0].T
+
+    def conv_norm(self, conv: str, norm: str, shape: tuple[int, ...], *sizes: int):
+        """Parameters and statistics of a convolution and its batch norm, of `sizes` outputs and inputs."""
+        return self.with_norm(self.cut(f"{conv}.conv.weight", shape, *sizes), norm, shape[0])
+
+    def with_norm(self, kernel: np.ndarray, norm: str, channels: int):
+        """Parameters and statistics of a convolution and a batch norm.
+
+        Args:
+            kernel: `[outputs, inputs, k, k]`.
+            norm: the batch norm's name.
+            channels: of the supernet's batch norm, the first of which are used.
+        """
+        first = {
+            name: self.cut(f"{norm}.{name}", (channels,), len(kernel))
+            for name in ("weight", "bias", "running_mean", "running_var")
+        }
         params = {
             "conv": {"kernel": kernel.transpose(2, 3, 1, 0)},
-            "norm": {"scale": self.cut(f"{norm}.weight", channels), "bias": self.cut(f"{norm}.bias", channels)},
+            "norm": {"scale": first["weight"], "bias": first["bias"]},
         }
-        statistics = {
-            "mean": self.cut(f"{norm}.running_mean", channels),
-            "var": self.cut(f"{norm}.running_var", channels),
-        }
-        return params, {"norm": statistics}
+        return params, {"norm": {"mean": first["running_mean"], "var": first["running_var"]}}
 
 
 def _block(supernet: _Supernet, name: str, layer: Layer):
     """Parameters and statistics of one inverted residual block."""
+    fixed = layer.stage < 0
+    full = layer if fixed else layer_at(layer.stage, layer.position, max(KERNELS), max(EXPANSIONS))
     parts = {}
     if layer.inner != layer.inputs:
-        expand = f"{name}.inverted_bottleneck"
-        parts["expand"] = supernet.conv_norm(expand, f"{expand}.bn", layer.inner, layer.inputs)
+        expand, shape = f"{name}.inverted_bottleneck", (full.inner, full.inputs, 1, 1)
+        parts["expand"] = supernet.conv_norm(expand, f"{expand}.bn", shape, layer.inner)
     depthwise = f"{name}.depth_conv"
-    kernel = _kernel(supernet, f"{depthwise}.conv", layer)
-    parts["depthwise"] = supernet.with_norm(kernel, f"{depthwise}.bn", layer.inner)
+    kernel = _kernel(supernet, f"{depthwise}.conv", layer, full)
+    parts["depthwise"] = supernet.with_norm(kernel, f"{depthwise}.bn", full.inner)
     if layer.squeezed:
-        squeeze = f"{depthwise}.se.fc"
+        squeeze, inner, squeezed = f"{depthwise}.se.fc", full.inner, full.squeezed
+        reduced, expanded = (squeezed, inner, 1, 1), (inner, squeezed, 1, 1)
         parts["squeeze_excite"] = (
             {
-                "reduce": _dense(supernet, f"{squeeze}.reduce", layer.squeezed, layer.inner),
-                "expand": _dense(supernet, f"{squeeze}.expand", layer.inner, layer.squeezed),
+                "reduce": {
+                    "kernel": supernet.dense(f"{squeeze}.reduce.weight", reduced, layer.squeezed, layer.inner),
+                    "bias": supernet.cut(f"{squeeze}.reduce.bias", (squeezed,), layer.squeezed),
+                },
+                "expand": {
+                    "kernel": supernet.dense(f"{squeeze}.expand.weight", expanded, layer.inner, layer.squeezed),
+                    "bias": supernet.cut(f"{squeeze}.expand.bias", (inner,), layer.inner),
+                },
             },
             {},
         )
-    project = f"{name}.point_linear"
-    parts["project"] = supernet.conv_norm(project, f"{project}.bn", layer.outputs, layer.inner)
+    project, shape = f"{name}.point_linear", (full.outputs, full.inner, 1, 1)
+    parts["project"] = supernet.conv_norm(project, f"{project}.bn", shape, layer.outputs, layer.inner)
     return (
         {part: params for part, (params, _) in parts.items()},
         {part: statistics for part, (_, statistics) in parts.items() if statistics},
     )
 
 
-def _dense(supernet: _Supernet, name: str, outputs: int, inputs: int) -> dict[str, np.ndarray]:
-    """A 1x1 convolution of single pixels, as the dense layer that it is."""
-    return {
-        "kernel": supernet.cut(f"{name}.weight", outputs, inputs)[:, :, 0, 0].T,
-        "bias": supernet.cut(f"{name}.bias", outputs),
-    }
-
-
-def _kernel(supernet: _Supernet, name: str, layer: Layer) -> np.ndarray:
+def _kernel(supernet: _Supernet, name: str, layer: Layer, full: Layer) -> np.ndarray:
     """The depthwise kernel `[inner, 1, k, k]`."""
-    kernel = supernet.cut(f"{name}.weight", layer.inner)
+    kernel = supernet.cut(f"{name}.weight", (full.inner, 1, full.kernel, full.kernel), layer.inner)
     if layer.stage < 0:
         return kernel
     for small, large in reversed(list(itertools.pairwise(KERNELS))):
         if large > layer.kernel:
             middle = kernel[:, :, 1:-1, 1:-1].reshape(len(kernel), small**2)
-            kernel = (middle @ supernet[f"{name}.{large}to{small}_matrix"].T).reshape(len(kernel), 1, small, small)
+            matrix = supernet.whole(f"{name}.{large}to{small}_matrix", (small**2, small**2))
+            kernel = (middle @ matrix.T).reshape(len(kernel), 1, small, small)
     return kernel
 
 

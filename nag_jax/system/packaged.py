@@ -1,12 +1,13 @@
 """Data that ship in an installed package: found without importing it, and pickles read without trusting them."""
 
 import importlib.metadata
-import pickle
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from nag_jax.system import inert_pickle
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import Budget
+from nag_jax.system.pickled_numbers import FUNCTIONS
 
 
 def installed_file(package: str, path: str, *, needed_by: str, install: str) -> Path:
@@ -34,48 +35,17 @@ def not_the_table(path: Path, error: Exception, *, package: str, install: str) -
     return InputError(f"{path} is not the table of {package} ({reason}): run {install} --force-reinstall --no-deps")
 
 
-class RestrictedUnpickler(pickle.Unpickler):
-    """Unpickles plain values and what a table's own names stand for, and can run no code.
+def read_pickle(path: Path) -> dict[Any, Any]:
+    """The dictionary that a package's pickle holds, read inertly; see `inert_pickle`.
 
-    Everything a pickle can do to run code starts from a name that it looks up. The names of the table get stand-ins
-    of ours, which are `Record` classes or `Function`s; every other name is refused.
+    Raises:
+        Exception: nearly any, where it is damaged; InputError where it holds something else.
     """
-
-    def __init__(self, file: IO[bytes], names: Mapping[tuple[str, str], Any]):
-        super().__init__(file)
-        self._names = names
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        """The stand-in of that name; raises UnpicklingError for any name but those of the table."""
-        try:
-            return self._names[module_name, global_name]
-        except KeyError:
-            name = f"{module_name}.{global_name}"
-            raise pickle.UnpicklingError(f"it asks for {name}, which no table needs") from None
-
-
-class Record(type):
-    """Classes that a pickle may make bare instances of (NEWOBJ), but not call (REDUCE) or alter (BUILD)."""
-
-    def __call__(cls, *args, **kwargs):
-        """Refuses."""
-        raise pickle.UnpicklingError(f"it calls {cls.__name__}, which no table needs")
-
-    def __setattr__(cls, name, value):
-        raise pickle.UnpicklingError(f"it alters {cls.__name__}, which no table needs")
-
-
-class Function:
-    """A function of ours that a pickle may call (REDUCE), but not alter (BUILD)."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable):
-        self._function = function
-
-    def __call__(self, *args):
-        """Calls the function."""
-        return self._function(*args)
-
-    def __setstate__(self, state):
-        raise pickle.UnpicklingError("it alters a function, which no table needs")
+    data = path.read_bytes()
+    content, end = inert_pickle.load(data, budget=Budget(len(data)), functions=FUNCTIONS)
+    if end != len(data):
+        raise InputError("it goes on after its end")
+    if not isinstance(content, dict):
+        found = content if isinstance(content, inert_pickle.Opaque) else f"a {type(content).__name__}"
+        raise InputError(f"expected a dictionary of records, found {found}")
+    return content

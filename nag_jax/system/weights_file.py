@@ -1,46 +1,52 @@
 """Weights that somebody else trained: named arrays from safetensors, npz or PyTorch files."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import safetensors.numpy
+import safetensors
 
 from nag_jax.system.errors import InputError
-from nag_jax.system.torch_file import is_torch_file, read_torch_file
+from nag_jax.system.foreign import is_archive, read_npz
+from nag_jax.system.torch_file import is_torch_file, read_torch_file, widened
 
 _WRAPPER = "state_dict"
 """Under which name PyTorch's checkpoints keep the weights where they keep more beside them."""
+_DTYPES = {
+    **{f"F{8 * size}": f"<f{size}" for size in (8, 4, 2)},
+    **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
+    "BF16": "<u2",
+    "BOOL": "?",
+}
+"""How the bytes of safetensors are read; NumPy has no bfloat16, whose bits are read as whole numbers at first."""
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """Arrays by name, from a file of whichever of the formats its content is.
 
     Of a PyTorch file, the arrays of its dictionary, or of the dictionary under `state_dict` in it; what else it holds
-    is left out. Its pickle is not executed; see `torch_file`.
+    is left out. Its pickle is not executed; see `torch_file`. Numbers of bfloat16 become float32, exactly.
 
     Raises:
-        InputError: the file is missing, damaged or of another format, or a PyTorch file without arrays by name.
+        InputError: the file is missing, damaged or of another format, or a PyTorch file without arrays by name, or its
+            numbers are of 8 bits.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file of weights {path}: correct the path")
     try:
-        if is_torch_file(path):
-            arrays = _tensors(path)
-        elif zipfile.is_zipfile(path):
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
-        else:
-            arrays = safetensors.numpy.load_file(path)
-    except InputError:
-        raise
+        if not is_torch_file(path):
+            return _read_other(path)
     except Exception as error:  # a damaged file may raise nearly anything
-        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} can't be read as weights ({reason}): expected an intact safetensors, npz or PyTorch file"
+            f"{path} can't be read as weights ({error}): expected an intact safetensors, npz or PyTorch file"
         ) from error
-    return arrays
+    return _tensors(path)
+
+
+def _read_other(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file:
+        archived = is_archive(file)
+    return read_npz(path) if archived else _read_safetensors(path)
 
 
 def _tensors(path: Path) -> dict[str, np.ndarray]:
@@ -51,4 +57,15 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
     arrays = {str(name): value for name, value in named if isinstance(value, np.ndarray)}
     if not arrays:
         raise InputError(f"{path} holds no arrays by name: use a file of weights, as of PyTorch's state_dict()")
+    return arrays
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """See https://huggingface.co/docs/safetensors; the package's own reader for NumPy knows no bfloat16."""
+    arrays = {}
+    for name, tensor in safetensors.deserialize(path.read_bytes()):
+        if tensor["dtype"] not in _DTYPES:
+            raise InputError(f"{name!r} holds numbers of {tensor['dtype']}, expected {', '.join(_DTYPES)}: widen them")
+        array = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        arrays[name] = widened(array) if tensor["dtype"] == "BF16" else array
     return arrays

@@ -4,7 +4,6 @@ The predictor learns from a few labels that are paid for, or from other data set
 """
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ from nag_jax.predictors.labels import normalize
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import load_json
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build, transfer
-from nag_jax.tasks.aim import Guidance, feasible, make_aim, measure
+from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.ranges import check_numbers
@@ -248,8 +248,10 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
 def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
     """What `aim.json` holds, or None where it was measured with other networks or can't be read."""
     try:
-        found = json.loads((run.workdir.path / "aim.json").read_text())
-        return found if found["networks"] == networks else None
+        found = load_json((run.workdir.path / "aim.json").read_bytes())
+        numbers = np.array([found["target"], *found["spread"]])
+        readable = numbers.shape == (1 + len(PROGRESS),) and numbers.dtype.kind in "if" and np.isfinite(numbers).all()
+        return found if readable and found["networks"] == networks else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import load_json
 
 
 class Workdir:
@@ -42,8 +43,8 @@ class Workdir:
                 )
             return
         try:
-            found = json.loads(stored.read_text())
-        except ValueError as error:
+            found = load_json(stored.read_bytes())
+        except (OSError, ValueError) as error:
             raise InputError(
                 f"{stored} is not readable ({error}): put back an intact copy, or name another --workdir"
             ) from error

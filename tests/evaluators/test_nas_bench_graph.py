@@ -235,47 +235,11 @@ class RunsCode:
 def test_a_pickle_that_runs_code_is_refused_unrun(read, tmp_path):
     trace = tmp_path / "ran"
     evil = pickle.dumps({40_012: RunsCode(os.mkdir, str(trace))})
-    with pytest.raises(InputError, match=r"it asks for .*mkdir"):
+    with pytest.raises(InputError, match=r"not the table"):
         read(evil)
     assert not trace.exists()
     pickle.loads(evil)
     assert trace.exists(), "the pickle must be one that an ordinary unpickler would have run"
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (np.float32(0.5), "it asks for a dtype 'f4', expected 'f8'"),
-        (np.dtype(object), "it asks for a dtype 'O8', expected 'f8'"),
-        (np.dtype(">f8"), "it asks for a dtype of state .*'>'"),
-        (np.zeros(3), "it asks for numpy.*_reconstruct"),
-    ],
-)
-def test_numpy_values_other_than_float64_are_refused(read, value, message):
-    with pytest.raises(InputError, match=message):
-        read({40_012: {"perf": value}})
-
-
-SCALAR = b"\x80\x02cnumpy.core.multiarray\nscalar\n"
-
-
-def pushed(value):
-    """The opcodes that put a plain value on the stack."""
-    return pickle.dumps(value, 2)[2:-1]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (SCALAR + pushed((None, {"_function": 1})) + b"b.", "it alters a function"),
-        (SCALAR + pushed(("f8", "x")) + b"R.", "it asks for a number of type 'f8', expected float64"),
-        (SCALAR + b")\x81.", "is not the table"),
-        (b"\x80\x04\x8c\x15numpy.core.multiarray\x8c\x10scalar._function\x93.", "it asks for .*_function"),
-    ],
-)
-def test_stand_ins_cannot_be_misused(read, content, message):
-    with pytest.raises(InputError, match=message):
-        read(content)
 
 
 @pytest.mark.parametrize(
@@ -290,6 +254,9 @@ def test_stand_ins_cannot_be_misused(read, content, message):
         {40_012: {**GOOD[40_012], "perf": "much"}},
         {40_012: {"valid_perf": 0.5}},
         {40_012: 3.0},
+        {40_012.5: GOOD[40_012]},
+        {40_012: {**GOOD[40_012], "perf": np.dtype(object)}},
+        {40_012: {**GOOD[40_012], "perf": np.zeros(3)}},
     ],
 )
 def test_a_damaged_file_is_refused(read, content):

@@ -100,13 +100,23 @@ def test_small_kernels_are_transformed_middles_of_large_ones(space, supernet):
     np.testing.assert_allclose(found, three.reshape(48, 3, 3).transpose(1, 2, 0)[:, :, None], rtol=1e-4, atol=1e-4)
 
 
-def test_missing_and_small_weights_are_named(space, supernet):
+def test_missing_and_misshapen_weights_are_named(space, supernet):
     lacking = {name: value for name, value in supernet.items() if name != "classifier.linear.bias"}
     with pytest.raises(InputError, match=r"no 'classifier.linear.bias': use those of ofa_mbv3"):
         extract(lacking, space.layers(LARGEST))
     small = supernet | {"blocks.3.mobile_inverted_conv.point_linear.bn.bn.weight": np.ones(8)}
-    with pytest.raises(InputError, match=r"'blocks.3.conv.point_linear.bn.weight' has the shape \[8\], too small"):
+    with pytest.raises(InputError, match=r"'blocks.3.conv.point_linear.bn.weight' must be .* \[24\], found .* \[8\]"):
         extract(small, space.layers(LARGEST))
+
+
+def test_a_wider_supernet_is_refused_not_cut(space, supernet):
+    """All of w1.2's layers are wider, and its first channels are another network."""
+    for name, value in supernet.items():
+        wider = supernet | {name: np.concatenate([value, value[:1]])}
+        with pytest.raises(InputError, match=r"must be floats of the shape .*: use those of ofa_mbv3"):
+            extract(wider, space.layers(np.zeros(20, int)))  # the smallest of full depth, which needs all weights
+    with pytest.raises(InputError, match="must be floats"):
+        extract(supernet | {"classifier.linear.bias": np.ones(1000, int)}, space.layers(LARGEST))
 
 
 @pytest.mark.slow

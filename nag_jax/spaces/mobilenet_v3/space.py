@@ -1,6 +1,5 @@
 """The MobileNetV3 space of once-for-all (Cai et al., ICLR 2020): 2.2e19 networks in five stages of 2 to 4 layers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +12,8 @@ from nag_jax.spaces.base import Space
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK, Layer, fixed_macs, fixed_params, layer_at, sizes
 from nag_jax.system.errors import InputError
+from nag_jax.system.foreign import load_json
+from nag_jax.system.whole import whole_numbers
 
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""
@@ -212,17 +213,23 @@ class MobileNetV3(Space):
         """Tokens `[B, 20]` of once-for-all's dictionaries, whose settings of skipped layers don't count.
 
         Raises:
-            InputError: a field is missing or isn't of the space, or `r` is given and another than `resolution`.
+            InputError: a field is missing or isn't of the space, or `r` is given and another than `resolution`, or
+                `wid`, the width, is given and another than 1.
         """
         tokens = np.empty((len(architectures), _NODES), np.int32)
         for row, architecture in enumerate(architectures):
-            fields = {name: _whole_numbers(architecture.get(name)) for name in ("ks", "e", "d")}
+            fields = {name: _listed(architecture.get(name)) for name in ("ks", "e", "d")}
             for name, count, known in (("ks", _NODES, KERNELS), ("e", _NODES, EXPANSIONS), ("d", STAGES, DEPTHS)):
                 if len(fields[name]) != count or not set(fields[name]) <= set(known):
                     raise InputError(
                         f"row {row}: {name!r} must be {count} numbers of {known}, found {architecture.get(name)!r}"
                     )
-            resolution = _whole_numbers(architecture.get("r", self.resolution))
+            width = architecture.get("wid")
+            if width is not None and (type(width) not in (int, float) or width != 1):
+                raise InputError(
+                    f"row {row}: 'wid' is {width!r}, and the space has networks of width 1: leave them out"
+                )
+            resolution = _listed(architecture.get("r", self.resolution))
             if set(resolution) != {self.resolution}:
                 raise InputError(
                     f"row {row}: 'r' is {architecture['r']!r}, and the space has networks of {self.resolution} pixels: "
@@ -292,7 +299,7 @@ class MobileNetV3(Space):
 
     def _from_json(self, row: int, architecture: str) -> np.ndarray:
         try:
-            return self.from_ofa([json.loads(architecture)])[0]
+            return self.from_ofa([load_json(architecture)])[0]
         except ValueError as error:  # InputError is one too
             reason = str(error).removeprefix("row 0: ")
             raise InputError(f"row {row}: {architecture!r} is not a network of mobilenet_v3 ({reason})") from error
@@ -350,7 +357,10 @@ def _read_layers(row: int, architecture: str) -> np.ndarray:
     return tokens
 
 
-def _whole_numbers(value: Any) -> list[int]:
+def _listed(value: Any) -> list[int]:
     """A list of whole numbers from one number or several; empty where it is anything else."""
-    array = np.atleast_1d(np.asarray(value))
-    return array.tolist() if array.dtype.kind == "i" and array.ndim == 1 else []
+    try:
+        array = np.atleast_1d(whole_numbers(value, "settings"))
+    except InputError:
+        return []
+    return array.tolist() if array.ndim == 1 else []

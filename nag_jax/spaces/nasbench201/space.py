@@ -6,6 +6,7 @@ import numpy as np
 
 from nag_jax.spaces.base import Space
 from nag_jax.system.errors import InputError
+from nag_jax.system.whole import whole_numbers
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -61,9 +62,9 @@ class NASBench201(Space):
         """Tokens `[B, 8]` of operations `[B, 6]`; inverse of `to_ops`.
 
         Raises:
-            InputError: an operation is not in 0..4, or a row has not six of them.
+            InputError: an operation is not a whole number in 0..4, or a row has not six of them.
         """
-        ops = np.asarray(ops)
+        ops = whole_numbers(ops, "operations")
         if ops.ndim != 2 or ops.shape[1] != len(EDGES):
             raise InputError(f"operations must have the shape [B, 6], found {list(ops.shape)}")
         if ops.size and (ops.min() < 0 or ops.max() >= len(OPERATIONS)):
@@ -95,9 +96,9 @@ class NASBench201(Space):
         """Tokens `[B, 8]` of lexicographic indices `[B]`; inverse of `to_index`.
 
         Raises:
-            InputError: an index is not in 0..15,624.
+            InputError: an index is not a whole number in 0..15,624.
         """
-        index = np.asarray(index)
+        index = whole_numbers(index, "indices")
         if (outside := (index < 0) | (index >= self.size)).any():
             row = int(np.argmax(outside))
             raise InputError(f"row {row}: indices must be 0 to {self.size - 1}, found {index[row]}")

@@ -10,6 +10,7 @@ import numpy as np
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.paths import Wiring
 from nag_jax.system.errors import InputError
+from nag_jax.system.whole import whole_numbers
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 """The package's operations, in its order: seven graph convolutions, a fully connected layer, the identity."""
@@ -165,7 +166,7 @@ class NASBenchGraph(Space):
         Raises:
             InputError: a number is not a key; the message has its row, from 0.
         """
-        keys = np.asarray(keys, np.int64)
+        keys = whole_numbers(keys, "keys")
         if not (known := np.isin(keys, _keys())).all():
             row = int(np.argmin(known))
             raise InputError(f"row {row}: {keys[row]} is not a key of NAS-Bench-Graph; expected one of canonical()")
