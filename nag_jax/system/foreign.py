@@ -128,15 +128,19 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """The array of an npy file, which must hold exactly that."""
+    """The array of an npy file, read-only, which must hold exactly what its header says."""
     file = io.BytesIO(content)
-    array = np.lib.format.read_array(file, allow_pickle=False)
-    # Entries of no bytes, and axes beside an empty one, can be as many as a header says.
-    if max(array.size, math.prod(n for n in array.shape if n) // _FACTOR) > len(content):
-        raise InputError(f"an array has the shape {list(array.shape)}, and the file only {len(content)} bytes of it")
-    if array.dtype.kind not in _KINDS or file.read(1):
-        raise InputError(f"an array of {array.dtype} isn't one of numbers or text, or is followed by more")
-    return array
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, by_column, dtype = read_header[np.lib.format.read_magic(file)](file)
+    if dtype.kind not in _KINDS:
+        raise InputError(f"an array of {dtype} isn't one of numbers or text")
+    size = len(content) - file.tell()
+    if not dtype.itemsize or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
+        raise InputError(f"an array of {dtype} and the shape {list(shape)} has another number of bytes")
+    if math.prod(n for n in shape if n) > most_bytes(len(content)):  # an axis beside an empty one
+        raise InputError(f"an array has the impossible shape {list(shape)}")
+    numbers = np.frombuffer(content, dtype, offset=file.tell())
+    return numbers.reshape(shape, order="F" if by_column else "C")
 
 
 def load_json(text: str | bytes) -> Any:

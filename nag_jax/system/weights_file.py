@@ -7,10 +7,13 @@ import safetensors
 
 from nag_jax.system.errors import InputError
 from nag_jax.system.foreign import is_archive, read_npz
+from nag_jax.system.inert_pickle import Opaque
 from nag_jax.system.torch_file import is_torch_file, read_torch_file, widened
 
 _WRAPPER = "state_dict"
 """Under which name PyTorch's checkpoints keep the weights where they keep more beside them."""
+_TENSORS = "torch._utils._rebuild_"
+"""How the names of functions begin that PyTorch's tensors of all kinds are made by."""
 _DTYPES = {
     **{f"F{8 * size}": f"<f{size}" for size in (8, 4, 2)},
     **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
@@ -54,6 +57,11 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
     if isinstance(content, dict) and isinstance(content.get(_WRAPPER), dict):
         content = content[_WRAPPER]
     named = content.items() if isinstance(content, dict) else ()
+    for name, value in named:
+        if isinstance(value, Opaque) and value.name.startswith(_TENSORS):
+            raise InputError(
+                f"{path}: the tensor {name!r} is sparse, or of a type of numbers that isn't read: convert it"
+            )
     arrays = {str(name): value for name, value in named if isinstance(value, np.ndarray)}
     if not arrays:
         raise InputError(f"{path} holds no arrays by name: use a file of weights, as of PyTorch's state_dict()")

@@ -130,6 +130,9 @@ def test_the_published_split_without_twins(published):
         ({"ops": np.zeros((3, 8), int)}, r"operations must have the shape \[B, 6\]"),
         ({"ops": np.full((3, 6), 5)}, r"row 0: operations must be 0 to 4"),
         ({"ops": np.zeros((3, 6))}, "the array ops must have 2 dimensions"),
+        ({"ops": np.full((3, 6), 0.9)}, "the array ops must have 2 dimensions"),
+        ({"task": np.array([0, 2**32 + 1, 1])}, "task must be numbers of 32 bits, found 0 to 4294967297"),
+        ({"task": np.array([0, 2**64 - 1, 1], np.uint64)}, "task must be whole numbers of at most 64 bits"),
         ({"task": np.array([0, 3, 1])}, "triple 1 is of the unknown data set 3: there are 0 to 2"),
         (
             {"task_classes": np.array([[1, 2], [5, 2]])},
@@ -193,6 +196,21 @@ def released(tmp_path, monkeypatch):
     return run
 
 
+def test_files_of_the_original_make_are_converted(shared, tmp_path, capsys):
+    """NumPy's numbers and arrays, tensors, and graphs of igraph, in PyTorch's old format and in the one since 1.6."""
+    path = shared / "faults" / "metad2a_original" / "meta_train_tasks_predictor.pt"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    convert.main(["metad2a", str(path), str(tmp_path / "out.npz")])
+    assert "wrote" in capsys.readouterr().out
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["acc"].tolist() == [70.0, 70.25, 70.5, 70.75]
+        assert found["task"].tolist() == [0, 1, 1, 2]
+        assert found["ops"].tolist() == [[4, 3, 2, 1, 1, 0], [0, 0, 0, 4, 3, 4], [2, 3, 4, 3, 3, 2], [2, 4, 1, 4, 3, 0]]
+        assert found["task_classes"][:, :3].tolist() == [[6, 22, 29], [73, 133, 255], [52, 58, 79]]
+        assert found["perm"].tolist() == [3, 0, 2, 1]
+
+
 @pytest.mark.parametrize("form", ["str", "x"])
 def test_the_released_files_are_converted(released, form, tmp_path, classes, capsys):
     convert.main(["metad2a", str(released(form)), str(tmp_path / "out.npz")])
@@ -210,6 +228,9 @@ def test_the_released_files_are_converted(released, form, tmp_path, classes, cap
         ({"str": ["|conv~0|"] * 3}, "row 0: .* is not a NAS-Bench-201 cell"),
         ({"acc": ["much"] * 3}, "have another form than MetaD2A's"),
         ({"task": {"0": 1}}, "have another form than MetaD2A's"),
+        ({"task": [0.5, 0, 1]}, "task must be whole numbers"),
+        ({"acc": [Graph()] * 3}, r"expected numbers, found <igraph\.Graph, which isn't read>"),
+        ({"acc": [[1.0], [1.0, 2.0], 3.0]}, "have another form than MetaD2A's"),
         ({"g": [], "str": None}, "have another form than MetaD2A's"),
     ],
 )
