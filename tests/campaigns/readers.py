@@ -11,21 +11,21 @@ import jax
 import numpy as np
 from PIL import Image
 
-from experiments import learn
-from experiments.report import page
-from experiments.report.drawing import inline
-from experiments.report.finished import read as read_finished
-from experiments.workdir import Workdir
 from nag_jax import datasets, evaluators, spaces
 from nag_jax.datasets import class_names, metad2a, statistics
 from nag_jax.evaluators import Ledger, analog_nasbench, command, nas_bench_graph, ofa_accuracy, ofa_latency, table_file
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.guidance import constraints
+from nag_jax.reports.page import page
+from nag_jax.reports.page.drawing import inline
+from nag_jax.reports.page.finished import read as read_finished
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.system.torch_file import read_torch_file
 from nag_jax.system.weights_file import read_weights
-from nag_jax.tasks.aim import SPREAD_TIMES
+from nag_jax.tasks import learn
+from nag_jax.tasks.aim import PROGRESS
+from nag_jax.tasks.workdir import Workdir
 from tests.campaigns import originals
 from tests.campaigns.mutations import with_pickle
 
@@ -306,7 +306,7 @@ def _run(folder: Path) -> Path:
     (folder / "figures").mkdir()
     _file("figures/quality.svg", _SVG)(folder)
     _file("config.json", json.dumps(_CONFIG, indent=1))(folder)
-    spread = [0.5] * SPREAD_TIMES
+    spread = [0.5] * len(PROGRESS)
     _file("aim.json", json.dumps({"networks": 7, "target": 0.5, "spread": spread}))(folder)
     return _file("results.json", json.dumps(_RESULTS, indent=1))(folder)
 
