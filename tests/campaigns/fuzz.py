@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,14 @@ def main() -> None:
 # The parent
 
 
-def _results(given: argparse.Namespace, folder: Path):
+def _results(given: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """What each case came to; a child that ends or hangs is followed by another."""
     first = 0
     while first < given.cases:
         process = _start(given, folder, first)
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=_forward, args=(process, lines), daemon=True).start()
-        current: dict[str, Any] | None = None
+        current: dict[str, Any] = {}
         while True:
             try:
                 line = lines.get(timeout=_PATIENCE if current else 10 * _PATIENCE)

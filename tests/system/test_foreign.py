@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_npz(tmp_path, save):
         np.testing.assert_array_equal(found[name], array, strict=True)
 
 
-def npy(shape, dtype="<f8", content=b""):
+def npy(shape, dtype: Any = "<f8", content=b""):
     file = io.BytesIO()
     header = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)

@@ -167,7 +167,7 @@ def test_what_is_copied_again_and_again_counts(monkeypatch):
 
 
 def test_numbers_count_what_is_there_twice_and_never_recurse():
-    row = list(range(1000))
+    row: list = list(range(1000))
     with pytest.raises(InputError, match="would become more"):
         numbers([[row] * 1000] * 1000, Budget(0))
     row.append(row)
