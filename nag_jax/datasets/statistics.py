@@ -78,18 +78,23 @@ def _published(name: str) -> dict[str, float]:
 def _read(path: Path, name: str) -> dict[str, float]:
     if not path.is_file():
         raise InputError(f"there is no file of statistics {path}: correct the path")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or "name" not in reader.fieldnames:
-            raise InputError(f"{path} has no column 'name': expected the columns name, {', '.join(COLUMNS)}")
-        rows = {row["name"]: row for row in reader}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names, rows = reader.fieldnames or (), {row.get("name"): row for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} can't be read as CSV in UTF-8 ({error}): export it again") from error
+    if "name" not in names:
+        raise InputError(f"{path} has no column 'name': expected the columns name, {', '.join(COLUMNS)}")
+    if len(set(names)) < len(names):
+        raise InputError(f"{path} has a column twice: leave one out")
     if name not in rows:
-        raise InputError(f"{path} has no data set {name!r}: it has {', '.join(rows) or 'none'}")
+        raise InputError(f"{path} has no data set {name!r}: it has {', '.join(map(str, rows)) or 'none'}")
     figures = {}
     for column in COLUMNS:
         try:
             figures[column] = float(rows[name].get(column) or math.nan)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             found = rows[name][column]
             raise InputError(f"{path}, {name}: {column} must be a number, found {found!r}; correct it") from error
     return figures

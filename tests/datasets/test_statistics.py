@@ -69,9 +69,12 @@ def test_errors(options, message):
         ("name,nodes\nmine,many\n", "mine: nodes must be a number, found 'many'"),
         ("name,nodes\nmine,3\n", "'mine': edges must be a positive number"),
         ("", "has no column 'name'"),
+        ("name,nodes,nodes\nmine,3,4\n", "has a column twice"),
+        (b"name,nodes\nmine,\xff\n", "can't be read as CSV in UTF-8"),
+        (b"name,nodes\nmine," + b"3" * 200_000, "can't be read as CSV in UTF-8"),
     ],
 )
 def test_bad_files(tmp_path, content, message):
-    (tmp_path / "mine.csv").write_text(content)
+    (tmp_path / "mine.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
         datasets.make("statistics", name="mine", path=tmp_path / "mine.csv")
