@@ -67,7 +67,6 @@ def _default() -> ConfigDict:
                 "rounds": 2,  # each aims at the best of the one before
                 "top_share": 0.02,  # what the first round aims at: this share of the space, by acquisition
                 "scale": 1.0,  # strength of the guidance
-                "transform": "class_tilt",  # how the acquisition bends the score, or "denoised_gradient"
                 "near": 0.5,  # share of a pool that begins near the best so far, instead of at pure noise
                 "near_times": (0.3, 0.7),  # least and greatest noise there, as times of the forward process
             },

@@ -33,14 +33,17 @@ _MAIN = "experiments.main"
 
 def of_run(run: Run, ledger: Ledger) -> dict[str, Any]:
     """The facts of a run that pays for labels."""
+    by_purpose, reasons = ledger.paid_by_purpose(), Counter(trial.reason for trial in ledger.trials() if trial.reason)
+    return {"labels": of_labels(ledger.num_failed, by_purpose, reasons), **of_setting(run)}
+
+
+def of_labels(failed: int, by_purpose: dict[str, int], reasons: dict[str, int]) -> dict[str, Any]:
+    """What was paid for: labels in all, failed ones, and counts by purpose and by the reason of a failure."""
     return {
-        "labels": {
-            "paid": ledger.num_paid,
-            "failed": ledger.num_failed,
-            "by_purpose": ledger.paid_by_purpose(),
-            "failed_because": Counter(trial.reason for trial in ledger.trials() if trial.reason),
-        },
-        **of_setting(run),
+        "paid": sum(by_purpose.values()),
+        "failed": failed,
+        "by_purpose": dict(by_purpose),
+        "failed_because": dict(reasons),
     }
 
 

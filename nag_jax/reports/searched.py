@@ -4,15 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 import pandas as pd
 
 from nag_jax.evaluators import Metric
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.reports import search_figures
+from nag_jax.reports import facts, search_figures
 from nag_jax.reports.best import draw_best
-from nag_jax.reports.facts import command, git_commit, versions
 from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.reports.trajectories import (
@@ -43,7 +41,8 @@ class Trajectories(NamedTuple):
         reported: `[S, T]`, likewise.
         second: `[S, T]`, likewise, or None where there is no second metric.
         architectures: native strings, S lists of the labels that were paid.
-        purposes: of all those labels.
+        purposes: counts the purposes of those labels.
+        reasons: counts why trials failed, where the evaluator said so.
     """
 
     objective: np.ndarray
@@ -51,6 +50,7 @@ class Trajectories(NamedTuple):
     second: np.ndarray | None
     architectures: list[list[str]]
     purposes: Counter[str]
+    reasons: Counter[str]
 
     @property
     def failed(self) -> int:
@@ -83,12 +83,7 @@ def write(outcome: Searched) -> dict[str, Any]:
             for name in found
         },
         "significance": significance(run, reached),
-        "seconds": run.phases.seconds,
-        "devices": {"count": jax.device_count(), "kind": jax.devices()[0].device_kind},
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "command": command(),
-        "config": run.config.to_dict(),
+        **facts.of_setting(run),
     }
     run.workdir.write("trajectories.csv", lambda path: list_trials(run, found).to_csv(path, index=False))
     draw(run, found, reached, volumes, labels, optimum)
@@ -101,7 +96,8 @@ def read(run: Search, name: str) -> Trajectories:
     """The trials of a strategy's seeds, from their ledgers."""
     seeds, budget = range(run.config.seed, run.config.seed + run.config.seeds), run.config.search.budget
     metrics = [run.metric, run.reported, *([run.second] if run.second else [])]
-    values, architectures, purposes = np.full((len(metrics), len(seeds), budget), np.nan), [], Counter()
+    values, architectures = np.full((len(metrics), len(seeds), budget), np.nan), []
+    purposes, reasons = Counter(), Counter()
     for row, seed in enumerate(seeds):
         with Ledger.open(run.ledger_path(name, seed), run.evaluator) as ledger:
             trials = ledger.trials()[:budget]
@@ -109,7 +105,8 @@ def read(run: Search, name: str) -> Trajectories:
             of_metric[row, : len(trials)] = [trial.values[metric.name] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
         purposes.update(trial.purpose for trial in trials)
-    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes)
+        reasons.update(trial.reason for trial in trials if trial.reason)
+    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes, reasons)
 
 
 def reached_values(run: Search, trials: Trajectories) -> np.ndarray:
@@ -175,13 +172,11 @@ def measure_hypervolumes(run: Search, found: dict[str, Trajectories]) -> dict[st
 
 
 def count_labels(found: Iterable[Trajectories]) -> dict[str, Any]:
-    """Labels that all strategies and seeds paid for: in all, failed, and by purpose."""
+    """Labels that all strategies and seeds paid for; see `facts.of_labels`."""
+    found = list(found)
     by_purpose = sum((trials.purposes for trials in found), Counter())
-    return {
-        "paid": by_purpose.total(),
-        "failed": sum(trials.failed for trials in found),
-        "by_purpose": dict(by_purpose),
-    }
+    reasons = sum((trials.reasons for trials in found), Counter())
+    return facts.of_labels(sum(trials.failed for trials in found), by_purpose, reasons)
 
 
 def describe_best(run: Search, found: dict[str, Trajectories]) -> dict[str, Any] | None:

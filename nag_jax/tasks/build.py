@@ -165,7 +165,7 @@ def check_sampler(config: Config, space: Space, model: ScoreModel, given: Guidan
             "the sampler couples the samples of a batch, so they can't be streamed in chunks: set "
             "config.sampler.langevin.norm=sample, or config.mode=generate"
         )
-    if config.num_samples % num_devices:
+    if "num_samples" in config and config.num_samples % num_devices:
         raise InputError(
             f"the sampler couples the samples of a batch, so config.num_samples, {config.num_samples}, must be a "
             f"multiple of the {num_devices} devices: change it, or set config.sampler.langevin.norm=sample"

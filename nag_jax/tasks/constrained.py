@@ -8,14 +8,11 @@ from nag_jax.generators.contract import Samples
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
-from nag_jax.system.progress import Phases
-from nag_jax.tasks import build
-from nag_jax.tasks.aim import Guidance
+from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.measure import Work, measure_sampler
 from nag_jax.tasks.plan import Plan
-from nag_jax.tasks.ranges import check_numbers
 from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
 
@@ -64,28 +61,13 @@ def check(config: Config, workdir: Workdir) -> Setting:
     Raises:
         InputError: something in the config or the workdir is wrong.
     """
-    check_numbers(config)
-    parallel.on_first(lambda: workdir.check(config.to_dict()))
-    space = build.make_space(config)
-    evaluator = build.make_evaluator(config, space)
-    model = build.make_score_model(config, space)
-    run = Setting(
-        config=config,
-        workdir=workdir,
-        space=space,
-        evaluator=evaluator,
-        constraints=build.make_constraints(config, space, evaluator),
-        model=model,
-        generator=build.make_generator(config, space, model),
-        mesh=parallel.make_mesh(),
-        phases=Phases(quiet=not parallel.is_first()),
-    )
+    run = check_setting(config, workdir, config.to_dict())
     if not run.constraints:
+        names = ", ".join(run.evaluator.metrics)
         raise InputError(
-            f"there is nothing to generate for: set config.constraints to one of {', '.join(evaluator.metrics)}, as "
-            "'macs <= 300e6', or config.evaluator.accuracy_file"
+            f"there is nothing to generate for: set config.constraints to one of {names}, as 'macs <= 300e6', or "
+            "config.evaluator.accuracy_file"
         )
-    build.check_sampler(config, space, model, Guidance(run.constraints.guide()), run.mesh.size)
     check_score(run)
     return run
 

@@ -22,12 +22,11 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.foreign import load_json
-from nag_jax.system.progress import Phases
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure
+from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import TRAINING
-from nag_jax.tasks.ranges import check_numbers
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
 from nag_jax.tasks.transfer import Transfer
 from nag_jax.tasks.workdir import Workdir
@@ -109,10 +108,8 @@ def check(config: Config, workdir: Workdir) -> Run:
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    check_numbers(config)
-    parallel.on_first(lambda: workdir.check(config.to_dict()))
-    space = build.make_space(config)
-    evaluator = build.make_evaluator(config, space)
+    setting = check_setting(config, workdir, config.to_dict())
+    space, evaluator = setting.space, setting.evaluator
     metric = build.objective(config, evaluator)
     if metric is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
@@ -125,23 +122,8 @@ def check(config: Config, workdir: Workdir) -> Run:
             f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
-    model = build.make_score_model(config, space)
-    run = Run(
-        config=config,
-        workdir=workdir,
-        space=space,
-        evaluator=evaluator,
-        metric=metric,
-        constraints=build.make_constraints(config, space, evaluator),
-        model=model,
-        generator=build.make_generator(config, space, model),
-        predictor=build.make_predictor(config, space) if source is None else source.predictor,
-        transfer=source,
-        mesh=parallel.make_mesh(),
-        phases=Phases(quiet=not parallel.is_first()),
-    )
-    build.check_guidance(config)
-    build.check_sampler(config, space, model, build.make_guidance(config, run.predictor), run.mesh.size)
+    predictor = build.make_predictor(config, space) if source is None else source.predictor
+    run = Run(metric=metric, predictor=predictor, transfer=source, **setting.shared())
     check_score(run)
     optimizer = build.recipe(config.predictor.training).optimizer()
     if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:

@@ -18,6 +18,9 @@ _RATE: _Range = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
 
 RANGES: dict[str, _Range] = {
     "num_samples": _COUNT,
+    "seeds": _COUNT,
+    "search.initial": _COUNT,
+    "search.budget": _COUNT,
     "labels.training": _NOT_NEGATIVE,
     "labels.final": _COUNT,
     "timeout": _NOT_NEGATIVE,
@@ -27,6 +30,8 @@ RANGES: dict[str, _Range] = {
     "num_steps": _COUNT,
     "guidance.num_steps": _NOT_NEGATIVE,
     "batch_size": _COUNT,
+    "pool_size": _COUNT,
+    "rounds": _COUNT,
     "chunk_steps": _COUNT,
     "checkpoint_every": _COUNT,
     "members": _COUNT,
@@ -59,15 +64,15 @@ RANGES: dict[str, _Range] = {
 def check_numbers(config: Config) -> None:
     """Raises InputError where a number of the config can't be, by itself or beside another."""
     check_seed(config.seed, "config.seed")
-    for path, value in leaves(config.to_dict()):
+    found = dict(leaves(config.to_dict()))
+    for path, value in found.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"config.{path} must be finite, found {value}")
         words, holds = RANGES.get(path) or RANGES.get(path.rpartition(".")[2]) or ("", lambda value: True)
         if not holds(value):
             raise InputError(f"config.{path} must be {words}, found {value}")
-    scales = config.guidance.sweep
-    if not scales or not all(isinstance(scale, int | float) and math.isfinite(scale) for scale in scales):
-        raise InputError(f"config.guidance.sweep must hold one finite number or more, as (0.0,1.0), found {scales}")
+    if "guidance" in config:
+        _check_sweep(config.guidance.sweep)
     for process, low, high in (
         ("ve", "sigma_min", "sigma_max"),
         ("vp", "beta_min", "beta_max"),
@@ -79,11 +84,17 @@ def check_numbers(config: Config) -> None:
                 f"config.sde.{process}.{low}, {bounds[low]}, must be less than "
                 f"config.sde.{process}.{high}, {bounds[high]}"
             )
-    if config.labels.final > config.num_samples:
-        raise InputError(
-            f"config.labels.final, {config.labels.final}, is more than config.num_samples, {config.num_samples}: "
-            "lower it"
-        )
+    for small, large, mends in (
+        ("labels.final", "num_samples", "lower it"),
+        ("search.initial", "search.budget", "the initial design counts"),
+    ):
+        if small in found and large in found and found[small] > found[large]:
+            raise InputError(f"config.{small}, {found[small]}, is more than config.{large}, {found[large]}: {mends}")
+
+
+def _check_sweep(scales: Any) -> None:
+    if not scales or not all(isinstance(scale, int | float) and math.isfinite(scale) for scale in scales):
+        raise InputError(f"config.guidance.sweep must hold one finite number or more, as (0.0,1.0), found {scales}")
 
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -20,9 +20,9 @@ from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
-from nag_jax.system.progress import Phases
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import build, transfer
+from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.generate import ranked
@@ -190,10 +190,9 @@ def check(config: Config, workdir: Workdir) -> Search:
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    _check_numbers(config)
-    parallel.on_first(lambda: workdir.check(_identity(config)))
-    space = build.make_space(config)
-    evaluator = build.make_evaluator(config, space)
+    setting = check_setting(config, workdir, _identity(config))
+    check_seed(config.seed + config.seeds - 1, "config.seed + config.seeds - 1, the last seed,")
+    space, evaluator = setting.space, setting.evaluator
     objective = build.objective(config, evaluator)
     if objective is None:
         raise InputError(
@@ -206,22 +205,13 @@ def check(config: Config, workdir: Workdir) -> Search:
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
-    model = build.make_score_model(config, space)
     run = Search(
-        config=config,
-        workdir=workdir,
-        space=space,
-        evaluator=evaluator,
         metric=objective,
-        constraints=build.make_constraints(config, space, evaluator),
-        model=model,
-        generator=build.make_generator(config, space, model),
-        mesh=parallel.make_mesh(),
-        phases=Phases(quiet=not parallel.is_first()),
         reported=reported,
         second=_metric(config, "second", evaluator),
         goal=reporting_view(evaluator).best(objective.name) if config.search.stop_at_best else None,
         source=None,
+        **setting.shared(),
     )
     if _needs_prior(config):
         known = transfer.prepare(config, space, evaluator)
@@ -230,8 +220,9 @@ def check(config: Config, workdir: Workdir) -> Search:
                 "strategies with a prior need config.triples, and a config.dataset.source other than landmarks, which "
                 "would be paid for outside of a search's budget"
             )
-        shared = {field.name: getattr(run, field.name) for field in dataclasses.fields(Setting)}
-        run.source = Run(metric=objective, predictor=known.predictor, transfer=known, **shared)
+        run.source = Run(metric=objective, predictor=known.predictor, transfer=known, **setting.shared())
+    if not config.run:
+        raise InputError(f"config.run must name a strategy: use some of {sorted(config.strategies)}")
     for name in config.run:
         check_strategy(config, name)
         make_strategy(run, name, None)
@@ -349,21 +340,6 @@ def _metric(config: Config, field: str, evaluator: Evaluator) -> Metric | None:
     if name and name not in evaluator.metrics:
         raise InputError(f"config.search.{field} names {name!r}: use one of {sorted(evaluator.metrics)}")
     return evaluator.metrics[name] if name else None
-
-
-def _check_numbers(config: Config) -> None:
-    for field, least in (("initial", 1), ("budget", 1), ("batch_size", 1)):
-        if config.search[field] < least:
-            raise InputError(f"config.search.{field} must be at least {least}, found {config.search[field]}")
-    if config.search.initial > config.search.budget:
-        raise InputError(
-            f"config.search.initial, {config.search.initial}, is more than config.search.budget, "
-            f"{config.search.budget}: the initial design counts"
-        )
-    if config.seeds < 1 or not config.run:
-        raise InputError("config.seeds must be at least 1, and config.run must name a strategy")
-    check_seed(config.seed, "config.seed")
-    check_seed(config.seed + config.seeds - 1, "config.seed + config.seeds - 1, the last seed,")
 
 
 TASK = Task(check, plan, run)

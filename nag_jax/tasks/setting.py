@@ -42,6 +42,10 @@ class Setting:
     phases: Phases
     score_params: Any = None
 
+    def shared(self) -> dict[str, Any]:
+        """Its fields by name, for a setting that has more of them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Setting)}
+
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
         return stream_key(self.config.seed, stream)

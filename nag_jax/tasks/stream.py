@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import learn
+from nag_jax.tasks.check import check_fields
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Learned, Run, claim, make_sampler
@@ -62,6 +63,7 @@ class Streamed(NamedTuple):
 
 def check(config: Config, workdir: Workdir) -> Run:
     """See `learn.check`; also refuses more samples than can be numbered."""
+    check_fields(config)
     if config.num_samples > MOST_SAMPLES:
         raise InputError(
             f"config.num_samples is {config.num_samples:,}, and a stream has {MOST_SAMPLES:,} at most: ask for fewer, "

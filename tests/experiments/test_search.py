@@ -87,10 +87,29 @@ def test_results_say_what_was_reached(undisturbed):
     for strategy in results["strategies"].values():
         after = strategy["reported_after"]
         assert after["5"]["estimate"] <= after["10"]["estimate"] <= results["reported"]["best_of_table"]
+    assert results["devices"] == {
+        "count": jax.device_count(),
+        "kind": jax.devices()[0].device_kind,
+        "platform": jax.default_backend(),
+    }
+    assert results["labels"]["paid"] == len(STRATEGIES) * 2 * 12
+    assert results["labels"]["failed_because"] == {}  # a table gives no reasons
     rows = list(csv.DictReader((undisturbed / "trajectories.csv").open()))
     assert len(rows) == len(STRATEGIES) * 2 * 12
     assert (undisturbed / "figures" / "anytime.svg").exists()
     assert (undisturbed / "figures" / "regret.png").exists()
+
+
+FLAKY = 'read line; case "$line" in *skip*) echo no skips >&2; exit 3;; *) echo \'{"acc": 1}\';; esac'
+
+
+def test_results_say_why_labels_failed(config, tmp_path):
+    config.evaluator.update({"name": "command", "path": "", "metric": "acc", "allow_failed": False, "command": FLAKY})
+    config.search.report, config.run, config.seeds = "", ("random_search",), 1
+    config.search.update({"budget": 6, "report_at": (6,)})
+    labels = runs.run(config, tmp_path / "run")["labels"]
+    assert labels["failed_because"] == {"exit status 3: no skips": labels["failed"]}
+    assert 0 < labels["failed"] < labels["paid"] == 6
 
 
 def test_the_first_strategy_is_tested_against_the_others(undisturbed):
