@@ -9,23 +9,22 @@ See configs/nb201_bo.py for seeds, strategies and your own table.
 
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from configs import nb201_bo
+from nag_jax.settings import Search
+from nag_jax.settings.config import make_config
+from nag_jax.settings.evaluator import Evaluator
+from nag_jax.settings.search import STRATEGIES
+from nag_jax.settings.space import Space
+
+GRAPHS = Space(name="nasbench_graph")
+CORA = Evaluator(name="nas_bench_graph", dataset="cora", metric="validation")
+GRAPH_SEARCH = {"search.report": "test", "search.budget": 200}
+# Validation figures are too noisy to stress the best few.
+LABELS = {f"strategies.{name}.labels": "normal" for name, block in STRATEGIES.items() if hasattr(block, "labels")}
+DEFAULT = {**GRAPH_SEARCH, **LABELS}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201_bo.SMOKE}
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Any:
     """The default config, or the variant `smoke`."""
-    if variant not in ("", "smoke"):
-        raise ValueError(f"unknown variant {variant!r} of configs/nb_graph_bo.py: use none or 'smoke'")
-    config: Any = nb201_bo.get_config(variant)
-    config.name = f"nb_graph_bo-{variant}" if variant else "nb_graph_bo"
-    config.space.name = "nasbench_graph"
-    config.evaluator.update({"name": "nas_bench_graph", "dataset": "cora", "metric": "validation"})
-    config.search.report = "test"
-    for strategy in config.strategies.values():
-        if "labels" in strategy:
-            strategy.labels = "normal"  # validation figures are too noisy to stress the best few
-    if not variant:
-        config.search.budget = 200
-    return config
+    return make_config(Search(name="nb_graph_bo", space=GRAPHS, evaluator=CORA), variant, VARIANTS)

@@ -10,37 +10,32 @@ fixed architectures, which are paid for.
 
 from typing import Any
 
-from ml_collections import ConfigDict
+from configs import nb201_transfer, nb_graph_bo
+from nag_jax.settings import Transfer
+from nag_jax.settings.config import make_config
+from nag_jax.settings.transfer import GraphDataset, GraphTriples
 
-from configs import nb201, nb201_transfer, nb_graph_bo
+SETTINGS = Transfer(
+    name="nb_graph_transfer",
+    space=nb_graph_bo.GRAPHS,
+    evaluator=nb_graph_bo.CORA,
+    triples=GraphTriples(),
+    dataset=GraphDataset(),
+)
+DEFAULT = {
+    **nb_graph_bo.GRAPH_SEARCH,
+    "strategies.bo_nag.labels": "normal",
+    "strategies.bo_nag_scratch.labels": "normal",
+    "strategies.bo_random_and_mutation.labels": "normal",
+    "meta.per_dataset": True,
+    "meta.gaussian_process.most_triples": 16_000,
+    "meta.gaussian_process.inducing": 2400,
+}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201_transfer.SMOKE}
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Any:
     """The default config, or the variant `smoke`."""
-    search: Any = nb_graph_bo.get_config(variant)
-    config: Any = nb201_transfer.add_transfer(nb201.get_config(variant), search)
-    config.name = f"nb_graph_transfer-{variant}" if variant else "nb_graph_transfer"
-    config.space, config.evaluator = search.space, search.evaluator
-    config.triples = ConfigDict(
-        {
-            "source": "nas_bench_graph",
-            "nas_bench_graph": {
-                # Each is a noisy figure of the same quality; those of the new data set are never read.
-                "metrics": ("validation", "test"),  # of the other data sets, whose mean is learned; () is the objective
-            },
-        }
-    )
-    config.dataset = ConfigDict(
-        {
-            "source": "statistics",  # or "landmarks"
-            "statistics": {
-                "name": config.evaluator.get_ref("dataset"),  # of the published data set; that of the evaluator
-            },
-            "landmarks": {
-                "k": 10,  # architectures labelled on every data set; they count
-            },
-        }
-    )
-    config.meta.per_dataset = True
-    config.meta.gaussian_process.update({"most_triples": 16_000, "inducing": 2400})
+    config = make_config(SETTINGS, variant, VARIANTS)
+    config.dataset.statistics.name = config.evaluator.get_ref("dataset")  # which one flag then changes
     return config

@@ -16,37 +16,28 @@ columns that `nag_jax/evaluators/ofa_latency.py` names, they can be bounded too:
 
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from configs import nb201
+from nag_jax.settings import Generate
+from nag_jax.settings.config import make_config
+from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.space import MobileNetSpace
+
+SETTINGS = Generate(
+    name="ofa_mbv3",
+    space=MobileNetSpace(),
+    evaluator=MobileNetEvaluator(),
+    constraints="200e6 <= macs <= 220e6",
+)
+# More noise and finer steps than for cells: with 5 and 40, stages of two layers were 3 % too rare.
+NOISE = {"sde.ve.sigma_max": 10.0}
+DEFAULT = {
+    **NOISE,
+    "sampler.num_steps": 80,
+    "guidance.top_share": 2e-5,  # a space so large has as many as anybody wants of its best
+}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201.SMOKE}
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Any:
     """The default config, or the variant `smoke`."""
-    if variant not in ("", "smoke"):
-        raise ValueError(f"unknown variant {variant!r} of configs/ofa_mbv3.py: use none or 'smoke'")
-    config: Any = nb201.get_config(variant)
-    config.name = f"ofa_mbv3-{variant}" if variant else "ofa_mbv3"
-    config.space = ConfigDict(
-        {
-            "name": "mobilenet_v3",
-            "resolution": 224,  # image size, 128 to 224 in steps of 4
-            "mutation": "one",  # or "resample", once-for-all's own
-        }
-    )
-    config.evaluator = ConfigDict(
-        {
-            "name": "mobilenet_v3",
-            "metric": "",  # the objective; empty is accuracy where its predictor is given, else none
-            "accuracy_file": "",  # once-for-all's accuracy predictor
-            "latency_file": "",  # measured latencies
-            "device": "",  # whose latency is called `latency`; empty has one `latency_DEVICE` each
-        }
-    )
-    config.constraints = "200e6 <= macs <= 220e6"  # budgets of costs, joined by ';'; empty for none
-    # More noise and finer steps than for cells: with 5 and 40, stages of two layers were 3 % too rare.
-    config.sde.ve.sigma_max = 10.0
-    config.guidance.top_share = 2e-5  # a space so large has as many as anybody wants of its best
-    if not variant:
-        config.sampler.num_steps = 80
-    return config
+    return make_config(SETTINGS, variant, VARIANTS)

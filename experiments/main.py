@@ -19,15 +19,6 @@ Modes, --config.mode:
     search     strategies decide what to label next, seed by seed
     stream     any number of guided samples, into Parquet files
 
-Fields used most (all of them, with defaults: docs/configuration.md):
-    seed                      of all randomness; num_samples: architectures a pool
-    evaluator.name            where labels come from: analog_nasbench, table, command, ... (docs/evaluators.md)
-    evaluator.path, .metric   of your own table: a CSV or Parquet file, and the column to search by
-    labels.training, .final   labels that the predictor learns from, and of the best generated
-    guidance.top_share        the share of the space aimed at: less is better and less diverse
-    constraints               budgets, as "macs <= 300e6; params <= 5e6", in configs/ofa_mbv3.py
-    run, seeds, search.budget strategies, seeds and labels of a search
-
 The same command in the same workdir goes on where it stopped, be it by Ctrl-C or SIGKILL, and pays for nothing twice.
 
 Exit codes: 0 done; 1 an error of ours, with a traceback; 2 something in the input is wrong, in one line that says what
@@ -40,12 +31,23 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 from experiments import command_line
+from nag_jax.settings import Generate, Search
+from nag_jax.settings.config import from_config
+from nag_jax.system.fields import leaves
 
+_HELP = {"-h", "-help", "--help"}
+_USED_MOST = (
+    *("seed", "num_samples", "evaluator.name", "evaluator.path", "evaluator.metric", "labels.training", "labels.final"),
+    *("guidance.top_share", "constraints", "run", "seeds", "search.budget"),
+)
+_MOST_WIDTH = 56
+"""Columns before the text of a line; longer values push it to the right."""
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
@@ -99,8 +101,13 @@ def main(argv: list[str]) -> None:
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; a misspelt or ill-typed one, or a missing config, ends with one line and status 2."""
-    if {"-h", "-help", "--help"} & set(argv[1:]):
-        print(f"{__doc__}\n{list_configs()}")
+    if _HELP & set(argv[1:]):
+        others = [argument for argument in argv if argument not in _HELP]
+        if others[1:]:
+            _parse(others)
+            print(list_fields(_CONFIG.value))
+        else:
+            print(f"{__doc__}\n{list_configs()}\n\n{list_used_most()}")
         sys.exit(0)
     if {"-helpfull", "--helpfull"} & set(argv[1:]):
         app.usage(writeto_stdout=True)
@@ -108,6 +115,10 @@ def parse_flags(argv: list[str]) -> list[str]:
     if not argv[1:]:
         print(f"{list_configs()}\n\nRun one with --config=FILE, or its variant with --config=FILE:smoke; see --help.")
         sys.exit(0)
+    return _parse(argv)
+
+
+def _parse(argv: list[str]) -> list[str]:
     named = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("config=")]
     named += [value for flag, value in itertools.pairwise(argv) if flag in ("-config", "--config")]
     if named and not Path(named[-1].partition(":")[0]).is_file():
@@ -116,7 +127,7 @@ def parse_flags(argv: list[str]) -> list[str]:
         rest = flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:  # what ml_collections raises for a misspelt field
         field, close = re.search(r"\w+", str(error)), re.search(r'Did you mean "(\w+)"', str(error))
-        hint = f"did you mean {close[1]!r}?" if close else "its fields stand in the config file"
+        hint = f"did you mean {close[1]!r}?" if close else "see --help beside --config=FILE"
         command_line.fail(f"the config has no field {field[0] if field else str(error)!r}: {hint}")
     except flags.Error as error:
         command_line.fail(str(error).rpartition("Error: ")[2])
@@ -125,14 +136,31 @@ def parse_flags(argv: list[str]) -> list[str]:
     return rest
 
 
+def list_used_most() -> str:
+    """The fields used most, a line each."""
+    docs = {leaf.path: leaf.doc for settings in (Generate(constraints=""), Search()) for leaf in leaves(settings)}
+    rows = {field: docs[field] for field in _USED_MOST}
+    return _lines("Fields used most (--help beside --config=FILE lists all that it has, with their values):", rows)
+
+
+def list_fields(config: Any) -> str:
+    """All fields of a config with their values, a line each."""
+    rows = {f"{leaf.path}={leaf.value}": leaf.doc for leaf in leaves(from_config(config))}
+    return _lines(f"Fields of {config.name}, each overridden as --config.FIELD=VALUE:", rows)
+
+
+def _lines(title: str, rows: dict[str, str]) -> str:
+    width = min(max(map(len, rows)), _MOST_WIDTH)
+    return "\n".join([title, *(f"    {name:<{width}}   {text}" for name, text in rows.items())])
+
+
 def list_configs() -> str:
     """The configs, a line each: the file, and the first line of its docstring."""
     lines = {}
     for path in sorted(CONFIGS.glob("[!_]*.py")):
         name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         lines[str(name)] = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
-    width = max(map(len, lines))
-    return "\n".join(["Configs:", *(f"    {name:<{width}}   {line}" for name, line in lines.items())])
+    return _lines("Configs:", lines)
 
 
 if __name__ == "__main__":

@@ -23,17 +23,17 @@ from nag_jax.fitting.recipe import Recipe
 from nag_jax.generators.contract import Generator, Samples
 from nag_jax.generators.fit import check_batches, draw_share, fit_generator
 from nag_jax.generators.gaussian import kernels, sde
-from nag_jax.generators.gaussian import score_model as scores
 from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.score_model import make_score_model
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.predictors import Predictor
-from nag_jax.predictors import fit as predictors
 from nag_jax.predictors.fit import fit_predictor, predict
 from nag_jax.predictors.labels import normalize
 from nag_jax.predictors.views import denoised_view
+from nag_jax.settings import Generate, Search
+from nag_jax.settings.search import default_options
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import loop, needs_generator
@@ -41,6 +41,7 @@ from nag_jax.strategies import make as make_strategy
 from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.once import once
 from nag_jax.system.progress import Phases
@@ -52,17 +53,8 @@ from nag_jax.trials import Ledger
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORK: Mapping[str, Any] = {"width": 32, "num_blocks": 2, "num_heads": 4, "mlp_width": 64}
-"""Fields of the score network; the others have the defaults of `models.score_network.GraphTransformer`."""
-PREDICTOR: Mapping[str, Any] = {"name": "directional_gcn", "members": 2, "width": 32}
-"""The predictor of `generate`; its other options have their own defaults."""
-LABELS, SOFT_SHARE, SOFTNESS = "tail", 0.5, 0.05
-"""Its normalisation of labels, its share of denoised estimates, and the least width of what guides."""
-STRATEGY_OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "bananas": {"labels": "regret"},
-    "regularized_evolution": {"population": 30},
-}
-"""What `search` gives strategies beside the defaults of their own."""
+GENERATE, SEARCH = Generate(), Search()
+"""The settings whose values `fit`, `generate` and `search` have where nothing else is given."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -241,12 +233,12 @@ def fit(
     Args:
         space: to learn.
         process: the forward process; by default VE with sigma from 0.1 to 5.
-        network: fields of `GraphTransformer` that differ from `NETWORK`.
+        network: fields of `tasks.settings.Network` that differ, as `{"width": 64}`.
         folder: keeps checkpoints, from which the same call goes on, or returns at once where it was done. It is what
             `config.score.checkpoint` of the command line names, too. By default nothing is kept.
         seed: makes the training repeatable, a whole number from 0 to 2^32 - 1.
         progress: shows a bar.
-        **training: fields of `training.score.RECIPE` that differ, as `num_steps=600`.
+        **training: fields of the settings `score.training` that differ, as `num_steps=600`.
 
     Raises:
         InputError: a field is unknown or can't be, or the folder has a checkpoint of another model.
@@ -256,9 +248,9 @@ def fit(
         'nasbench201'
     """
     check_seed(seed)
-    recipe, mesh = _changed(scores.RECIPE, training), parallel.make_mesh()
+    recipe, mesh = _changed(GENERATE.score.training, training), parallel.make_mesh()
     check_batches(recipe, mesh)
-    score = make_score_model(space, process or sde.make("ve"), {**NETWORK, **(network or {})})
+    score = make_score_model(space, process or sde.make("ve"), {**to_dict(GENERATE.score.network), **(network or {})})
     generator = gaussian(space, score, [kernels.make("ancestral", score.sde)])
     tokens = draw_share(stream_key(seed, "split"), space)
     checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
@@ -280,13 +272,13 @@ def generate(
     model: Model,
     evaluator: Evaluator | None = None,
     *,
-    num_samples: int = 1000,
-    labels: int = 200,
-    final: int = 10,
-    top_share: float = 0.055,
-    scale: float = 1.0,
+    num_samples: int = GENERATE.num_samples,
+    labels: int = GENERATE.labels.training,
+    final: int = GENERATE.labels.final,
+    top_share: float = GENERATE.guidance.top_share,
+    scale: float = GENERATE.guidance.scale,
     constraints: str = "",
-    num_steps: int = 20,
+    num_steps: int = GENERATE.sampler.num_steps,
     training: Mapping[str, Any] | None = None,
     ledger: str | Path | None = None,
     seed: int = 0,
@@ -308,7 +300,7 @@ def generate(
         scale: of the guidance; 1 samples the posterior.
         constraints: on costs that the evaluator knows, as `"macs <= 300e6; params <= 5e6"`.
         num_steps: of the sampler.
-        training: fields of `training.predictor.RECIPE` that differ.
+        training: fields of the settings `predictor.training` that differ.
         ledger: file of the labels: what it holds is not paid for again. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same architectures.
         progress: shows bars.
@@ -327,7 +319,7 @@ def generate(
     """
     check_seed(seed)
     metric = None if evaluator is None else _objective(evaluator)
-    recipe = _changed(predictors.RECIPE, training or {})
+    recipe = _changed(GENERATE.predictor.training, training or {})
     _check_generate(evaluator if metric else None, num_samples, labels, final, top_share, num_steps)
     bounds = _constraints(model.space, evaluator, constraints)
     mesh, phases = parallel.make_mesh(), Phases(quiet=not progress)
@@ -354,9 +346,9 @@ def generate(
             params = fit_predictor(
                 stream_key(seed, "predictor"),
                 predictor,
-                denoised_view(model.space, model.generator, model.params, share=SOFT_SHARE),
+                denoised_view(model.space, model.generator, model.params, share=GENERATE.predictor.soft_share),
                 tokens[good],
-                normalize(values[good], LABELS, maximize=metric.direction == "max"),
+                normalize(values[good], GENERATE.predictor.labels, maximize=metric.direction == "max"),
                 recipe,
                 mesh=mesh,
                 progress=update,
@@ -371,7 +363,7 @@ def generate(
                 model.space,
                 feasible(bounds, model.tokens),
                 top_share=top_share,
-                softness=SOFTNESS,
+                softness=GENERATE.guidance.softness,
             )
             aim = make_aim(params, target, spread, scale=scale) | {"bands": bounds.bands()}
         samples = sample(make_guidance(predictor, constraints=bounds or None).guide, aim, "guided")
@@ -396,12 +388,12 @@ def search(
     evaluator: Evaluator,
     *,
     strategy: str = "bo_nag",
-    budget: int = 100,
-    initial: int = 10,
-    batch_size: int = 1,
+    budget: int = SEARCH.search.budget,
+    initial: int = SEARCH.search.initial,
+    batch_size: int = SEARCH.search.batch_size,
     constraints: str = "",
     model: Model | None = None,
-    num_steps: int = 20,
+    num_steps: int = SEARCH.sampler.num_steps,
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -449,7 +441,7 @@ def search(
         )
     bounds = _constraints(space, evaluator, constraints)
     may_be_labelled = _may_be_labelled(evaluator, bounds)
-    options = {**STRATEGY_OPTIONS.get(strategy, {}), **options}
+    options = {**default_options(strategy), **options}
     generates, purpose = needs_generator(strategy), f"{strategy}, seed {seed}"
     with Ledger.open(ledger, evaluator) as book, _own(book, purpose):
         if generates:
@@ -554,10 +546,13 @@ def _may_be_labelled(evaluator: Evaluator, bounds: Constraints) -> Callable[[np.
 
 
 def _predictor(model: Model) -> Predictor:
+    given = GENERATE.predictor
     return models.make(
+        given.name,
+        members=given.members,
         adjacency=model.space.adjacency,
         num_classes=model.space.num_classes,
-        **PREDICTOR,
+        **to_dict(given.directional_gcn),
     )
 
 

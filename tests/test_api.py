@@ -1,6 +1,5 @@
 """The five calls: the same results as the command line, every label counted, and what is refused."""
 
-import dataclasses
 import functools
 import inspect
 import re
@@ -17,13 +16,11 @@ import pytest
 from configs import nb201, nb201_bo
 from experiments import runs
 from nag_jax import api
-from nag_jax import predictors as models
-from nag_jax.generators.gaussian import score_model as score
 from nag_jax.generators.gaussian import sde
-from nag_jax.networks.score_network import GraphTransformer
-from nag_jax.predictors import fit as predictor
+from nag_jax.settings.search import default_options
 from nag_jax.strategies import REGISTRY
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.tasks.config import Config
 from nag_jax.trials import Ledger, read_trials
 
@@ -96,26 +93,20 @@ def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
 def test_defaults_are_those_of_the_configs():
     config: Config = nb201.get_config()
     bo: Config = nb201_bo.get_config()
-    network = {field.name: field.default for field in dataclasses.fields(GraphTransformer)} | dict(api.NETWORK)
-    assert config.score.network.to_dict().items() <= network.items()
-    assert dataclasses.asdict(score.RECIPE) == config.score.training.to_dict()
-    assert dataclasses.asdict(predictor.RECIPE) == config.predictor.training.to_dict()
     assert sde.make("ve") == sde.make("ve", **config.sde.ve.to_dict())
-    made = {**defaults(models.REGISTRY[config.predictor.name]), **api.PREDICTOR}
-    assert config.predictor[config.predictor.name].to_dict().items() <= made.items()
-    assert (config.predictor.name, config.predictor.members) == (made["name"], made["members"])
-    assert (config.predictor.labels, config.predictor.soft_share) == (api.LABELS, api.SOFT_SHARE)
-    assert config.predictor.view == "denoised"
+    assert config.score.network.dtype == "float32"
+    assert (config.predictor.name, config.predictor.view) == ("directional_gcn", "denoised")
+    assert config.to_dict() == to_dict(api.GENERATE) | {"name": "nb201"}
+    assert bo.to_dict() == to_dict(api.SEARCH) | {"name": "nb201_bo"}
     own = defaults(api.generate)
     assert (own["labels"], own["final"]) == (config.labels.training, config.labels.final)
     assert (own["num_samples"], own["num_steps"]) == (config.num_samples, config.sampler.num_steps)
     assert (own["top_share"], own["scale"]) == (config.guidance.top_share, config.guidance.scale)
-    assert config.guidance.softness == api.SOFTNESS
     own = defaults(api.search)
     assert {name: own[name] for name in ("budget", "initial", "batch_size")}.items() <= bo.search.to_dict().items()
     for name, block in bo.strategies.to_dict().items():
         if block.pop("name") == name:
-            assert block.items() <= (defaults(REGISTRY[name]) | dict(api.STRATEGY_OPTIONS.get(name, {}))).items()
+            assert block == default_options(name)
 
 
 def test_a_pool_says_what_it_holds_and_what_it_cost(pool, cells, accuracy):

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
+from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn, TrainState, init_state, train_step
 from nag_jax.system import interrupts, parallel
 from nag_jax.system.errors import InputError
@@ -85,6 +86,34 @@ def fit(
     if checkpoints is not None:
         checkpoints.close()
     return jax.device_get(state.ema)
+
+
+def fit_recipe(
+    init: Callable[[jax.Array], Any],
+    loss_fn: LossFn,
+    key: jax.Array,
+    data: Any,
+    recipe: Recipe,
+    *,
+    mesh: jax.sharding.Mesh,
+    checkpoints: Checkpoints | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """`fit` by the numbers of a recipe; the loss draws batches of its own, of the recipe's size."""
+    return fit(
+        init,
+        loss_fn,
+        key,
+        data,
+        optimizer=recipe.optimizer(),
+        num_steps=recipe.num_steps,
+        mesh=mesh,
+        ema_decay=recipe.ema_decay,
+        chunk_steps=recipe.chunk_steps,
+        checkpoints=checkpoints,
+        checkpoint_every=recipe.checkpoint_every,
+        progress=progress,
+    )
 
 
 @once

@@ -1,52 +1,46 @@
 """Recipes: all numbers of a training in one place."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from dataclasses import MISSING
+from typing import TYPE_CHECKING
 
-import jax
-import optax
+from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, RATE, one_of, option
 
-from nag_jax.fitting.checkpoint import Checkpoints
-from nag_jax.fitting.fit import Progress, fit
-from nag_jax.fitting.state import LossFn, make_optimizer
+if TYPE_CHECKING:
+    import optax
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How something is trained: the numbers that a fit takes, as a `training` block of a config has them.
-
-    Attributes:
-        num_steps: steps in all.
-        batch_size: architectures a step.
-        learning_rate: after the warm-up.
-        warmup_steps: steps in which it grows from 0.
-        decay: `"cosine"` or `"constant"`.
-        clip_norm: bound on the norm of gradients.
-        weight_decay: of AdamW.
-        ema_decay: of the moving average.
-        chunk_steps: steps a compiled chunk.
-        checkpoint_every: steps between checkpoints.
+    """How something is trained: the numbers that a fit takes, which `nag_jax.settings` has for each network.
 
     Example:
-        >>> from nag_jax.generators.gaussian.score_model import RECIPE
-        >>> dataclasses.replace(RECIPE, num_steps=100).batch_size
+        >>> from nag_jax.settings.score import Score
+        >>> dataclasses.replace(Score().training, num_steps=100).batch_size
         256
     """
 
-    num_steps: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    decay: str
-    clip_norm: float
-    weight_decay: float
-    ema_decay: float
-    chunk_steps: int
-    checkpoint_every: int
+    num_steps: int = option(MISSING, "The number of updates.", COUNT)
+    batch_size: int = option(MISSING, "How many architectures or labels an update learns from.", COUNT)
+    learning_rate: float = option(MISSING, "The learning rate of Adam after the warm-up.", POSITIVE)
+    warmup_steps: int = option(MISSING, "How many updates the learning rate takes to grow linearly.", NOT_NEGATIVE)
+    decay: str = option(MISSING, "How the learning rate goes on: down to 0, or constant.", one_of("cosine", "constant"))
+    clip_norm: float = option(MISSING, "The bound on the global norm of the gradient.", POSITIVE)
+    weight_decay: float = option(MISSING, "The weight decay of AdamW.", NOT_NEGATIVE)
+    ema_decay: float = option(
+        MISSING, "The decay of the moving average of the parameters, which is what is used in the end.", RATE
+    )
+    chunk_steps: int = option(
+        MISSING, "How many updates are compiled into one program, between two reports of progress.", COUNT
+    )
+    checkpoint_every: int = option(
+        MISSING, "How many updates lie between two checkpoints; results don't depend on it.", COUNT
+    )
 
-    def optimizer(self) -> optax.GradientTransformation:
+    def optimizer(self) -> "optax.GradientTransformation":
         """See `state.make_optimizer`, which says what it raises."""
+        from nag_jax.fitting.state import make_optimizer  # configs are made of recipes, and load at once
+
         return make_optimizer(
             learning_rate=self.learning_rate,
             num_steps=self.num_steps,
@@ -55,31 +49,3 @@ class Recipe:
             clip_norm=self.clip_norm,
             weight_decay=self.weight_decay,
         )
-
-
-def fit_recipe(
-    init: Callable[[jax.Array], Any],
-    loss_fn: LossFn,
-    key: jax.Array,
-    data: Any,
-    recipe: Recipe,
-    *,
-    mesh: jax.sharding.Mesh,
-    checkpoints: Checkpoints | None = None,
-    progress: Progress | None = None,
-) -> Any:
-    """`fit` by the numbers of a recipe; the loss draws batches of its own, of the recipe's size."""
-    return fit(
-        init,
-        loss_fn,
-        key,
-        data,
-        optimizer=recipe.optimizer(),
-        num_steps=recipe.num_steps,
-        mesh=mesh,
-        ema_decay=recipe.ema_decay,
-        chunk_steps=recipe.chunk_steps,
-        checkpoints=checkpoints,
-        checkpoint_every=recipe.checkpoint_every,
-        progress=progress,
-    )

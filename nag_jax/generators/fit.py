@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from nag_jax.fitting.checkpoint import Checkpoints
-from nag_jax.fitting.fit import Progress
-from nag_jax.fitting.recipe import Recipe, fit_recipe
+from nag_jax.fitting.fit import Progress, fit_recipe
+from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn
 from nag_jax.generators.contract import Generator
 from nag_jax.spaces import Space

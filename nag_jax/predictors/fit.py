@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.fitting.checkpoint import Checkpoints
-from nag_jax.fitting.fit import Progress
-from nag_jax.fitting.recipe import Recipe, fit_recipe
+from nag_jax.fitting.fit import Progress, fit_recipe
+from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_predictor import MetaPredictor
@@ -16,19 +16,6 @@ from nag_jax.predictors.views import View
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.once import once
 
-RECIPE = Recipe(
-    num_steps=600,
-    batch_size=64,
-    learning_rate=1e-2,
-    warmup_steps=60,
-    decay="cosine",
-    clip_norm=1.0,
-    weight_decay=0.01,
-    ema_decay=0.99,
-    chunk_steps=100,
-    checkpoint_every=600,
-)
-"""For some hundred labels."""
 LEAST_ROWS = 64
 """Architectures are predicted in powers of two from here on, so that few numbers of them are compiled."""
 

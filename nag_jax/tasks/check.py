@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import check
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import Guidance
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.ranges import check_numbers
 from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.workdir import Workdir
 
@@ -36,7 +37,7 @@ def check_setting(config: Config, workdir: Workdir, identity: dict[str, Any]) ->
         InputError: something in the config, the data or the folder is wrong.
     """
     check_fields(config)
-    check_numbers(config)
+    check(from_config(config))
     parallel.on_first(lambda: workdir.check(identity))
     space = build.make_space(config)
     evaluator = build.make_evaluator(config, space)

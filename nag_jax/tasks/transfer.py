@@ -15,7 +15,7 @@ from nag_jax.datasets.triples import TaskTable, Triples
 from nag_jax.evaluators import Metric, nas_bench_graph
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.fitting.checkpoint import Checkpoints
-from nag_jax.fitting.recipe import fit_recipe
+from nag_jax.fitting.fit import fit_recipe
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import meta_loss
 from nag_jax.predictors.labels import normalize
@@ -30,8 +30,6 @@ from nag_jax.tasks.setting import Setting
 
 LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""
-SOURCES = ("metad2a", "nas_bench_graph")
-PREDICTORS = ("gaussian_process", "network")
 PayFn = Callable[[np.ndarray, str, Callable[[int, int], None]], np.ndarray]
 """(tokens `[B, N]`, purpose, progress) -> labels `[B]` in the objective."""
 _STANDARD_SAMPLES = 1024
@@ -78,12 +76,6 @@ def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
     """
     if "triples" not in config:
         return None
-    for field, value, choices in (
-        ("triples.source", config.triples.source, SOURCES),
-        ("meta.name", config.meta.name, PREDICTORS),
-    ):
-        if value not in choices:
-            raise InputError(f"unknown config.{field} {value!r}: use one of {choices}")
     if config.triples.source == "nas_bench_graph":
         _check_learned(_learned_metrics(config), evaluator.metrics, config.evaluator.metric)
     sign = evaluator.metrics[config.evaluator.metric].sign

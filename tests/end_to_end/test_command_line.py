@@ -69,8 +69,26 @@ def test_help_is_short_and_names_what_matters(flag, in_process):
     job = in_process(flag)
     assert (job.status, job.stderr) == (0, "")
     assert len(job.stdout.splitlines()) < 60
-    for word in ("--dry_run", "--workdir", "generate", "search", "stream", "configs/nb201_bo.py", "Exit codes", "130"):
+    for word in (
+        "--dry_run",
+        "--workdir",
+        "generate",
+        "search",
+        "stream",
+        "configs/nb201_bo.py",
+        "Exit codes",
+        "130",
+        "search.budget",
+    ):
         assert word in job.stdout
+
+
+def test_help_beside_a_config_lists_its_fields(command_line, smoke_flag):
+    job = command_line(smoke_flag, "--config.seed=7", "--help")
+    assert (job.status, job.stderr) == (0, "")
+    rows = [row.split() for row in job.stdout.splitlines()[1:]]
+    assert {"seed=7", "labels.training=40", "score.network.width=16"} <= {row[0] for row in rows}
+    assert ["labels.final=4", "How", "many"] in [row[:3] for row in rows]
 
 
 def test_helpfull_has_every_flag(command_line):

@@ -175,7 +175,7 @@ def test_the_published_form_trains_encoder_and_predictor_together(config, files)
         ("triples.metad2a.path", "", "set config.triples.metad2a.path"),
         ("triples.metad2a.path", "nowhere.npz", "there is no file of triples nowhere.npz"),
         ("meta.name", "gru", "unknown config.meta.name 'gru'"),
-        ("meta.labels", "best", "unknown label normalisation 'best'"),
+        ("meta.labels", "best", "unknown config.meta.labels 'best'"),
         ("dataset.source", "landmarks", "use it with config.triples.source=nas_bench_graph"),
         ("dataset.source", "images", "set config.triples.metad2a.features"),
     ],

@@ -7,10 +7,10 @@ import pytest
 
 from nag_jax import tasks
 from nag_jax.datasets import class_names
+from nag_jax.settings.config import flatten
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.ranges import leaves
 from nag_jax.tasks.workdir import Workdir
 
 MODES = {
@@ -26,16 +26,16 @@ MODES = {
 MISTAKES = {
     "score.training.learning_rate": (-1.0, "more than 0, found -1"),
     "score.training.num_steps": (0, "at least 1, found 0"),
-    "score.training.decay": ("linear", "unknown decay 'linear'"),
+    "score.training.decay": ("linear", "training.decay 'linear'"),
     "score.training.ema_decay": (float("nan"), "finite, found nan"),
     "score.network.width": (30, "width 30"),
-    "score.network.head": ("mlp", "unknown head 'mlp'"),
-    "score.parametrization": ("eps", "unknown parametrization 'eps'"),
+    "score.network.head": ("mlp", "unknown config.score.network.head 'mlp'"),
+    "score.parametrization": ("eps", "unknown config.score.parametrization 'eps'"),
     "score.train_fraction": (1.5, "at most 1, found 1.5"),
     "score.checkpoint": ("nowhere", "no checkpoint"),
     "sampler.num_steps": (0, "at least 1, found 0"),
     "sampler.kernels": (("euler",), "unknown kernel 'euler'"),
-    "sampler.final": ("none", "unknown final step 'none'"),
+    "sampler.final": ("none", "unknown config.sampler.final 'none'"),
     "sampler.langevin.snr": (0.0, "more than 0, found 0"),
     "sde.name": ("vee", "unknown SDE 'vee'"),
     "sde.ve.sigma_min": (70.0, "must be less than config.sde.ve.sigma_max"),
@@ -48,7 +48,7 @@ MISTAKES = {
     "predictor.name": ("gcn", "unknown predictor 'gcn'"),
     "predictor.labels": ("minmax", "unknown config.predictor.labels 'minmax'"),
     "predictor.view": ("noisy", "unknown config.predictor.view 'noisy'"),
-    "predictor.training.decay": ("linear", "unknown decay 'linear'"),
+    "predictor.training.decay": ("linear", "training.decay 'linear'"),
     "guidance.transform": ("tilt", "unknown config.guidance.transform 'tilt'"),
     "guidance.value": ("max", "unknown config.guidance.value 'max'"),
     "guidance.top_share": (0.0, "more than 0 and at most 1, found 0"),
@@ -120,7 +120,7 @@ def refusal(config, path):
 @pytest.mark.parametrize("name", MODES)
 def test_every_task_refuses_the_same_list(name, triples, tmp_path):
     """Of the list each task is held to what its config has; none may skip a field because another checks it."""
-    fields = dict(leaves(load(name, triples).to_dict()))
+    fields = dict(flatten(load(name, triples).to_dict()))
     for field, (value, says) in MISTAKES.items():
         if field in fields:
             config = load(name, triples)
@@ -136,3 +136,9 @@ def test_a_config_of_another_mode_is_refused(name, mode, lacks, triples, tmp_pat
     config = load(name, triples)
     config.mode = mode
     assert refusal(config, tmp_path / "run").startswith(f"config.mode={mode} needs config.{lacks}, ")
+
+
+def test_all_seeds_of_a_search_are_in_range(triples, tmp_path):
+    config = load("search", triples)
+    config.seed, config.seeds = 2**32 - 2, 3
+    assert "the last seed, must be a whole number from 0 to 4294967295" in refusal(config, tmp_path / "run")

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.fitting.recipe import Recipe
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import (
     PosteriorFn,
@@ -24,19 +23,6 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.once import once
 
-RECIPE = Recipe(
-    num_steps=600,
-    batch_size=256,
-    learning_rate=1e-3,
-    warmup_steps=50,
-    decay="cosine",
-    clip_norm=1.0,
-    weight_decay=0.0,
-    ema_decay=0.995,
-    chunk_steps=50,
-    checkpoint_every=200,
-)
-"""For spaces of cells."""
 PARAMETRIZATIONS = ("denoiser", "raw_score")
 
 

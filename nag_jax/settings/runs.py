@@ -1,0 +1,112 @@
+"""Settings of whole runs: generation, a search, and transfer, which may do both."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator
+from nag_jax.settings.names import MODES
+from nag_jax.settings.predictor import Labels, Predictor
+from nag_jax.settings.sampler import Guidance, Sampler, Stream
+from nag_jax.settings.score import Process, Score
+from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
+from nag_jax.settings.space import MobileNetSpace, Space
+from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
+from nag_jax.system.errors import InputError
+from nag_jax.system.fields import COUNT, SEED, option, with_default
+
+_WITHOUT_TPE = tuple(name for name in STRATEGIES if name != "tpe")
+"""The strategies that need no further package."""
+
+# The surrogate starts from the meta-predictor, which also ranks what is generated to be labelled first.
+_WITH_PRIOR: Mapping[str, AnyStrategy] = {
+    "bo_nag": dataclasses.replace(STRATEGIES["bo_nag"], prior=True, initial=2),
+    "bo_nag_scratch": STRATEGIES["bo_nag"],
+    "bo_random_and_mutation": dataclasses.replace(STRATEGIES["bo_random_and_mutation"], prior=True, initial=2),
+    "random_search": STRATEGIES["random_search"],
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """What all runs have."""
+
+    name: str = option("run", "The name of the run, and of its folder under runs/.")
+    mode: str = option(
+        "generate",
+        "What is done: generate and pay for the best, search, or stream as many samples as you like into files.",
+        MODES,
+    )
+    seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
+    space: Space | MobileNetSpace = Space()
+    evaluator: Evaluator | MobileNetEvaluator = Evaluator()
+    constraints: str | None = option(
+        None, "Budgets of costs, joined by `;`, as `macs <= 300e6; params <= 5e6`; empty for none."
+    )
+    sde: Process = Process()
+    score: Score = Score()
+    sampler: Sampler = Sampler()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate(Run):
+    """Generation, into a pool or a stream of files.
+
+    Example:
+        >>> Generate(labels=Labels(training=50)).labels.final
+        10
+    """
+
+    num_samples: int = option(1000, "The number of architectures of a pool, or of the stream.", COUNT)
+    labels: Labels = Labels()
+    predictor: Predictor = Predictor()
+    guidance: Guidance = Guidance()
+    stream: Stream = Stream()
+
+    def check_together(self, path: str) -> None:
+        """Raises InputError where more is to be labelled than is generated."""
+        if self.labels.final > self.num_samples:
+            final, most = f"{path}.labels.final, {self.labels.final}", f"{path}.num_samples, {self.num_samples}"
+            raise InputError(f"{final}, is more than {most}: lower it")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Searching:
+    """What a search has beside what all runs have."""
+
+    seeds: int = option(
+        10, "The number of seeds of every strategy, each with its own ledger; it may grow in a workdir.", COUNT
+    )
+    search: Loop = Loop()
+    strategies: Mapping[str, AnyStrategy] = dataclasses.field(default_factory=lambda: STRATEGIES)
+    run: tuple[str, ...] = option(
+        _WITHOUT_TPE, "The names of the strategies that run; the first is tested against the others."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search(_Searching, Run):
+    """A search.
+
+    Example:
+        >>> Search(seeds=3).strategies["bo_nag"].name
+        'bo_nag'
+    """
+
+    mode: str = with_default(Run, "mode", "search")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Transfer(_Searching, Generate):
+    """Generation whose predictor comes from other data sets, and the search that goes on from there.
+
+    Example:
+        >>> Transfer().labels.training, Transfer().run
+        (0, ('bo_nag', 'bo_nag_scratch'))
+    """
+
+    labels: Labels = Labels(training=0)
+    strategies: Mapping[str, AnyStrategy] = dataclasses.field(default_factory=lambda: _WITH_PRIOR)
+    run: tuple[str, ...] = with_default(_Searching, "run", ("bo_nag", "bo_nag_scratch"))
+    meta: Meta = Meta()
+    triples: Triples | GraphTriples = Triples()
+    dataset: ImageDataset | GraphDataset = ImageDataset()
