@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from nag_jax.diffusion.noise import sample_keys
+from nag_jax.diffusion.parametrization import posterior_score
+from nag_jax.diffusion.sampler import sample
 from scipy import stats
 from scipy.special import logsumexp
 
 from nag_jax.diffusion import kernels, sde
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import posterior_score
-from nag_jax.diffusion.sampler import sample
-from nag_jax.system.errors import InputError
 from nag_jax.spaces import Block, DagSpace, chain, repeat
 from nag_jax.spaces.costs import Cost, reachable
+from nag_jax.system.errors import InputError
 
 LAYER = {"norm": ["pre", "post"], "heads": ["2 heads", "4 heads", "8 heads"], "ratio": ["ratio 2", "ratio 4"]}
 WIDE = LAYER | {"activation": ["relu", "gelu", "swiglu"]}

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from nag_jax.system.errors import InputError
 from nag_jax.spaces.declared.blocks import Condition
 from nag_jax.spaces.declared.conditions import UNIFORM, Conditions
 from nag_jax.spaces.declared.keys import MOST_CLASSES
+from nag_jax.system.errors import InputError
 
 ABSENT = "absent"
 """The class of a node that is not there."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nag_jax.system.errors import InputError
 from nag_jax.spaces.declared.conditions import Conditions
+from nag_jax.system.errors import InputError
 
 _MOST_SHOWN = 200
 """Characters of a wrong string that a message repeats."""

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.system.errors import InputError
 from nag_jax.spaces.base import MOST_LISTED, Space
 from nag_jax.spaces.declared import marginals
 from nag_jax.spaces.declared.blocks import Condition
@@ -34,6 +33,7 @@ from nag_jax.spaces.declared.rules import (
 )
 from nag_jax.spaces.declared.wiring import all_edges, edges_between, reaches_output
 from nag_jax.spaces.paths import PathTerms, dag_path_terms
+from nag_jax.system.errors import InputError
 
 MOST_SUMMED = 2**15
 """Architectures that `class_posterior` sums over at every call."""
