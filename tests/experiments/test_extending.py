@@ -114,7 +114,7 @@ def test_the_main_job_generates_transformers(folder, load):
     (folder / "my_size.py").write_text(SIZE)
     config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", "labels.training=20")
     config.space = ConfigDict({"name": "my_transformer.py:make"})
-    results = generate.run(config, folder / "transformers")
+    results = runs.run(config, folder / "transformers")
     assert results["pools"]["unguided"]["validity_argmax"] == results["pools"]["guided"]["validity_argmax"] == 1.0
     assert (folder / "transformers" / "figures").is_dir()
 
