@@ -68,8 +68,10 @@ def listen() -> None:
 
 
 def fail(message: str) -> NoReturn:
-    """Ends with the one line that says what is wrong with the input."""
-    _print(message)
+    """Ends with the one line that says what is wrong with the input, whatever it was made of."""
+    from nag_jax.system.errors import shown
+
+    _print(shown(message))
     sys.exit(BAD_INPUT)
 
 

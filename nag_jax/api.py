@@ -40,7 +40,7 @@ from nag_jax.strategies import loop, needs_generator
 from nag_jax.strategies import make as make_strategy
 from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.once import once
@@ -249,11 +249,12 @@ def fit(
     """
     check_seed(seed)
     recipe, mesh = _changed(GENERATE.score.training, training), parallel.make_mesh()
-    check_batches(recipe, mesh)
     score = make_score_model(space, process or sde.make("ve"), {**to_dict(GENERATE.score.network), **(network or {})})
     generator = gaussian(space, score, [kernels.make("ancestral", score.sde)])
     tokens = draw_share(stream_key(seed, "split"), space)
     checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
+    if checkpoints is None or checkpoints.latest_step() != recipe.num_steps:
+        check_batches(recipe, mesh)
     with Phases(quiet=not progress)("score network") as update:
         params = fit_generator(
             stream_key(seed, "score"),
@@ -490,7 +491,8 @@ def _own(book: Ledger, purpose: str) -> Iterator[None]:
 
 def _objective(evaluator: Evaluator) -> Metric | None:
     if not hasattr(evaluator, "metrics"):
-        raise InputError(f"{evaluator!r} is no evaluator: make one of it, with nag_jax.evaluator({evaluator!r}, space)")
+        found = quoted(evaluator)
+        raise InputError(f"{found} is no evaluator: make one of it, with nag_jax.evaluator({found}, space)")
     return evaluators.objective(evaluator)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.foreign import read_npz
 
 _ARRAYS = {"name": "U", "features": "f", "mask": "b", "classes": "U"}
@@ -145,7 +145,7 @@ def class_rows(table: Description, tasks: Sequence[Description | Sequence[str]])
     for i, names in enumerate(by_task):
         unknown = [name for name in names if name not in place]
         if unknown or not names:
-            found = f"the unknown class {unknown[0]!r}" if unknown else "no class"
+            found = f"the unknown class {quoted(unknown[0])}" if unknown else "no class"
             raise InputError(f"task {i} has {found}: give it classes of {table.name!r}, which has {len(place)}")
         rows[i, : len(names)] = [place[name] for name in names]
         mask[i, : len(names)] = True

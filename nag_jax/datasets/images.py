@@ -12,12 +12,12 @@ from typing import Any
 
 import grain
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nag_jax.datasets.base import Description, describe
 from nag_jax.datasets.tfds import Labelled, open_tfds
 from nag_jax.networks import resnet
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.seeds import check_seed
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -43,7 +43,8 @@ def load(
     """Describes a data set by images of each class.
 
     Args:
-        folder: of class folders, which hold `.jpg`, `.jpeg` or `.png` files; their names are the classes'.
+        folder: a folder of class folders, which hold `.jpg`, `.jpeg` or `.png` files of 8 or 16 bits per channel; their
+            names are the classes', but for those that begin with `.` or `__`, as an archive's `__MACOSX`.
         tfds: in place of it, the name of a prepared TFDS data set, as `"cifar10"`.
         name: of the data set; by default the folder's or TFDS's.
         split: of the TFDS data set.
@@ -96,10 +97,10 @@ def _facts(title: str, names: Sequence[str], images: Sequence[np.ndarray], image
     """What was used; warns of the classes that had too few images."""
     short = {name: len(rows) for name, rows in zip(names, images, strict=True) if len(rows) < images_per_class}
     if short:
-        shown = ", ".join(f"{name} {count}" for name, count in list(short.items())[:_SHOWN])
+        some = shown(", ".join(f"{name} {count}" for name, count in list(short.items())[:_SHOWN]))
         logging.getLogger(__name__).warning(
             "data set %s: %d of %d classes have fewer than %d images, all of which are used (%s%s)",
-            *(title, len(short), len(names), images_per_class, shown, ", ..." if len(short) > _SHOWN else ""),
+            *(shown(title), len(short), len(names), images_per_class, some, ", ..." if len(short) > _SHOWN else ""),
         )
     return {"images": sum(map(len, images)), "images_per_class": images_per_class, "short_classes": short}
 
@@ -110,7 +111,9 @@ def _from_folder(
     """Names and images uint8 `[I_c, S, S, 3]` of the classes; only the chosen files are opened."""
     if not folder.is_dir():
         raise InputError(f"there is no folder of images {folder}: correct the path")
-    folders = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."}
+    folders = {
+        path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith((".", "__"))
+    }
     if not folders:
         raise InputError(f"{folder} has no class folders: put the images of each class into a folder of its own there")
     names = _chosen_classes(folders, classes, str(folder))
@@ -125,7 +128,7 @@ def _chosen_classes(there: Sequence[str] | dict[str, Path], wanted: Sequence[str
     names = list(there) if wanted is None else list(wanted)
     unknown = [name for name in names if name not in there]
     if unknown:
-        raise InputError(f"{where} has no class {unknown[0]!r}: it has {', '.join(there)}")
+        raise InputError(f"{where} has no class {quoted(unknown[0])}: it has {', '.join(there)}")
     if not names:
         raise InputError(f"expected the names of classes of {where}, found none")
     return names
@@ -140,19 +143,39 @@ def _choose_files(folder: Path, count: int, seed: int) -> list[Path]:
     return [files[i] for i in order[:count]]
 
 
+def _read_array(pixels: np.ndarray, size: int) -> np.ndarray:
+    try:
+        pixels = _eight_bits(pixels)
+    except ValueError as error:
+        raise InputError(f"the data set can't be read as images ({error}): use another") from error
+    return _scaled(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), size)
+
+
 def _read_image(path: Path, size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
-            return _scaled(image, size)
+            return _scaled(ImageOps.exif_transpose(image), size)
     except Exception as error:  # a damaged image may raise nearly anything
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} can't be read as an image ({reason}): replace or remove it") from error
+        raise InputError(f"{path} can't be read as an image ({error}): replace or remove it") from error
 
 
 def _scaled(image: Image.Image, size: int) -> np.ndarray:
-    """Pixels uint8 `[size, size, 3]`."""
+    """Pixels uint8 `[size, size, 3]`; raises ValueError where nobody knows what number is white."""
+    if image.mode.startswith("I;16"):  # which Pillow itself would clip
+        image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
+    elif image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are 32-bit numbers, mode {image.mode}, expected 8 or 16 bits per channel")
     image = image.convert("RGB")
     return np.asarray(image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """Pixels uint8 of pixels uint8 or uint16, whose white is 255 or 65,535; raises ValueError for others."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise ValueError(f"its pixels are {pixels.dtype}, expected uint8 or uint16")
+    return pixels
 
 
 def collect(
@@ -171,7 +194,7 @@ def collect(
         The classes' names, and their images uint8 `[I_c, image_size, image_size, 3]`.
 
     Raises:
-        InputError: there is no such class, or a class has no image.
+        InputError: there is no such class, a class has no image, or the images are neither uint8 nor uint16.
     """
     names = _chosen_classes(labelled.classes, classes, "the data set")
     place = {labelled.classes.index(name): i for i, name in enumerate(names)}
@@ -182,12 +205,13 @@ def collect(
         i = place.get(int(element["label"]))
         if i is None or len(images[i]) == images_per_class:
             continue
-        pixels = np.asarray(element["image"])
-        images[i].append(_scaled(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), image_size))
+        images[i].append(_read_array(np.asarray(element["image"]), image_size))
         missing -= 1
         if not missing:
             break
     for name, rows in zip(names, images, strict=True):
         if not rows:
-            raise InputError(f"the data set has no image of the class {name!r}: use another split, or leave it out")
+            raise InputError(
+                f"the data set has no image of the class {quoted(name)}: use another split, or leave it out"
+            )
     return names, [np.stack(rows) for rows in images]

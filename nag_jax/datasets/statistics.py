@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from nag_jax.datasets.base import Description, single
-from nag_jax.system.errors import InputError
+from nag_jax.system.columns import check_distinct
+from nag_jax.system.errors import InputError, quoted
 
 COLUMNS = ("nodes", "edges", "features", "classes", "homophily")
 FIGURES = {
@@ -81,13 +82,14 @@ def _read(path: Path, name: str) -> dict[str, float]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            names, rows = reader.fieldnames or (), {row.get("name"): row for row in reader}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            columns, lines = list(reader.fieldnames or ()), list(reader)
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} can't be read as CSV in UTF-8 ({error}): export it again") from error
-    if "name" not in names:
+    if "name" not in columns:
         raise InputError(f"{path} has no column 'name': expected the columns name, {', '.join(COLUMNS)}")
-    if len(set(names)) < len(names):
-        raise InputError(f"{path} has a column twice: leave one out")
+    check_distinct(filter(None, columns), path)
+    check_distinct((row["name"] for row in lines), path, "data set")
+    rows = {row["name"]: row for row in lines}
     if name not in rows:
         raise InputError(f"{path} has no data set {name!r}: it has {', '.join(map(str, rows)) or 'none'}")
     figures = {}
@@ -96,7 +98,7 @@ def _read(path: Path, name: str) -> dict[str, float]:
             figures[column] = float(rows[name].get(column) or math.nan)
         except (TypeError, ValueError) as error:
             found = rows[name][column]
-            raise InputError(f"{path}, {name}: {column} must be a number, found {found!r}; correct it") from error
+            raise InputError(f"{path}, {name}: {column} must be a number, found {quoted(found)}; correct it") from error
     return figures
 
 

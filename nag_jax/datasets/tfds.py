@@ -54,7 +54,7 @@ def _builder(name: str, folder: str | None) -> Any:
     except DatasetNotFoundError as error:
         raise InputError(f"TFDS has no data set {name!r}: see tensorflow.org/datasets/catalog") from error
     except ValueError as error:  # an unknown config or version of a known data set
-        raise InputError(f"TFDS can't open {name!r} ({' '.join(str(error).split())}): correct the name") from error
+        raise InputError(f"TFDS can't open {name!r} ({error}): correct the name") from error
 
 
 def _label_names(builder: Any, name: str) -> tuple[str, ...]:

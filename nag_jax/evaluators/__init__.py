@@ -8,7 +8,7 @@ import inspect
 from nag_jax.evaluators import analog_nasbench, command, mobilenet_v3, nas_bench_graph, table_file
 from nag_jax.evaluators.base import Evaluator, Outcome, objective
 from nag_jax.objectives.metric import Metric
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 from nag_jax.system.options import find, is_own
 
@@ -51,10 +51,10 @@ def make(name: str, **options) -> Evaluator:
     load = find("evaluator", name, REGISTRY)
     parameters = inspect.signature(load).parameters
     for option in options:
-        check_name(option, parameters, f"option of the evaluator {name!r}")
+        check_name(option, parameters, f"option of the evaluator {quoted(name)}")
     for option, parameter in parameters.items():
         if parameter.default is parameter.empty and options.get(option) is None:
-            raise InputError(f"the evaluator {name!r} needs the option {option!r}: give it one")
+            raise InputError(f"the evaluator {quoted(name)} needs the option {quoted(option)}: give it one")
     return load(**options)
 
 

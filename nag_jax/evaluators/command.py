@@ -26,7 +26,7 @@ from nag_jax.evaluators.table_file import guess_split
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
 from nag_jax.system import interrupts
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.names import check_name
 
 _BROKEN = {126: "can't be executed", 127: "isn't found"}
@@ -253,16 +253,17 @@ def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, f
     labels = dict.fromkeys(metrics, math.nan)
     found = _last_json(output)
     if not isinstance(found, dict):
-        return labels, f"expected a JSON object on stdout or on its last line, found {_tail(output)!r}"
+        return labels, f"expected a JSON object on stdout or on its last line, found {quoted(_tail(output))}"
     reasons = []
     for name in metrics:
         value = found.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             labels[name] = float(value)
         elif name in found:
-            reasons.append(f"{name!r} is {value!r}, expected a finite number")
+            reasons.append(f"{name!r} is {quoted(value)}, expected a finite number")
         else:
-            reasons.append(f"no {name!r} among its metrics, {', '.join(map(repr, found)) or 'of which there is none'}")
+            there = shown(", ".join(map(quoted, found)), _TAIL) or "of which there is none"
+            reasons.append(f"no {name!r} among its metrics, {there}")
     return labels, "; ".join(reasons)
 
 
@@ -318,4 +319,4 @@ def _last_json(output: str) -> object:
 def _tail(text: str) -> str:
     """The end of what a command printed, in one line."""
     words = " ".join(text.split())
-    return words if len(words) <= _TAIL else f"...{words[-_TAIL:]}"
+    return shown(words if len(words) <= _TAIL else f"...{words[-_TAIL:]}")

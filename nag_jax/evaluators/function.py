@@ -7,7 +7,7 @@ import numpy as np
 from nag_jax.evaluators.fingerprint import of_function
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 Function = Callable[[str], float | Mapping[str, float]]
 """An architecture in the space's own notation -> its value, or a value for each metric; NaN for a failed trial."""
@@ -55,7 +55,7 @@ class FunctionEvaluator:
         except (KeyError, TypeError, ValueError) as error:
             expected = " or ".join(["a number"] * (len(self.metrics) == 1) + [f"a mapping with {list(self.metrics)}"])
             raise InputError(
-                f"the function returned {found!r} for {native!r}: return {expected}, NaN for a failed trial"
+                f"the function returned {quoted(found)} for {quoted(native)}: return {expected}, NaN for a failed trial"
             ) from error
 
 

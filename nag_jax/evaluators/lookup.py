@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from nag_jax.spaces import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
 
@@ -65,7 +65,7 @@ class ArchitectureTable:
             missing = self.space.to_native(np.asarray(tokens)[first : first + 1])[0]
             total = self.space.num_canonical if self.one_a_class else self.space.size
             raise InputError(
-                f"{self.source} has no architecture {missing!r} (it has {len(self.tokens):,} of the "
+                f"{self.source} has no architecture {quoted(missing)} (it has {len(self.tokens):,} of the "
                 f"{total or self.space.size:,} of {self.space.name}): ask only for what covers(tokens) accepts, or "
                 "add the row"
             )

@@ -5,7 +5,6 @@ once alone and once times the pixels, and on the pixels and the image's side. Be
 moments, as all constraints want.
 """
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +13,8 @@ from scipy.stats import spearmanr
 
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3 import RESOLUTIONS, MobileNetV3
-from nag_jax.system.errors import InputError
+from nag_jax.system.columns import check_distinct
+from nag_jax.system.errors import InputError, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,8 @@ def read_latencies(path: str | Path, space: MobileNetV3) -> dict[str, Latency]:
         space: whose resolution the models are for; measurements at all resolutions are fitted.
 
     Raises:
-        InputError: the file is missing or unreadable, a column is missing, a row isn't a network, a latency isn't a
-            positive number, or there are fewer than 50 rows.
+        InputError: the file is missing or unreadable, a column is missing or comes twice, a row isn't a network, a
+            latency isn't a positive number, or there are fewer than 50 rows.
     """
     import pandas as pd
 
@@ -64,8 +64,8 @@ def read_latencies(path: str | Path, space: MobileNetV3) -> dict[str, Latency]:
         if not (good := np.isfinite(values) & (values > 0)).all():
             line = int(np.argmin(good)) + 2
             raise InputError(
-                f"{path}, line {line}: {column!r} must be a latency in ms, found {frame[column][line - 2]!r}; delete "
-                "the row"
+                f"{path}, line {line}: {quoted(column)} must be a latency in ms, found "
+                f"{quoted(frame[column][line - 2])}; delete the row"
             )
         found[column.removeprefix(_PREFIX)] = _fit(space, tokens, pixels, values)
     return found
@@ -80,18 +80,17 @@ def _read(path: Path) -> "pd.DataFrame":
         )
     try:
         if path.stat().st_size > _LARGEST:
-            raise InputError(f"it has {path.stat().st_size:,} bytes, expected at most {_LARGEST:,}")
-        with path.open(newline="") as file:
-            names = next(csv.reader(file), [])
-        if len(set(names)) < len(names):
-            raise InputError("a column comes twice")
+            raise InputError(f"{path} has {path.stat().st_size:,} bytes, expected at most {_LARGEST:,}")
+        check_distinct(pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna(), path)
         frame = pd.read_csv(path, dtype={"ks": str, "e": str, "d": str})
+    except InputError:
+        raise
     except Exception as error:  # a damaged file may raise nearly anything
         raise InputError(f"{path} can't be read as CSV ({error}): export it again") from error
     missing = [name for name in _FIELDS if name not in frame]
     if missing or not any(name.startswith(_PREFIX) for name in frame.columns):
         raise InputError(
-            f"{path} has no column {(missing or [_PREFIX + 'DEVICE'])[0]!r}: it needs ks, e, d, r and lat_*"
+            f"{path} has no column {quoted((missing or [_PREFIX + 'DEVICE'])[0])}: it needs ks, e, d, r and lat_*"
         )
     if len(frame) < _LEAST_ROWS:
         raise InputError(f"{path} has {len(frame)} rows, too few to fit a latency to: measure {_LEAST_ROWS} or more")

@@ -7,7 +7,7 @@ import numpy as np
 from nag_jax.evaluators.lookup import ArchitectureTable
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
 
@@ -107,7 +107,8 @@ def _check_distinct(table: ArchitectureTable, place: Callable[[int], str]) -> No
         again, before = repetition
         native = table.space.to_native(table.tokens[again : again + 1])[0]
         raise InputError(
-            f"{table.source}, {place(again)}: {native!r} is already on {place(before)}; keep one row an architecture"
+            f"{table.source}, {place(again)}: {quoted(native)} is already on {place(before)}; keep one row per "
+            "architecture"
         )
 
 
@@ -119,6 +120,6 @@ def _check_labels(table: ArchitectureTable, metric: str, allow_failed: bool, pla
     row = int(np.argmax(bad))
     mend = "fill it in, delete the row, or set allow_failed=True to count empty cells as failed trials"
     raise InputError(
-        f"{table.source}, {place(row)}: the label {metric!r} is {values[row]}, expected a finite number "
+        f"{table.source}, {place(row)}: the label {quoted(metric)} is {values[row]}, expected a finite number "
         f"(rows like that: {int(bad.sum())}); {mend}"
     )

@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +12,20 @@ from nag_jax import spaces
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Direction, Split, describe_metrics
 from nag_jax.spaces import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.columns import check_distinct
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ARCHITECTURE_COLUMN = "arch"
+_SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("valid", "validation", "val"), "validation"),
+    "test": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+}
+"""What words of a column's name say."""
 
 
 def load(
@@ -35,7 +42,7 @@ def load(
     """Reads a table with a column `arch` of native strings and a numeric column for each metric.
 
     The metrics are `metric` and every other numeric column without gaps, or with them where failed trials are allowed.
-    The table may hold a part of the space.
+    Columns need names that differ. The table may hold a part of the space.
 
     Args:
         path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
@@ -49,8 +56,8 @@ def load(
 
     Raises:
         InputError: the file is missing or unreadable, the column `arch` or `metric` is missing, `metric`
-            holds something else than numbers, a string is not an architecture of the space, an architecture
-            comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
+            holds something else than numbers, a string is not an architecture of the space, a column or an
+            architecture comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
     """
     frame, place = read(Path(path))
     return from_frame(
@@ -106,7 +113,7 @@ def from_frame(
         (2, 'min')
     """
     space = spaces.make("nasbench201") if space is None else space
-    frame = tidy(frame)
+    frame = tidy(frame, source)
     if frame.empty:
         raise InputError(f"{source} has no rows: expected an architecture a row")
     numeric = numeric_columns(frame, metric, source, place)
@@ -137,8 +144,10 @@ def read(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
         raise InputError(f"{path}: expected a CSV or Parquet file, found {found}; correct the path")
     try:
         return _read_parquet(path) if _is_parquet(path) else _read_csv(path)
-    except (OSError, ValueError, Warning) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except InputError:
+        raise
+    except Exception as error:  # a damaged Parquet file may raise nearly anything
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
         raise InputError(f"{path} can't be read as CSV or Parquet ({reason}): export it again") from error
 
 
@@ -153,26 +162,37 @@ def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     return pd.read_parquet(path), "row {} (from 0)".format
 
 
-def tidy(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The architectures as a column, columns named by strings, rows numbered."""
+def tidy(frame: "pd.DataFrame", source: str) -> "pd.DataFrame":
+    """The architectures as a column, columns named by strings that differ, rows numbered."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            f"{source}: expected a pandas.DataFrame, or the path of a CSV or Parquet file, found {quoted(frame)}: make "
+            "a data frame of it"
+        )
+    if frame.columns.nlevels > 1:
+        raise InputError(
+            f"{source} has columns of {frame.columns.nlevels} levels, as {quoted(frame.columns[0])}: give every column "
+            "one name, as frame.columns = ['_'.join(map(str, names)) for names in frame.columns]"
+        )
     if ARCHITECTURE_COLUMN in frame.index.names:
-        frame = frame.reset_index()
-    return frame.rename(columns=str).reset_index(drop=True)
+        frame = frame.reset_index(allow_duplicates=True)
+    frame = frame.rename(columns=str).reset_index(drop=True)
+    check_distinct(frame.columns, source)
+    return frame
 
 
 def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     import pandas as pd
 
+    # Blank lines aren't skipped so that the index keeps count of the file's lines.
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "skip_blank_lines": False}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(
-            path,
-            encoding="utf-8-sig",
-            index_col=False,
-            dtype={ARCHITECTURE_COLUMN: str},
-            low_memory=False,
-            skip_blank_lines=False,  # so that the index keeps count of the file's lines
-        ).dropna(how="all")
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
+        check_distinct(header.iloc[0].dropna(), path)  # pandas itself renames what comes again
+        frame = pd.read_csv(path, dtype={ARCHITECTURE_COLUMN: str}, low_memory=False, **options).dropna(how="all")
     lines = frame.index.to_numpy() + 2  # the header is line 1
     return frame.reset_index(drop=True), lambda row: f"line {lines[row]}"
 
@@ -194,7 +214,7 @@ def numeric_columns(
     if metric in frame and metric not in numeric and metric != ARCHITECTURE_COLUMN:
         values = frame[metric].tolist()
         row = next((i for i, value in enumerate(values) if _is_text(value)), 0)
-        found = f"{source}, {place(row)}: the column {metric!r} must hold numbers, found {values[row]!r}"
+        found = f"{source}, {place(row)}: the column {quoted(metric)} must hold numbers, found {quoted(values[row])}"
         raise InputError(f"{found}; correct it, or use a numeric column: {', '.join(numeric) or '(none)'}")
     check_name(metric, numeric, f"metric of {source}")
     return numeric
@@ -224,10 +244,12 @@ def _is_text(value: object) -> bool:
 
 
 def guess_split(column: str) -> Split:
-    """What a metric's name says of the data that it was measured on."""
-    words = re.split(r"[^a-z]+", column.lower())
-    if "valid" in column.lower() or "val" in words:
-        return "validation"
-    if "test" in column.lower():
-        return "test"
-    return "train" if "train" in words else "none"
+    """What the last of a metric's name's whole words that says something tells of the data that it was measured on.
+
+    Example:
+        >>> guess_split("cifar10-valid_ori-test"), guess_split("latest_acc")
+        ('test', 'none')
+    """
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column)
+    found = [_SPLITS[word.lower()] for word in words if word.lower() in _SPLITS]
+    return found[-1] if found else "none"

@@ -42,7 +42,7 @@ class Blueprint:
 
     def shapes(self) -> Any:
         """Shapes of the network's variables."""
-        image = jnp.zeros((1, self.image_size, self.image_size, 3))
+        image = jnp.zeros((1, self.image_size, self.image_size, 3), jnp.float32)
         return jax.eval_shape(self.network.init, jax.random.key(0), image)
 
     def num_params(self) -> int:

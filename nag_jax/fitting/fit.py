@@ -19,6 +19,7 @@ Progress = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all and the mean loss of the last chunk (NaN if there was none)."""
 
 
+@jax.enable_x64(False)  # what optimizers make of the flag would round otherwise, and end in other parameters
 def fit(
     init: Callable[[jax.Array], Any],
     loss_fn: LossFn,

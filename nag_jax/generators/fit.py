@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.fitting.checkpoint import Checkpoints
@@ -84,7 +85,7 @@ def batch_loss(generator: Generator, *, batch_size: int, sharding=None) -> LossF
 
     def loss(params, key, data):
         batch_key, loss_key = jax.random.split(key)
-        batch = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0])]
+        batch = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0], jnp.int32)]
         if sharding is not None:
             batch = jax.lax.with_sharding_constraint(batch, sharding)
         return generator.loss(params, loss_key, batch)

@@ -1,5 +1,6 @@
 """Constraints on costs, as a config writes them: checked at once, as a filter, and as guidance."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,11 +12,11 @@ from nag_jax.guidance.band import MomentsFn, cost_band
 from nag_jax.guidance.guide import Guide, chain
 from nag_jax.spaces import Space
 from nag_jax.spaces.costs import Cost, check_bands, write
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.once import jitted, once
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-_FORM = re.compile(rf"(?:{_NUMBER}\s*<=\s*)?([A-Za-z]\w*)(?:\s*(<=|>=)\s*{_NUMBER})?")
+_FORM = re.compile(rf"(?:{_NUMBER}\s*<=\s*)?([A-Za-z]\w*)(?:\s*(<=|>=)\s*{_NUMBER})?", re.ASCII)
 _DRAWS = 4096
 
 
@@ -40,7 +41,8 @@ def parse(text: str) -> list[Constraint]:
     """Reads constraints joined by `;`.
 
     Raises:
-        InputError: one is none of `macs <= 300e6`, `macs >= 200e6` and `200e6 <= macs <= 220e6`, or its band is empty.
+        InputError: one is none of `macs <= 300e6`, `macs >= 200e6` and `200e6 <= macs <= 220e6`, a number is
+            infinite, or a band is empty.
 
     Example:
         >>> [str(constraint) for constraint in parse("200e6 <= macs <= 220e6; params <= 5e6")]
@@ -52,14 +54,16 @@ def parse(text: str) -> list[Constraint]:
         before, metric, sign, after = form.groups() if form else (None, "", None, None)
         if not metric or (before is None and after is None) or (before is not None and sign == ">="):
             raise InputError(
-                f"constraint {part!r} isn't understood: write 'macs <= 300e6', 'macs >= 200e6' or "
+                f"constraint {quoted(part)} isn't understood: write 'macs <= 300e6', 'macs >= 200e6' or "
                 "'200e6 <= macs <= 220e6', and ';' between several"
             )
+        if any(number and math.isinf(float(number)) for number in (before, after)):
+            raise InputError(f"constraint {quoted(part)} must have finite numbers: lower them, or leave that side out")
         low, high = float(before or "-inf"), float("inf")
         if after is not None:
             low, high = (float(after), high) if sign == ">=" else (low, float(after))
         if low >= high:
-            raise InputError(f"constraint {part!r} holds for no value: the left number must be less than the right one")
+            raise InputError(f"constraint {quoted(part)} holds for no value: the left number must be the lesser one")
         found.append(Constraint(metric, low, high))
     return found
 
@@ -82,7 +86,7 @@ class Constraints:
             if constraint.metric not in costs:
                 known = ", ".join(costs) or "(none: nothing that adds up over layers is known)"
                 raise InputError(
-                    f"constraint {str(constraint)!r}: unknown cost {constraint.metric!r}, use one of {known}"
+                    f"constraint {quoted(str(constraint))}: unknown cost {constraint.metric!r}, use one of {known}"
                 )
         check_bands(space, costs, constraints)
         self.constraints = list(constraints)

@@ -1,5 +1,6 @@
 """Layers that the networks share."""
 
+import math
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -47,14 +48,14 @@ def dag_depths(adjacency: np.ndarray) -> np.ndarray:
 def sinusoid(values, width: int) -> jax.Array:
     """Sine and cosine features `[..., width]` of values `[...]`, frequencies from 1 down to 1e-4; width even."""
     half = width // 2
-    frequencies = jnp.exp(-jnp.log(1e4) * jnp.arange(half) / (half - 1))
+    frequencies = jnp.exp(-jnp.log(jnp.float32(1e4)) * jnp.arange(half, dtype=jnp.float32) / (half - 1))
     angles = jnp.multiply.outer(jnp.asarray(values, jnp.float32), frequencies)
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
 
 
 def position_table(n: int, width: int) -> jax.Array:
     """The fixed table `[n, width]` of Vaswani et al. (2017), sines on even and cosines on odd columns."""
-    angles = jnp.arange(n)[:, None] / 10000 ** (jnp.arange(0, width, 2) / width)[None]
+    angles = jnp.arange(n, dtype=jnp.float32)[:, None] / 10000 ** (jnp.arange(0, width, 2, jnp.float32) / width)[None]
     return jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(n, width)
 
 
@@ -93,9 +94,9 @@ class Attention(nn.Module):
         mask = np.isin(relations, [RELATIONS.index(name) for name in self.visible])
         qkv = nn.DenseGeneral((3, self.num_heads, width // self.num_heads), dtype=self.dtype)(h)
         q, k, v = qkv[..., 0, :, :], qkv[..., 1, :, :], qkv[..., 2, :, :]
-        logits = jnp.einsum("bihd,bjhd->bhij", q, k).astype(jnp.float32) / np.sqrt(width // self.num_heads)
+        logits = jnp.einsum("bihd,bjhd->bhij", q, k).astype(jnp.float32) / math.sqrt(width // self.num_heads)
         if self.relation_bias:
-            bias = self.param("relation_bias", nn.initializers.zeros, (self.num_heads, len(RELATIONS)))
+            bias = self.param("relation_bias", nn.initializers.zeros, (self.num_heads, len(RELATIONS)), jnp.float32)
             one_hot = np.arange(len(RELATIONS))[:, None, None] == relations[None]
             logits += jnp.tensordot(bias, one_hot.astype(np.float32), 1)[None]  # a gather's gradient is slow on CPU
         weights = jax.nn.softmax(jnp.where(mask[None, None], logits, -1e9), axis=-1)

@@ -5,6 +5,7 @@ A BERT (Devlin et al., NAACL 2019) of six layers (Wang et al., *MiniLM*, NeurIPS
 own names: nothing is trained here, so a module would only rename them.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def embed_tokens(weights: Mapping[str, jax.Array], tokens: jax.Array, mask: jax.
     def attend(h, name):
         q, k, v = (dense(h, f"{name}.self.{part}") for part in ("query", "key", "value"))
         q, k, v = (part.reshape(*part.shape[:2], _HEADS, -1) for part in (q, k, v))
-        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(NUM_FEATURES // _HEADS)
+        logits = jnp.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(NUM_FEATURES // _HEADS)
         weight = jax.nn.softmax(jnp.where(mask[:, None, None, :], logits, -1e9))
         return dense(jnp.einsum("bhqk,bkhd->bqhd", weight, v).reshape(h.shape), f"{name}.output.dense")
 

@@ -74,14 +74,14 @@ def read_variables(path: str | Path) -> dict[str, Any]:
         value = weights[torch_name]
         if leaf == "kernel":
             value = value.transpose(2, 3, 1, 0)  # out, in, height, width -> height, width, in, out
-        variables[collection].setdefault(module, {})[leaf] = jnp.asarray(value)
+        variables[collection].setdefault(module, {})[leaf] = jnp.asarray(value, jnp.float32)
     return variables
 
 
 def weight_table() -> list[tuple[str, tuple[str, str, str], tuple[int, ...]]]:
     """(torchvision's name, (collection, module, leaf) in Flax, torchvision's shape) of every weight."""
     out = []
-    shapes = jax.eval_shape(ResNet18().init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    shapes = jax.eval_shape(ResNet18().init, jax.random.key(0), jnp.zeros((1, 32, 32, 3), jnp.float32))
     for module, leaves in shapes["params"].items():
         prefix = module.replace("_", ".")
         if "kernel" in leaves:

@@ -1,5 +1,7 @@
 """The graph transformer behind the score: one network for the denoiser and for the published raw score."""
 
+import math
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +79,7 @@ class GraphTransformer(nn.Module):
             deterministic: False in training, which then needs a `dropout` key.
         """
         relations = tuple(map(tuple, dag_relations(np.array(self.adjacency)).tolist()))
-        h = nn.Dense(self.width, dtype=self.dtype, name="embed")(x) * float(np.sqrt(self.width))
+        h = nn.Dense(self.width, dtype=self.dtype, name="embed")(x) * math.sqrt(self.width)
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
         h += self._positions().astype(self.dtype)
         h += TimeEmbedding(self.width, 4 * self.width, self.dtype, name="time")(condition)[:, None]
@@ -113,11 +115,11 @@ class GraphTransformer(nn.Module):
             return position_table(n, self.width)[coordinates[:, -1]][None]
         init = nn.initializers.normal(1.0)
         depths = dag_depths(np.array(self.adjacency))
-        node = self.param("node", init, (n, self.width))
-        depth = self.param("depth", init, (n, self.width))
-        height = self.param("height", init, (n, self.width))
+        node = self.param("node", init, (n, self.width), jnp.float32)
+        depth = self.param("depth", init, (n, self.width), jnp.float32)
+        height = self.param("height", init, (n, self.width), jnp.float32)
         places = node + depth[depths[:, 0]] + height[depths[:, 1]]
         if coordinates.shape[1] > 1:
             for i, column in enumerate(coordinates.T):
-                places += self.param(f"coordinate_{i}", init, (column.max() + 1, self.width))[column]
+                places += self.param(f"coordinate_{i}", init, (column.max() + 1, self.width), jnp.float32)[column]
         return places[None]

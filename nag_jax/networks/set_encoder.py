@@ -64,7 +64,7 @@ class SetPool(nn.Module):
         h = items
         for i in range(self.num_blocks):
             h = AttentionBlock(self.width, self.num_heads, name=f"self_{i}")(h, h, mask)
-        seed = self.param("seed", nn.initializers.xavier_uniform(), (1, self.width))
+        seed = self.param("seed", nn.initializers.xavier_uniform(), (1, self.width), jnp.float32)
         query = jnp.broadcast_to(seed, (*h.shape[:-2], 1, self.width))
         pooled = AttentionBlock(self.width, self.num_heads, name="pool")(query, h, mask)
         return nn.Dense(self.width, name="out")(pooled[..., 0, :])
@@ -161,7 +161,7 @@ def make(name: str, shape: tuple[int, ...], **options) -> Encoder:
     network = encoder(**options)
 
     def init(key):
-        return network.init(key, jnp.zeros((1, 1, *shape)), jnp.ones((1, 1), bool))
+        return network.init(key, jnp.zeros((1, 1, *shape), jnp.float32), jnp.ones((1, 1), bool))
 
     def apply(params, features, mask) -> jax.Array:
         out = network.apply(params, features, mask)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from nag_jax.system.errors import quoted
 from nag_jax.system.names import check_name
 
 Direction = Literal["max", "min"]
@@ -36,8 +37,8 @@ class Metric:
     split: Split = "none"
 
     def __post_init__(self):
-        check_name(self.direction, get_args(Direction), f"direction of the metric {self.name!r}")
-        check_name(self.split, get_args(Split), f"split of the metric {self.name!r}")
+        check_name(self.direction, get_args(Direction), f"direction of the metric {quoted(self.name)}")
+        check_name(self.split, get_args(Split), f"split of the metric {quoted(self.name)}")
 
     @property
     def sign(self) -> float:

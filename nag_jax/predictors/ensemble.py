@@ -36,7 +36,7 @@ def make_predictor(network: nn.Module, shape: tuple[int, int], *, condition=lamb
     """
 
     def init(key):
-        return network.init(key, jnp.zeros(shape), jnp.ones(()), context)
+        return network.init(key, jnp.zeros(shape, jnp.float32), jnp.ones((), jnp.float32), context)
 
     def apply(params, x, t, context=None, *, dropout_key=None):
         def one(x, level, context, i):
@@ -44,7 +44,7 @@ def make_predictor(network: nn.Module, shape: tuple[int, int], *, condition=lamb
             return network.apply(params, x, level, context, deterministic=dropout_key is None, rngs=rngs)
 
         each = 0 if context is not None and context.ndim == 2 else None
-        return jax.vmap(one, in_axes=(0, 0, each, 0))(x, condition(t), context, jnp.arange(x.shape[0]))
+        return jax.vmap(one, in_axes=(0, 0, each, 0))(x, condition(t), context, jnp.arange(x.shape[0], dtype=jnp.int32))
 
     return Predictor(init, apply)
 
@@ -65,6 +65,6 @@ def ensemble(predictor: Predictor, size: int) -> Predictor:
             return predictor.apply(params, x, t, context, dropout_key=key)[:, 0]
 
         # A loop, not vmap: batched over members, XLA's gathers and scatters on CPU take twice as long.
-        return jax.lax.map(member, (params, jnp.arange(size))).T
+        return jax.lax.map(member, (params, jnp.arange(size, dtype=jnp.int32))).T
 
     return Predictor(init, apply)

@@ -1,5 +1,6 @@
 """Features of relaxed architectures, for surrogates: polynomials in the one-hot entries, so differentiable in x."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 
 import jax
@@ -159,7 +160,7 @@ def standardized(names: Sequence[str], space: Space) -> FeatureFn:
         return jnp.concatenate([function(x) for function in functions], axis=1)
 
     sample = raw(space.encode(space.random(jax.random.key(0), _SAMPLE)))
-    mean, scale = sample.mean(axis=0)[None], (sample.std(axis=0)[None] + 1e-3) * np.sqrt(sample.shape[1])
+    mean, scale = sample.mean(axis=0)[None], (sample.std(axis=0)[None] + 1e-3) * math.sqrt(sample.shape[1])
     return lambda x: (raw(x) - mean) / scale
 
 
@@ -226,7 +227,7 @@ def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
 
     def features(x):
         # Products with constant matrices, for gathers and their gradients are slow on CPU.
-        entries = jnp.concatenate([(x.reshape(x.shape[0], -1) + 1.0) / 2.0, jnp.ones((x.shape[0], 1))], axis=1)
+        entries = jnp.concatenate([(x.reshape(x.shape[0], -1) + 1.0) / 2.0, jnp.ones((x.shape[0], 1), x.dtype)], axis=1)
         products = entries @ selectors[0]
         for selector in selectors[1:]:
             products = products * (entries @ selector)

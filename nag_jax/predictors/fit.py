@@ -37,7 +37,7 @@ def _viewed_loss(predictor: Predictor, batch_size: int) -> LossFn:
     def loss(params, key, data):
         tokens, labels, view = data
         batch_key, view_key, dropout_key = jax.random.split(key, 3)
-        rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0])
+        rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0], jnp.int32)
         x, t = view(sample_keys(view_key, batch_size), tokens[rows])
         values = predictor.apply(params, x, t, dropout_key=dropout_key)
         return jnp.mean((values - labels[rows][:, None]) ** 2)
@@ -51,7 +51,7 @@ def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossF
     def loss(params, key, data):
         tokens, labels, task, table = data
         batch_key, view_key, dropout_key = jax.random.split(key, 3)
-        rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0])
+        rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0], jnp.int32)
         x, t = view(sample_keys(view_key, batch_size), tokens[rows])
         contexts = jax.vmap(lambda i: predictor.embed(params, *table.of(i)))(task[rows])
         values = predictor.apply(params, x, t, contexts, dropout_key=dropout_key)
@@ -99,4 +99,4 @@ def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple
 @once
 def _compiled(predictor: Predictor) -> Callable:
     """(params, clean x) -> values of the members, traced once a predictor and size."""
-    return jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0])))
+    return jax.jit(lambda params, x: predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32)))

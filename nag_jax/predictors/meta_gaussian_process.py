@@ -12,6 +12,7 @@ mean is that of the projected process (Seeger et al., AISTATS 2003; Quinonero-Ca
 5): it learns from all triples, and a prediction costs as much as there are inducing ones.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -197,7 +198,7 @@ class MetaGaussianProcess:
         scaling = _measure(linear, groups, table, np.unique(task), self._class_length)
         everything = Inputs(
             _in_units(scaling, linear, groups),
-            jax.lax.map(lambda i: _context(scaling, *table.of(i)), jnp.arange(len(table.rows))),
+            jax.lax.map(lambda i: _context(scaling, *table.of(i)), jnp.arange(len(table.rows), dtype=jnp.int32)),
         )
         total = self._num_steps + -(-len(rows) // _BLOCK)
         report = (lambda done: None) if progress is None else (lambda done: progress(done, total))
@@ -244,17 +245,18 @@ class MetaGaussianProcess:
     def _maximize(self, key, take, labels, report) -> Hyperparameters:
         centre = Hyperparameters(
             linear=jnp.log(0.3),
-            variances=jnp.full(len(self._groups), jnp.log(0.3)),
-            lengths=jnp.full(len(self._groups), jnp.log(1.5)),
+            variances=jnp.full(len(self._groups), jnp.log(0.3), jnp.float32),
+            lengths=jnp.full(len(self._groups), jnp.log(1.5), jnp.float32),
             similar=jnp.log(0.3),
-            difficulty=jnp.log(jnp.array([0.1, 0.1, 0.3])),
+            difficulty=jnp.log(jnp.array([0.1, 0.1, 0.3], jnp.float32)),
             noise=jnp.log(0.3),
         )
 
         def loss(h, inputs, labels):
             deviations = jax.tree.leaves(jax.tree.map(jnp.subtract, h, centre))
             prior = sum((deviation**2).sum() for deviation in deviations) / (2.0 * _PRIOR_STD**2)
-            covariance = _kernel(h, inputs, inputs) + (jnp.exp(h.noise) + _JITTER) * jnp.eye(len(labels))
+            noise = (jnp.exp(h.noise) + _JITTER) * jnp.eye(len(labels), dtype=jnp.float32)
+            covariance = _kernel(h, inputs, inputs) + noise
             factor = jnp.linalg.cholesky(covariance)
             white = jax.scipy.linalg.solve_triangular(factor, labels, lower=True)
             return 0.5 * (white**2).sum() + jnp.log(jnp.diag(factor)).sum() + prior
@@ -302,7 +304,7 @@ def _context(scaling: Scaling, features, mask) -> Contexts:
 
 
 def _in_units(scaling: Scaling, linear, groups) -> Architectures:
-    linear = (linear - scaling.mean[None]) / (scaling.std[None] * np.sqrt(linear.shape[1]))
+    linear = (linear - scaling.mean[None]) / (scaling.std[None] * math.sqrt(linear.shape[1]))
     return Architectures(
         linear, tuple(group / jnp.sqrt(square) for group, square in zip(groups, scaling.squares, strict=True))
     )

@@ -22,7 +22,7 @@ A function, or a `jax.tree_util.Partial` of one with parameters, which then are 
 @once
 def clean_view(space: Space) -> View:
     """Clean architectures at t = 0."""
-    return lambda keys, tokens: (space.encode(tokens), jnp.zeros(tokens.shape[0]))
+    return lambda keys, tokens: (space.encode(tokens), jnp.zeros(tokens.shape[0], jnp.float32))
 
 
 @once
@@ -53,6 +53,6 @@ def _soft_view(space: Space, generator: Generator, share: float) -> Callable[...
     def view(params, keys, tokens):
         soft, hard = generator.believe(params, keys, tokens).estimate(), space.encode(tokens)
         chosen = expand(uniform(fold_in(keys, 2)) < share, hard)
-        return jnp.where(chosen, soft, hard), jnp.zeros(tokens.shape[0])
+        return jnp.where(chosen, soft, hard), jnp.zeros(tokens.shape[0], jnp.float32)
 
     return view

@@ -76,7 +76,7 @@ def _wiring(space: Space, x: Array) -> Wiring:
 
 
 def _nothing(space: Space) -> Array:
-    return jnp.zeros((1, space.num_nodes, space.num_classes))
+    return jnp.zeros((1, space.num_nodes, space.num_classes), jnp.float32)
 
 
 def _reached(step: Callable[[Array], Array], start: Array) -> Array:
@@ -96,7 +96,7 @@ def _length_counts(wiring: Wiring) -> Array:
         longer = jnp.pad(counts, ((0, 0), (0, 0), (1, 0)))[..., :-1]
         return passing * counts + (1.0 - passing) * longer
 
-    length = jnp.eye(1, wiring.passing.shape[1] + 1)[None]
+    length = jnp.eye(1, wiring.passing.shape[1] + 1, dtype=jnp.float32)[None]
     first = extend(wiring.sources[..., None] * length)
     behind = _reached(lambda v: extend(jnp.einsum("bij,bjl->bil", wiring.links, v)), first)
     return jnp.einsum("bil,bi->bl", behind, wiring.sinks)

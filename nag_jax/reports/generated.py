@@ -219,7 +219,7 @@ def score_loss(run: Run, params: Any, training_tokens: np.ndarray) -> dict[str, 
     Both on the same architectures and noise, so that their ratio is free of most of the sampling error.
     """
     key = run.key("score loss")
-    rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens))
+    rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens), np.int32)
     x0 = run.space.encode(training_tokens[np.asarray(rows)])
     keys = sample_keys(key, _LOSS_SAMPLES)
 

@@ -11,7 +11,7 @@ import jraph
 import numpy as np
 
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 MOST_LISTED = 10**6
 """Architectures that a space may have to be listed."""
@@ -157,7 +157,7 @@ class Space(abc.ABC):
         if rule == "threshold":
             valid &= ((x > 0).sum(axis=-1) == 1).all(axis=-1)
         elif rule != "argmax":
-            raise InputError(f"unknown decoding rule {rule!r}: use 'argmax' or 'threshold'")
+            raise InputError(f"unknown decoding rule {quoted(rule)}: use 'argmax' or 'threshold'")
         return tokens, valid
 
     def contains(self, tokens) -> jax.Array:
@@ -181,8 +181,8 @@ class Space(abc.ABC):
 
     def random(self, key, n: int) -> jax.Array:
         """Draws n architectures uniformly; the i-th depends on `key` and i alone. Jittable in `key`."""
-        logits = jnp.where(jnp.asarray(self.allowed), 0.0, -jnp.inf)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+        logits = jnp.where(jnp.asarray(self.allowed), jnp.float32(0.0), -jnp.inf)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
         return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
@@ -212,7 +212,7 @@ class Space(abc.ABC):
             p: class probabilities `[B, N, V]`, which say how the nodes are distributed as in `class_posterior`.
             table: what a node adds by its class `[N, V]`.
         """
-        terms = jnp.asarray(table)[None]
+        terms = jnp.asarray(table, jnp.float32)[None]
         mean = (p * terms).sum(axis=-1)
         variance = jnp.maximum((p * terms**2).sum(axis=-1) - mean**2, 0.0)
         others = mean.sum(axis=-1, keepdims=True) - mean
@@ -239,11 +239,11 @@ class Space(abc.ABC):
             node_key, class_key = jax.random.split(key)
             moves = self.moves(row)
             node = jax.random.categorical(node_key, jnp.log(moves.any(axis=-1).astype(jnp.float32)))
-            new = jax.random.categorical(class_key, jnp.where(moves[node], 0.0, -jnp.inf))
+            new = jax.random.categorical(class_key, jnp.where(moves[node], jnp.float32(0.0), -jnp.inf))
             return self._changed(row, node, new.astype(row.dtype), jax.random.fold_in(key, 2))
 
         tokens = jnp.asarray(tokens, jnp.int32)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0]))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0], dtype=jnp.int32))
         return jax.vmap(one)(keys, tokens)
 
     def _changed(self, tokens, node, new, key) -> jax.Array:

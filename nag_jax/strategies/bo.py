@@ -118,7 +118,7 @@ def make_score(space: Space, acquire: AcquireFn) -> Callable[[jax.Array, Belief,
 
     @jax.jit
     def compiled(key, belief, tokens):
-        noise = jax.random.normal(key, (tokens.shape[0],))
+        noise = jax.random.normal(key, (tokens.shape[0],), jnp.float32)
         return acquire(belief, space.encode(tokens), noise)
 
     def score(key, belief, tokens, least):

@@ -178,9 +178,9 @@ def make_generate(
     @jax.jit
     def generate(params, args, key, belief, reference, parents):
         noise_key, spread_key, round_key = jax.random.split(key, 3)
-        noise = jax.random.normal(noise_key, (pool_size,))
+        noise = jax.random.normal(noise_key, (pool_size,), jnp.float32)
         known = space.encode(reference)
-        to_score = normal_score(acquire(belief, known, jnp.zeros(known.shape[0])))
+        to_score = normal_score(acquire(belief, known, jnp.zeros(known.shape[0], jnp.float32)))
 
         def graded(x, noise):
             return to_score(acquire(belief, x, noise))
@@ -189,7 +189,7 @@ def make_generate(
         spread = estimate_spread(
             lambda keys, tokens, progress: model.believe(params, keys, tokens, progress),
             sample_keys(spread_key, few.shape[0]),
-            lambda x: graded(x, jnp.zeros(x.shape[0])),
+            lambda x: graded(x, jnp.zeros(x.shape[0], jnp.float32)),
             space.encode(few),
             few,
             jnp.asarray(_PROGRESS),
@@ -212,7 +212,7 @@ def make_generate(
             values = graded(space.encode(tokens), noise)
             return (jnp.maximum(target, jnp.quantile(values, 0.75)), best_distinct(tokens, values)), tokens
 
-        aim = jnp.asarray(norm.ppf(1.0 - top_share)), parents
+        aim = jnp.asarray(norm.ppf(1.0 - top_share), jnp.float32), parents
         pools = jax.lax.scan(one_round, aim, jax.random.split(round_key, rounds))[1]
         return pools.reshape(-1, space.num_nodes)
 
@@ -244,9 +244,9 @@ def normal_score(values: Array) -> Callable[[Array], Array]:
 
     It has a slope everywhere, so it guides wherever its argument does.
     """
-    levels = jnp.linspace(-2.0, 2.0, _KNOTS)
+    levels = jnp.linspace(-2.0, 2.0, _KNOTS, dtype=jnp.float32)
     knots = jnp.quantile(values, norm.cdf(levels))
-    knots = knots + 1e-6 * jnp.arange(_KNOTS) * jnp.maximum(knots[-1] - knots[0], 1e-6)
+    knots = knots + 1e-6 * jnp.arange(_KNOTS, dtype=jnp.float32) * jnp.maximum(knots[-1] - knots[0], 1e-6)
 
     def score(value):
         segment = jnp.clip(jnp.searchsorted(knots, value) - 1, 0, _KNOTS - 2)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 
 def check_name(name: str, valid: Iterable[str], what: str) -> None:
@@ -18,5 +18,5 @@ def check_name(name: str, valid: Iterable[str], what: str) -> None:
     if name in valid:
         return
     close = difflib.get_close_matches(str(name), valid, n=1)
-    hint = f"did you mean {close[0]!r}? There are" if close else "use one of"
-    raise InputError(f"unknown {what} {name!r}: {hint} {', '.join(valid) or '(none)'}")
+    hint = f"did you mean {quoted(close[0])}? There are" if close else "use one of"
+    raise InputError(f"unknown {what} {quoted(name)}: {hint} {', '.join(valid) or '(none)'}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 
 def find(what: str, name: str, registry: Mapping[str, Callable]) -> Callable:
@@ -31,7 +31,7 @@ def find(what: str, name: str, registry: Mapping[str, Callable]) -> Callable:
         return registry[name]
     if is_own(name):
         return own(name)
-    raise InputError(f"unknown {what} {name!r}: use one of {sorted(registry)}, or FILE.py:NAME of your own")
+    raise InputError(f"unknown {what} {quoted(name)}: use one of {sorted(registry)}, or FILE.py:NAME of your own")
 
 
 def is_own(name: str) -> bool:
@@ -47,7 +47,7 @@ def own(name: str) -> Callable:
     """
     path, _, attribute = name.rpartition(":")
     if not Path(path).is_file():
-        raise InputError(f"{name!r}: there is no file {path!r} in {Path.cwd()}: correct the path")
+        raise InputError(f"{quoted(name)}: there is no file {path!r} in {Path.cwd()}: correct the path")
     found = getattr(_run(str(Path(path).resolve())), attribute, None)
     if not callable(found):
         raise InputError(f"{path} has no function or class {attribute!r}: define it, or name another as FILE.py:NAME")
@@ -94,8 +94,8 @@ def check_options(
     parameters = inspect.signature(found).parameters
     known = sorted(set(parameters) - set(given))
     if unknown := sorted(set(options) - set(known)):
-        raise InputError(f"{what} {name!r} has no option {unknown}: use {known}")
+        raise InputError(f"{what} {quoted(name)} has no option {unknown}: use {known}")
     for option in known:
         if parameters[option].default is inspect.Parameter.empty and options.get(option) is None:
-            raise InputError(f"{what} {name!r} needs the option {option!r}: give it one")
+            raise InputError(f"{what} {quoted(name)} needs the option {quoted(option)}: give it one")
     return found

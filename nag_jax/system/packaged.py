@@ -31,8 +31,7 @@ def installed_file(package: str, path: str, *, needed_by: str, install: str) -> 
 
 def not_the_table(path: Path, error: Exception, *, package: str, install: str) -> InputError:
     """The error for a damaged file of a package, on one line, with the command that mends it."""
-    reason = " ".join(str(error).split())
-    return InputError(f"{path} is not the table of {package} ({reason}): run {install} --force-reinstall --no-deps")
+    return InputError(f"{path} is not the table of {package} ({error}): run {install} --force-reinstall --no-deps")
 
 
 def read_pickle(path: Path) -> dict[Any, Any]:

@@ -59,7 +59,7 @@ def _connect() -> None:
     """Has all devices exchange something: Gloo waits only half a minute for the first time, and compiling may last."""
     multihost_utils.sync_global_devices("nag_jax")
     mesh = make_mesh()
-    fetch(jax.jit(lambda: jax.numpy.zeros(mesh.size), out_shardings=batched(mesh))())
+    fetch(jax.jit(lambda: jax.numpy.zeros(mesh.size, jax.numpy.float32), out_shardings=batched(mesh))())
 
 
 def is_first() -> bool:

@@ -150,7 +150,7 @@ def make_guidance(
 
 def _clean(predictor: Predictor, params: Any, x: jax.Array) -> jax.Array:
     """Estimates `[B, K]` of architectures without noise."""
-    return predictor.apply(params, x, jnp.zeros(x.shape[0]))
+    return predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32))
 
 
 def _score_guide(

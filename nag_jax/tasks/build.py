@@ -108,7 +108,7 @@ def make_meta(config: Config, space: Space, item_shape: tuple[int, ...]) -> Meta
     encoder = set_encoder.make(
         config.meta.encoder, item_shape, **_named(config.meta, config.meta.encoder, set_encoder.ENCODERS)
     )
-    predictor = make_predictor(config, space, context=jnp.zeros(config.meta[config.meta.encoder].width))
+    predictor = make_predictor(config, space, context=jnp.zeros(config.meta[config.meta.encoder].width, jnp.float32))
     return meta_predictor(encoder, predictor)
 
 

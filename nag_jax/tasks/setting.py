@@ -54,7 +54,6 @@ class Setting:
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
     recipe = build.recipe(run.config.score.training)
-    check_batches(recipe, run.mesh, "config.score.training.batch_size")
     recipe.optimizer()
     if run.config.score.train_fraction < 1 and not run.space.listable:
         raise InputError(
@@ -67,6 +66,8 @@ def check_score(run: Setting) -> None:
         run.score_params = _restore_score(run, Path(run.config.score.checkpoint))
     elif step == run.config.score.training.num_steps:
         run.score_params = params
+    if run.score_params is None:
+        check_batches(recipe, run.mesh, "config.score.training.batch_size")
 
 
 def split_space(run: Setting) -> np.ndarray:

@@ -159,7 +159,9 @@ def make_batches(run: Run, learned: Learned) -> Batches:
 
     @jax.jit
     def predicted(predictor_params, tokens):
-        values = run.predictor.apply(predictor_params, run.space.encode(tokens), jnp.zeros(tokens.shape[0]))
+        values = run.predictor.apply(
+            predictor_params, run.space.encode(tokens), jnp.zeros(tokens.shape[0], jnp.float32)
+        )
         return values.mean(axis=-1)
 
     def launch(batch):

@@ -155,7 +155,7 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
     contexts = jnp.concatenate([params["context"][None], known])
 
     def values(x):
-        t = jnp.zeros(x.shape[0])
+        t = jnp.zeros(x.shape[0], jnp.float32)
         of_each = jax.vmap(lambda context: transfer.meta.apply(params["meta"], x, t, context).mean(axis=1))
         return of_each(contexts).T
 

@@ -99,6 +99,34 @@ def test_a_name_has_the_same_vector_alone_and_among_others(installed):
     np.testing.assert_allclose(many[-1], class_names.embed(["shark"])[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["\U0001f431", "\u0e41\u0e21\u0e27", "\u200b", "\ue000\ue001", "_\U0001f431_"])
+def test_a_name_that_the_encoder_cannot_read_is_refused(installed, name):
+    with pytest.raises(InputError, match=r"knows nothing of 1 of 2 class names, as '.*', and can't tell .* in English"):
+        datasets.make("class_names", name="pets", classes=["cat", name])
+
+
+def test_it_is_refused_by_its_pieces(vocabulary, tmp_path, monkeypatch):
+    monkeypatch.setattr(class_names, "find_file", lambda file: tmp_path / file)
+    with pytest.raises(InputError, match=r"knows nothing of 2 of 4 class names, as 'whale', and can't tell them apart"):
+        datasets.make("class_names", name="sea", classes=["shark", "whale", "great whale", "squid"])
+
+
+def test_two_classes_that_are_the_same_to_the_encoder_are_warned_of(installed, caplog):
+    found = datasets.make("class_names", name="pets", classes=["cat", "\U0001f431 dog", "Cat", "\U0001f436 dog"])
+    assert "data set pets: the classes 'cat' and 'Cat' are the same to the text encoder" in caplog.text
+    assert "the classes '\U0001f431 dog' and '\U0001f436 dog' are the same" in caplog.text
+    np.testing.assert_allclose(found.features[0], found.features[2], atol=1e-6)
+    caplog.clear()
+    datasets.make("class_names", name="pets", classes=["cat", "tabby cat"])
+    assert not caplog.text
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "classes.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(InputError, match=r"classes\.txt can't be read as a list of class names .*: save it as UTF-8"):
+        datasets.make("class_names", name="pets", classes=tmp_path / "classes.txt")
+
+
 def test_names_from_a_file(installed, tmp_path):
     (tmp_path / "classes.txt").write_text("cat\n\n dog \n")
     found = datasets.make("class_names", name="pets", classes=tmp_path / "classes.txt")

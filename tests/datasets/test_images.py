@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from nag_jax import datasets
+from nag_jax.datasets import images
+from nag_jax.datasets.tfds import Labelled
 from nag_jax.networks import resnet, set_encoder
 from nag_jax.system.errors import InputError
 
@@ -45,6 +47,71 @@ def test_images_of_any_mode_and_size_are_scaled(tmp_path):
     for i, mode in enumerate(("RGB", "L", "RGBA", "P", "1", "CMYK")):
         Image.new(mode, (20 + i, 10)).save(tmp_path / "a" / f"{i}.{'jpg' if mode == 'CMYK' else 'PNG'}")
     assert datasets.make("images", folder=tmp_path, image_size=6).features[0].shape == (6, 6, 6, 3)
+
+
+@pytest.fixture
+def ramp():
+    """A ramp uint8 `[16, 16]` from black to white."""
+    return np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+
+@pytest.fixture
+def pixels_of(tmp_path):
+    """Writes one image and reads its pixels, uint8."""
+    (tmp_path / "a").mkdir()
+
+    def read(image, size=16, **options):
+        image.save(tmp_path / "a" / "a.png", **options)
+        features = datasets.make("images", folder=tmp_path, image_size=size, images_per_class=1).features
+        return np.rint((features[0, 0] + 1.0) * 127.5).astype(np.uint8)
+
+    return read
+
+
+def test_16_bits_are_scaled_and_not_clipped(ramp, pixels_of):
+    for form in ("PNG", "TIFF"):
+        found = pixels_of(Image.fromarray(ramp.astype(np.uint16) * 257), format=form)
+        np.testing.assert_array_equal(found, np.stack([ramp] * 3, axis=-1))
+
+
+def test_the_shared_16_bit_ramp_reads_as_the_8_bit_one(shared):
+    found = datasets.make("images", folder=shared / "faults" / "gray16", images_per_class=1)
+    assert found.classes == ("gray", "gray16")
+    np.testing.assert_array_equal(*found.features)
+    assert found.features.mean() == pytest.approx(-0.01, abs=0.01)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(np.int32, "I"), (np.float32, "F")])
+def test_numbers_of_an_unknown_range_are_refused(ramp, pixels_of, kind, mode):
+    with pytest.raises(InputError, match=rf"a\.png can't be read as an image \(.*mode {mode}, expected 8 or 16 bits"):
+        pixels_of(Image.fromarray(ramp.astype(kind)), format="TIFF")
+
+
+def test_arrays_of_16_bits_are_scaled_and_those_of_an_unknown_range_are_refused(ramp):
+    options = {"classes": None, "images_per_class": 1, "seed": 0, "image_size": 16}
+
+    def collect(pixels):
+        source = [{"label": 0, "image": pixels}]
+        return images.collect(Labelled(source, ("a",)), **options)[1][0][0]
+
+    for pixels in (ramp[..., None], np.stack([ramp] * 3, axis=-1)):
+        np.testing.assert_array_equal(collect(pixels.astype(np.uint16) * 257), collect(pixels))
+    with pytest.raises(InputError, match="its pixels are float32, expected uint8 or uint16"):
+        collect(ramp[..., None].astype(np.float32))
+
+
+def test_images_stand_as_their_camera_says(ramp, pixels_of):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it clockwise to show it
+    found = pixels_of(Image.fromarray(ramp), exif=exif)[..., 0]
+    np.testing.assert_array_equal(found, np.rot90(ramp, -1))
+
+
+def test_what_an_archive_leaves_behind_is_no_class(digits_folder, tmp_path):
+    shutil.copytree(digits_folder / "one", tmp_path / "one")
+    shutil.copytree(digits_folder / "one", tmp_path / "__MACOSX")
+    (tmp_path / "__MACOSX" / "._one").mkdir()
+    assert datasets.make("images", folder=tmp_path, image_size=8).classes == ("one",)
 
 
 def test_an_encoder_learns_from_the_pixels_whatever_their_order(digits_folder):

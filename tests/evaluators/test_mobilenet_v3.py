@@ -140,6 +140,9 @@ def test_wrong_files_and_names_are_refused(space, tokens, tmp_path):
         path.write_text("\n".join([good[0], line, *good[2:]]))
         with pytest.raises(InputError, match=found):
             evaluators.make("mobilenet_v3", latency_file=path)
+    path.write_text("\n".join([good[0].replace("other", "phone"), *good[1:]]))
+    with pytest.raises(InputError, match="has the column 'lat_phone' 2 times: rename or remove the others"):
+        evaluators.make("mobilenet_v3", latency_file=path)
     path.write_text("\n".join(good[:20]))
     with pytest.raises(InputError, match="19 rows, too few"):
         evaluators.make("mobilenet_v3", latency_file=path)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import nag_jax
 from nag_jax.evaluators import Metric, table_file
 from nag_jax.system.errors import InputError
 
@@ -45,6 +46,15 @@ def test_directions_units_and_splits_have_defaults_and_options(table_path):
         ("interval", "none"),
         ("cifar10_TEST", "test"),
         ("train_loss", "train"),
+        ("cifar10-valid_ori-test", "test"),
+        ("cifar10_valid_train_acc", "train"),
+        ("validationAccuracy", "validation"),
+        ("x-valid@200", "validation"),
+        ("TestAcc", "test"),
+        ("test1", "test"),
+        ("invalid_rate", "none"),
+        ("latest_acc", "none"),
+        ("contest_score", "none"),
         ("constraint", "none"),
     ],
 )
@@ -79,6 +89,64 @@ def test_blank_lines_and_a_byte_order_mark_do_not_matter(tmp_path, cells):
     path.write_text(f"\ufeffarch,acc\n{cells[0]},1\n\n{cells[1]},2\n\n", encoding="utf-8")
     table = load(path, "acc")
     assert table(table.architectures())["acc"].tolist() == [1, 2]
+
+
+def test_a_column_that_comes_twice_is_refused(write_csv, cells):
+    with pytest.raises(InputError, match=r"table\.csv has the column 'acc' 2 times: rename or remove"):
+        load(write_csv("arch,acc,acc", f"{cells[0]},1,2"), "acc")
+    with pytest.raises(InputError, match=r"the column 'arch' 2 times"):
+        load(write_csv("arch,arch,acc", f"{cells[0]},{cells[1]},2", name="b"), "acc")
+    table = load(write_csv("arch,acc,acc.1,,", f"{cells[0]},1,2,,", name="c"), "acc.1")
+    assert list(table.metrics) == ["acc", "acc.1"]
+
+
+def test_a_data_frame_needs_columns_of_one_name_each(cells):
+    frame = pd.DataFrame({"arch": cells[:2], "acc": [1.0, 2.0]})
+    repeated = pd.concat([frame, frame[["acc"]]], axis=1)
+    for bad in (
+        repeated,
+        repeated.rename(columns={"acc": "x"}),
+        repeated.set_index("arch"),
+        pd.DataFrame({"arch": cells[:2], 1: 1.0, "1": 2.0}),
+        frame.set_index("arch", drop=False),
+    ):
+        with pytest.raises(InputError, match=r"^the data frame has the column '\w+' 2 times: rename"):
+            table_file.from_frame(bad, metric="acc")
+
+
+def test_a_data_frame_with_columns_of_several_levels_is_refused(cells):
+    columns = pd.MultiIndex.from_product([["arch", "acc"], ["a", "b"]])
+    frame = pd.DataFrame([[*cells[:2], 1.0, 2.0]], columns=columns)
+    with pytest.raises(InputError, match=r"has columns of 2 levels, as \('arch', 'a'\): give every column one name"):
+        table_file.from_frame(frame, metric="acc")
+
+
+def test_what_is_no_data_frame_is_refused(space, cells):
+    columns = {"arch": cells[:2], "acc": [1.0, 2.0]}
+    for wrong in (columns, pd.Series(columns["acc"]), [columns], None, 3, np.ones((2, 2))):
+        with pytest.raises(InputError, match=r"expected a pandas\.DataFrame, .* make a data frame of it"):
+            nag_jax.evaluator(wrong, space, metric="acc")
+
+
+def test_a_parquet_file_whose_footer_is_damaged_is_refused(shared):
+    path = shared / "faults" / "damaged_metadata.parquet"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    with pytest.raises(InputError, match=r"can't be read as CSV or Parquet \(KeyError: 'start'\): export it again"):
+        load(path, "acc")
+
+
+def test_a_parquet_file_with_a_flipped_byte_is_read_or_refused(tmp_path, cells):
+    """Its pages have no checksum, so some changes are only seen by who keeps one."""
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"arch": cells, "acc": [1.0, 2.0, 3.0, 4.0]}).to_parquet(path)
+    content = path.read_bytes()
+    for place in range(len(content) - 600, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+        try:
+            load(path, "acc")
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from experiments import runs
 from nag_jax import evaluators, guidance, spaces, strategies
 from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian.guided import plain
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.system.errors import InputError
@@ -198,7 +199,7 @@ def test_the_guidance_bends_the_pool(space):
     def counts(scale):
         x = sample(
             sample_keys(jax.random.key(0), 64),
-            posterior_score(process, space.class_posterior),
+            plain(posterior_score(process, space.class_posterior)),
             sde=process,
             kernels=[kernels.make("ancestral", process)],
             transform=guidance.make("my_guidance.py:late_gradient", value_fn=convolutions, scale=scale, sde=process),

@@ -1,12 +1,14 @@
 """What a killed run may leave behind does not keep the next one from starting."""
 
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
 from experiments import runs
 from nag_jax import spaces
 from nag_jax.system.errors import InputError
+from nag_jax.tasks import check, setting
 
 
 @pytest.fixture
@@ -45,6 +47,16 @@ def test_a_step_without_content_is_refused(config, tmp_path):
     (tmp_path / "score" / "20").mkdir(parents=True)
     with pytest.raises(InputError, match=r"score/20 can't be read .* delete it to train again"):
         runs.prepare(config, tmp_path)
+
+
+def test_devices_need_not_share_batches_of_which_nothing_is_trained(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(check.parallel, "make_mesh", lambda: SimpleNamespace(size=2))
+    config.score.training.batch_size = 3
+    with pytest.raises(InputError, match="batch_size, 3, must be a multiple of the 2 devices"):
+        runs.prepare(config, tmp_path / "run")
+    monkeypatch.setattr(setting, "_restore_score", lambda run, folder: "what is trained already")
+    config.score.checkpoint = str(tmp_path / "trained")
+    assert runs.prepare(config, tmp_path / "run").score_params == "what is trained already"
 
 
 def test_nothing_is_made_where_a_check_fails(config, tmp_path):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from configs import nb201_bo, ofa_mbv3
-from experiments import report as command
 from experiments.runs import run
 from nag_jax import spaces
+from nag_jax.reports import page as command
 from nag_jax.reports.page import page
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import read
@@ -391,7 +391,7 @@ def test_a_broken_figure_is_refused(runs, tmp_path):
 
 def test_help_says_what_it_does():
     out = subprocess.run(
-        [sys.executable, "-m", "experiments.report", "--help"],
+        [sys.executable, "-m", "nag_jax.reports.page", "--help"],
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,

@@ -12,8 +12,9 @@ from nag_jax.datasets.triples import join, task_table
 from nag_jax.fitting.fit import fit
 from nag_jax.generators.gaussian import sde
 from nag_jax.networks import set_encoder
-from nag_jax.predictors.fit import clean_view, meta_loss, noised_view
+from nag_jax.predictors.fit import meta_loss
 from nag_jax.predictors.meta_predictor import meta_predictor
+from nag_jax.predictors.views import clean_view, noised_view
 from nag_jax.system import parallel
 
 
@@ -39,12 +40,13 @@ def test_it_learns_that_data_sets_differ(nb201, noise_aware):
         {"a": single("a", np.array([1.0, 0.0])), "b": single("b", np.array([0.0, 1.0]))},
     )
     table, meta = task_table(triples), make(nb201, noise_aware=noise_aware)
-    view = noised_view(sde.make("ve", sigma_min=0.01, sigma_max=0.1)) if noise_aware else clean_view()
+    process = sde.make("ve", sigma_min=0.01, sigma_max=0.1)
+    view = noised_view(nb201, process) if noise_aware else clean_view(nb201)
     params = fit(
         meta.init,
         meta_loss(meta, view, batch_size=64),
         jax.random.key(1),
-        (nb201.encode(tokens)[jnp.tile(jnp.arange(200), 2)], triples.values.astype(np.float32), triples.task, table),
+        (np.tile(tokens, (2, 1)), triples.values.astype(np.float32), triples.task, table),
         optimizer=optax.adam(3e-3),
         num_steps=400,
         mesh=parallel.make_mesh(1),

@@ -9,16 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nag_jax.diffusion.noise import sample_keys
-from nag_jax.diffusion.parametrization import posterior_score
-from nag_jax.diffusion.sampler import sample
 from scipy import stats
 from scipy.special import logsumexp
 
-from nag_jax.diffusion import kernels, sde
+from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian.guided import plain
+from nag_jax.generators.gaussian.parametrization import posterior_score
+from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.spaces import Block, DagSpace, chain, repeat
 from nag_jax.spaces.costs import Cost, reachable
 from nag_jax.system.errors import InputError
+from nag_jax.system.keys import sample_keys
 
 LAYER = {"norm": ["pre", "post"], "heads": ["2 heads", "4 heads", "8 heads"], "ratio": ["ratio 2", "ratio 4"]}
 WIDE = LAYER | {"activation": ["relu", "gelu", "swiglu"]}
@@ -435,7 +436,7 @@ def test_samples_by_the_exact_score_are_valid():
     space, process = transformer(2, 6, uniform="choices"), sde.make("ve")
     x = sample(
         sample_keys(jax.random.key(0), 300),
-        posterior_score(process, space.class_posterior),
+        plain(posterior_score(process, space.class_posterior)),
         sde=process,
         kernels=[kernels.make("ancestral", process)],
         shape=space.allowed.shape,

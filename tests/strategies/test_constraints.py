@@ -29,10 +29,20 @@ def test_constraints_are_read_in_all_their_forms():
 
 
 @pytest.mark.parametrize(
-    "text", ["macs", "macs < 3", "3 <= macs >= 2", "macs <= fast", "300e6 >= macs", "<= 3", "a b <= 3"]
+    "text",
+    [
+        *("macs", "macs < 3", "3 <= macs >= 2", "macs <= fast", "300e6 >= macs", "<= 3", "a b <= 3"),
+        *("macs <= \u0663\u0660\u0660", "\uff13e6 <= macs", "macs <= 3\u00b2", "m\u0430cs <= 3"),
+    ],
 )
 def test_what_is_no_constraint_is_refused(text):
     with pytest.raises(InputError, match=r"isn't understood: write 'macs <= 300e6'"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["macs <= 1e999", "macs >= -1e999", "-1e999 <= macs <= 3e8", "macs <= 1" + "0" * 400])
+def test_infinite_bounds_are_refused(text):
+    with pytest.raises(InputError, match=r"constraint '.*' must have finite numbers: lower them, or leave"):
         parse(text)
 
 

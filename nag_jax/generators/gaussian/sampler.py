@@ -69,8 +69,8 @@ def make_sampler(
     """
     if num_steps < 1:
         raise InputError(f"num_steps must be at least 1, found {num_steps}")
-    first = jnp.ones(1) if origin is None else origin.t
-    times = jnp.linspace(first, sde.t_min, num_steps + 1)
+    first = jnp.ones(1, jnp.float32) if origin is None else origin.t
+    times = jnp.linspace(first, sde.t_min, num_steps + 1, dtype=jnp.float32)
 
     def threaded(state, keys):
         """The guided score as a plain function, and the cell in which it leaves its state."""
@@ -109,7 +109,7 @@ def make_sampler(
         if final == "mean":
             return carry.x_mean
         guided, _ = threaded(carry.score_state, fold_in(carry.keys, num_steps))
-        t = jnp.full(carry.keys.shape[0], sde.t_min)
+        t = jnp.full(carry.keys.shape[0], sde.t_min, jnp.float32)
         return score_to_denoised(guided(carry.x, t), carry.x, t, sde)
 
     return Sampler(init, advance, finish)

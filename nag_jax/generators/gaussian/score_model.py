@@ -56,7 +56,7 @@ class ScoreModel:
 
     def init(self, key) -> Any:
         """Fresh parameters."""
-        return self.network.init(key, jnp.zeros((1, *self.shape)), jnp.ones(1))
+        return self.network.init(key, jnp.zeros((1, *self.shape), jnp.float32), jnp.ones(1, jnp.float32))
 
     def _bind(self, params, dropout_key=None) -> ScoreFn:
         """The network as the function that the parametrisation wants; with a dropout key as in training."""

@@ -50,7 +50,7 @@ class SDE(abc.ABC):
 
     def prior(self, keys: Array, shape: tuple[int, ...]) -> Array:
         """Draws x_1 `[B, *shape]`, one key a sample."""
-        return self.sigma(jnp.ones(())) * normal(keys, shape)
+        return self.sigma(jnp.ones((), jnp.float32)) * normal(keys, shape)
 
 
 @dataclasses.dataclass(frozen=True)

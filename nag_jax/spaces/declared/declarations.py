@@ -7,7 +7,7 @@ import numpy as np
 from nag_jax.spaces.declared.blocks import Condition
 from nag_jax.spaces.declared.conditions import UNIFORM, Conditions
 from nag_jax.spaces.declared.keys import MOST_CLASSES
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 ABSENT = "absent"
 """The class of a node that is not there."""
@@ -57,7 +57,7 @@ def class_ids(space: str, class_names: Sequence[str], where: str, names: Collect
     if isinstance(names, str) or (unknown := [name for name in names if name not in class_names]):
         found = names if isinstance(names, str) else unknown
         raise InputError(
-            f"space {space!r}, {where}: expected a list of classes of {list(class_names)}, found {found!r}"
+            f"space {space!r}, {where}: expected a list of classes of {list(class_names)}, found {quoted(found)}"
         )
     return tuple(class_names.index(name) for name in names)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nag_jax.spaces.declared.conditions import Conditions
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 _MOST_SHOWN = 200
 """Characters of a wrong string that a message repeats."""
@@ -44,8 +44,8 @@ class Notation(NamedTuple):
             try:
                 tokens[row] = self._read(architecture)
             except InputError as error:
-                shown = architecture if len(architecture) <= _MOST_SHOWN else architecture[:_MOST_SHOWN] + "..."
-                raise InputError(f"row {row}: {shown!r} is not an architecture of {self.space}: {error}") from error
+                found = quoted(architecture)
+                raise InputError(f"row {row}: {found} is not an architecture of {self.space}: {error}") from error
         return tokens
 
     def conditions(self) -> dict[str, tuple[str, list[str]]]:

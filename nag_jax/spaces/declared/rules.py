@@ -68,7 +68,7 @@ def listed_posterior(every: np.ndarray, log_likelihood) -> jax.Array:
         every: the architectures, tokens `[S, N]`.
         log_likelihood: `[B, N, V]`.
     """
-    entries = jax.nn.one_hot(jnp.asarray(every), log_likelihood.shape[-1]).reshape(len(every), -1)
+    entries = jax.nn.one_hot(jnp.asarray(every), log_likelihood.shape[-1], dtype=jnp.float32).reshape(len(every), -1)
     evidence = log_likelihood.reshape(log_likelihood.shape[0], -1)
     weights = jax.lax.map(lambda row: jax.nn.softmax(entries @ row) @ entries, evidence, batch_size=256)
     return weights.reshape(log_likelihood.shape)

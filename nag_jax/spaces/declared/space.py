@@ -194,13 +194,13 @@ class DagSpace(Space):
 
         With a rule from the list where there is one, otherwise by drawing combinations until one keeps to the rule.
         """
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
         draw = functools.partial(marginals.draw, self._tree)
         if self._rule is None:
             return jax.vmap(draw)(keys)
         if not self.listable:
             return jax.vmap(functools.partial(draw_by_rejection, self._rule, draw))(keys)
-        index = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self._every)))(keys)
+        index = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self._every), jnp.int32))(keys)
         return jnp.asarray(self._every)[index]
 
     def class_posterior(self, log_likelihood) -> jax.Array:

@@ -1,5 +1,6 @@
 """The MobileNetV3 space of once-for-all (Cai et al., ICLR 2020): 2.2e19 networks in five stages of 2 to 4 layers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK, Layer, fixed_macs, fixed_params, layer_at, sizes
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.foreign import load_json
 from nag_jax.system.whole import whole_numbers
 
@@ -67,7 +68,7 @@ class MobileNetV3(Space):
         if resolution not in RESOLUTIONS:
             raise InputError(f"unknown resolution {resolution} of mobilenet_v3: use 128 to 224 in steps of 4")
         if mutation not in _MUTATIONS:
-            raise InputError(f"unknown mutation {mutation!r} of mobilenet_v3: use one of {_MUTATIONS}")
+            raise InputError(f"unknown mutation {quoted(mutation)} of mobilenet_v3: use one of {_MUTATIONS}")
         self.resolution = resolution
         self._mutation = mutation
         self.allowed = np.ones((_NODES, len(self.class_names)), bool)
@@ -110,18 +111,18 @@ class MobileNetV3(Space):
 
         def one(key):
             depth_key, setting_key = jax.random.split(key)
-            depths = jax.random.randint(depth_key, (STAGES,), min(DEPTHS), max(DEPTHS) + 1)
-            settings = jax.random.randint(setting_key, (_NODES,), 0, len(SETTINGS))
+            depths = jax.random.randint(depth_key, (STAGES,), min(DEPTHS), max(DEPTHS) + 1, jnp.int32)
+            settings = jax.random.randint(setting_key, (_NODES,), 0, len(SETTINGS), jnp.int32)
             return jnp.where(_present(depths), settings, SKIP)
 
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
         return jax.vmap(one)(keys).astype(jnp.int32)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
         """See `Space.class_posterior`: a mixture over the depths of each stage, and independent settings given them."""
         grouped = log_likelihood.reshape(-1, STAGES, MOST_LAYERS, len(self.class_names))
         settings, skips = grouped[..., :SKIP], grouped[..., SKIP]
-        evidence = jax.nn.logsumexp(settings, axis=-1) - np.log(len(SETTINGS))
+        evidence = jax.nn.logsumexp(settings, axis=-1) - math.log(len(SETTINGS))
         depth_evidence = jnp.stack(
             [evidence[..., :d].sum(axis=-1) + skips[..., d:].sum(axis=-1) for d in DEPTHS], axis=-1
         )
@@ -136,7 +137,7 @@ class MobileNetV3(Space):
     def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
         """See `Space.conditional_moments`; within a stage layers depend on each other through its depth."""
         layers = p.reshape(-1, STAGES, MOST_LAYERS, len(self.class_names))
-        table = jnp.asarray(table)
+        table = jnp.asarray(table, jnp.float32)
         terms = (table[:, :SKIP] - table[:, SKIP:]).reshape(1, STAGES, MOST_LAYERS, SKIP)  # beyond a skip's
         third, fourth = layers[..., 2, SKIP], layers[..., 3, SKIP]
         depths = jnp.stack([third, jnp.maximum(fourth - third, 0.0), 1.0 - fourth], axis=-1)[:, :, None]
@@ -171,7 +172,7 @@ class MobileNetV3(Space):
         if self._mutation == "one":
             return super().mutate(key, tokens)
         tokens = jnp.asarray(tokens, jnp.int32)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0]))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(tokens.shape[0], dtype=jnp.int32))
         return jax.vmap(_resample)(keys, tokens)
 
     def to_native(self, tokens) -> list[str]:
@@ -222,7 +223,8 @@ class MobileNetV3(Space):
             for name, count, known in (("ks", _NODES, KERNELS), ("e", _NODES, EXPANSIONS), ("d", STAGES, DEPTHS)):
                 if len(fields[name]) != count or not set(fields[name]) <= set(known):
                     raise InputError(
-                        f"row {row}: {name!r} must be {count} numbers of {known}, found {architecture.get(name)!r}"
+                        f"row {row}: {name!r} must be {count} numbers of {known}, found "
+                        f"{quoted(architecture.get(name))}"
                     )
             width = architecture.get("wid")
             if width is not None and (type(width) not in (int, float) or width != 1):
@@ -232,7 +234,8 @@ class MobileNetV3(Space):
             resolution = _listed(architecture.get("r", self.resolution))
             if set(resolution) != {self.resolution}:
                 raise InputError(
-                    f"row {row}: 'r' is {architecture['r']!r}, and the space has networks of {self.resolution} pixels: "
+                    f"row {row}: 'r' is {quoted(architecture['r'])}, and the space has networks of "
+                    f"{self.resolution} pixels: "
                     "make the space with that resolution"
                 )
             settings = [SETTINGS.index(pair) for pair in zip(fields["ks"], fields["e"], strict=True)]
@@ -302,7 +305,8 @@ class MobileNetV3(Space):
             return self.from_ofa([load_json(architecture)])[0]
         except ValueError as error:  # InputError is one too
             reason = str(error).removeprefix("row 0: ")
-            raise InputError(f"row {row}: {architecture!r} is not a network of mobilenet_v3 ({reason})") from error
+            native = quoted(architecture)
+            raise InputError(f"row {row}: {native} is not a network of mobilenet_v3 ({reason})") from error
 
 
 def _mixture(weights, means, variances):
@@ -326,13 +330,13 @@ def _depths(tokens) -> np.ndarray:
 def _resample(key, tokens):
     """Once-for-all's mutation of one network, tokens `[20]`."""
     which_key, setting_key, stage_key, depth_key = jax.random.split(key, 4)
-    drawn = jax.random.randint(setting_key, (_NODES,), 0, len(SETTINGS))
+    drawn = jax.random.randint(setting_key, (_NODES,), 0, len(SETTINGS), jnp.int32)
     # A skipped layer has settings too in its own form, so one that a deeper stage brings in gets drawn ones.
-    changes = jax.random.bernoulli(which_key, _MUTATION_RATE, (_NODES,)) | (tokens == SKIP)
+    changes = jax.random.bernoulli(which_key, jnp.float32(_MUTATION_RATE), (_NODES,)) | (tokens == SKIP)
     settings = jnp.where(changes, drawn, tokens)
     old = (tokens.reshape(STAGES, MOST_LAYERS) != SKIP).sum(axis=-1)
-    new = jax.random.randint(depth_key, (STAGES,), min(DEPTHS), max(DEPTHS) + 1)
-    depths = jnp.where(jax.random.bernoulli(stage_key, _MUTATION_RATE, (STAGES,)), new, old)
+    new = jax.random.randint(depth_key, (STAGES,), min(DEPTHS), max(DEPTHS) + 1, jnp.int32)
+    depths = jnp.where(jax.random.bernoulli(stage_key, jnp.float32(_MUTATION_RATE), (STAGES,)), new, old)
     return jnp.where(_present(depths), settings, SKIP).astype(jnp.int32)
 
 
@@ -351,7 +355,7 @@ def _read_layers(row: int, architecture: str) -> np.ndarray:
         )
     if not good:
         raise InputError(
-            f"row {row}: {architecture!r} is not a network of mobilenet_v3; expected 20 layers of "
+            f"row {row}: {quoted(architecture)} is not a network of mobilenet_v3; expected 20 layers of "
             f"depth-kernel-expansion joined by '_', as '2-3-6_2-5-4_0-0-0_0-0-0' for a stage of depth 2"
         )
     return tokens

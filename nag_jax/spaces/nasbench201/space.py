@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from nag_jax.spaces.base import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -129,7 +129,7 @@ class NASBench201(Space):
         if -1 in index:
             row = index.index(-1)
             raise InputError(
-                f"row {row}: {architectures[row]!r} is not a NAS-Bench-201 cell; expected a string like "
+                f"row {row}: {quoted(architectures[row])} is not a NAS-Bench-201 cell; expected a string like "
                 f"{_strings()[0]!r} with operations of {OPERATIONS}"
             )
         return self.from_index(np.array(index, np.int64))

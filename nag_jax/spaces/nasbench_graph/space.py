@@ -9,7 +9,7 @@ import numpy as np
 
 from nag_jax.spaces.base import Space
 from nag_jax.spaces.paths import Wiring
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
@@ -96,8 +96,8 @@ class NASBenchGraph(Space):
 
         So an architecture is drawn in proportion to its descriptions, of which it has 1 to 54.
         """
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
-        index = jax.vmap(lambda k: jax.random.randint(k, (), 0, self.size))(keys)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
+        index = jax.vmap(lambda k: jax.random.randint(k, (), 0, self.size, jnp.int32))(keys)
         # Four skips come last in each macro structure (see _only_skips), so the others are numbered without a gap.
         macro, operations = jnp.divmod(index, len(OPERATIONS) ** _NODES - 1)
         digits = operations[:, None] // jnp.asarray(_PLACES[None, 1:]) % len(OPERATIONS)
@@ -136,12 +136,13 @@ class NASBenchGraph(Space):
             order = _orders().get(links)
             if order is None or len(operations) != _NODES or not set(operations) <= set(OPERATIONS):
                 raise InputError(
-                    f"row {row}: {architecture!r} is not a NAS-Bench-Graph architecture; expected a string like "
+                    f"row {row}: {quoted(architecture)} is not a NAS-Bench-Graph architecture; expected a string like "
                     f"'0012|gcn|gat|fc|skip' with links of {MACROS} and operations of {OPERATIONS}"
                 )
             if set(operations) == {"skip"}:
                 raise InputError(
-                    f"row {row}: {architecture!r} has no operation but skips, and the benchmark leaves those out; "
+                    f"row {row}: {quoted(architecture)} has no operation but skips, and the benchmark leaves those "
+                    "out; "
                     "make one of them another operation"
                 )
             tokens[row] = [order[0], *(len(MACROS) + OPERATIONS.index(operations[i]) for i in order[1])]
@@ -174,7 +175,7 @@ class NASBenchGraph(Space):
 
     def wiring(self, x) -> Wiring:
         """The links of the macro structure, each weighted by how much x `[B, 5, V]` has chosen it; see `Wiring`."""
-        weights = (jnp.asarray(x) + 1.0) / 2.0
+        weights = (jnp.asarray(x, jnp.float32) + 1.0) / 2.0
         macro, operations = weights[:, 0, : len(MACROS)], weights[:, 1:, len(MACROS) :]
         return Wiring(
             sources=macro @ (LINKS == 0).astype(np.float32),

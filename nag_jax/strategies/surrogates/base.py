@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -36,7 +36,7 @@ class Surrogate(NamedTuple):
         noise: posterior -> standard deviation of a label around the objective, a scalar.
     """
 
-    fit: Callable[[jax.Array, Data], Any]
+    fit: Callable[[Array, Data], Any]
     predict: Callable[[Any, Array], tuple[Array, Array]]
     noise: Callable[[Any], Array]
 
@@ -61,4 +61,4 @@ def make_data(space: Space, history: History, *, labels: str, least: int) -> Dat
     tokens = np.concatenate([good.tokens, np.repeat(good.tokens[:1], capacity - n, axis=0)])
     values = np.zeros(capacity, np.float32)
     values[:n] = normalize(good.values, labels)
-    return Data(space.encode(tokens), jax.numpy.asarray(values), jax.numpy.arange(capacity) < n)
+    return Data(space.encode(tokens), jnp.asarray(values), jnp.arange(capacity, dtype=jnp.int32) < n)

@@ -96,11 +96,11 @@ def calibrated_ensemble(
         mean, spread = _moments(_columns(predictor, posterior.params, x))
         return mean, posterior.stretch * spread
 
-    return Surrogate(fit, predict, lambda posterior: jnp.zeros(()))
+    return Surrogate(fit, predict, lambda posterior: jnp.zeros((), jnp.float32))
 
 
 def _columns(predictor: Predictor, params: Any, x: Array) -> Array:
-    return predictor.apply(params, x, jnp.zeros(x.shape[0]))
+    return predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32))
 
 
 def _moments(columns: Array) -> tuple[Array, Array]:

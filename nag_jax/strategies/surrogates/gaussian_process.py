@@ -125,9 +125,9 @@ def gaussian_process(
         trend = features.for_trend(space) if prior is None else ()
     trend_of = _trend(space, trend, prior)
     centre = Hyperparameters(
-        variances=jnp.full(len(functions), -jnp.log(len(functions) / 2.0)),
-        lengths=jnp.full(len(functions), 2.0 * jnp.log(lengths)),
-        noise=jnp.log(jnp.asarray(noise)),
+        variances=jnp.full(len(functions), -jnp.log(len(functions) / 2.0), jnp.float32),
+        lengths=jnp.full(len(functions), 2.0 * jnp.log(lengths), jnp.float32),
+        noise=jnp.log(jnp.asarray(noise, jnp.float32)),
     )
     optimizer = optax.adam(learning_rate)
 
@@ -149,7 +149,7 @@ def gaussian_process(
 
         found: Any = jax.lax.scan(step, (centre, optimizer.init(centre)), length=num_steps)[0][0]
         process = _process(found, embedded, data.mask)
-        whitening = process.solver.solve_triangular(jnp.eye(data.mask.shape[0]))
+        whitening = process.solver.solve_triangular(jnp.eye(data.mask.shape[0], dtype=jnp.float32))
         return Posterior(found, embedded, whitening.T @ (whitening @ data.values), whitening)
 
     def predict(posterior, x):
@@ -169,7 +169,7 @@ def gaussian_process(
 def _trend(space: Space, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
     """What labels are a linear function of, with weights of variance 1: first the prior's belief."""
     parts: list[features.FeatureFn] = [] if prior is None else [prior]
-    parts.append(lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD))
+    parts.append(lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD, jnp.float32))
     if names:
         parts.append(features.standardized(names, space))
     return lambda x: jnp.concatenate([part(x) for part in parts], axis=1)

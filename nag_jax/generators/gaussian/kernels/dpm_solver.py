@@ -19,7 +19,7 @@ def dpm_solver(sde: SDE) -> Kernel:
         return jnp.log(sde.alpha(t) / sde.sigma(t))
 
     def init(x):
-        return jnp.zeros_like(x), jnp.zeros(x.shape[0])
+        return jnp.zeros_like(x), jnp.zeros(x.shape[0], x.dtype)
 
     def step(keys, i, state, x, t, t_next, score_fn):
         previous, previous_level = state
