@@ -53,11 +53,11 @@ class Names:
         """The names, after "use" or for documentation."""
         return f"one of {', '.join(map(repr, self.names()))}{', or FILE.py:NAME' if self.own else ''}"
 
-    def holds(self, value: str) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value is one of the names, or somebody else decides."""
         return self.open or value in self.names()
 
-    def refusal(self, path: str, value: str) -> str:
+    def refusal(self, path: str, value: Any) -> str:
         """The message about a value that is none of the names."""
         return f"unknown {path} {value!r}: use {self.words}"
 
@@ -224,19 +224,13 @@ def from_dict(given: Mapping[str, Any], *candidates: _Block, path: str = "config
 
 def _value(given: Any, default: Any, kind: Any, path: str) -> Any:
     """What a field becomes: a block or several by name where its type says so, or the value itself."""
-    types_of_blocks = [each for each in _members(kind) if dataclasses.is_dataclass(each)]
-    if types_of_blocks and isinstance(given, Mapping):
-        first = [] if default is None else [default]
-        return from_dict(
-            given, *first, *(each() for each in types_of_blocks if each not in map(type, first)), path=path
-        )
-    if typing.get_origin(kind) is Mapping or Mapping in map(typing.get_origin, _members(kind)):
-        inner = next(each for each in _members(kind) if typing.get_origin(each) is Mapping)
-        members = _members(typing.get_args(inner)[1])
-        return {
-            name: from_dict(each, *(member() for member in members), path=_join(path, name))
-            for name, each in given.items()
-        }
+    for each in _members(kind):
+        if typing.get_origin(each) is Mapping and isinstance(given, Mapping):
+            blocks = [member() for member in _members(typing.get_args(each)[1])]
+            return {name: from_dict(inner, *blocks, path=_join(path, name)) for name, inner in given.items()}
+    if dataclasses.is_dataclass(default) and isinstance(given, Mapping):
+        others = [each() for each in _members(kind) if each is not type(default)]
+        return from_dict(given, default, *others, path=path)
     return tuple(given) if isinstance(given, list) else given
 
 

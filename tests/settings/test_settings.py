@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ml_collections import ConfigDict
@@ -160,7 +161,7 @@ def test_blocks_of_ones_own_keep_their_options():
     config.strategies.greedy = ConfigDict({"name": "my_strategy.py:greedy", "parents": 3})
     with config.unlocked():
         config.evaluator.width = 128.0
-    settings = from_config(config)
+    settings: Any = from_config(config)
     check(settings)
     assert settings.space == Space(name="my_space.py:make", own={"vertices": 5})
     assert settings.evaluator.own == {"width": 128.0}
@@ -170,7 +171,8 @@ def test_blocks_of_ones_own_keep_their_options():
 
 def test_a_block_is_of_the_type_that_its_name_says():
     config = nb201_bo.get_config()
-    kinds = {name: type(block) for name, block in from_config(config).strategies.items()}
+    settings: Any = from_config(config)
+    kinds = {name: type(block) for name, block in settings.strategies.items()}
     assert kinds == {name: type(block) for name, block in STRATEGIES.items()}
     config.space.name = "mobilenet_v3"
     assert from_config(config).space == MobileNetSpace()
