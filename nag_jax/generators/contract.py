@@ -18,6 +18,7 @@ class Beliefs(NamedTuple):
         progress: how far each sample is `[B]`, from 0, where nothing is decided, to 1, where all is.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> beliefs = Beliefs(jnp.log(jnp.array([[[0.25, 0.75]]])), jnp.array([0.5]))
         >>> beliefs.estimate().tolist()
         [[[-0.5, 0.5]]]

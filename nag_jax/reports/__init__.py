@@ -26,6 +26,11 @@ def write(outcome: Any) -> dict[str, Any]:
     """Writes the report of a task's outcome, and returns what stands in `results.json`.
 
     An outcome of a type that isn't registered says itself what there is to report: its method `report`.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> write(SimpleNamespace(report=lambda: {"answer": 42}))
+        {'answer': 42}
     """
     writer = REGISTRY.get(type(outcome))
     return outcome.report() if writer is None else writer(outcome)

@@ -1,9 +1,11 @@
 """Settings of generation: the sampler, its guidance, and the stream into files."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from nag_jax.settings.names import GUIDANCE, KERNELS
-from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Allowed, one_of, option
+from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Allowed, one_of, option, options_of_own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Guidance:
         "The scales of the quality-diversity curve.",
         Allowed("one finite number or more, as (0.0,1.0)", lambda scales: scales and all(map(_is_finite, scales))),
     )
+    own: Mapping[str, Any] = options_of_own()
 
 
 @dataclasses.dataclass(frozen=True)

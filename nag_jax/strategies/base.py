@@ -30,8 +30,8 @@ class Strategy(NamedTuple):
             labelled.
 
     Example:
-        >>> from nag_jax import search, spaces
-        >>> strategy = search.make("random_search", spaces.make("nasbench_graph"))
+        >>> from nag_jax import spaces, strategies
+        >>> strategy = strategies.make("random_search", spaces.make("nasbench_graph"))
         >>> tokens, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 2)
         >>> strategy.tell(state, tokens, np.array([0.5, np.nan])).succeeded().values
         array([0.5])

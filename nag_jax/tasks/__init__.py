@@ -17,8 +17,15 @@ __all__ = ["REGISTRY", "Task", "choose"]
 def choose(settings: Any) -> Task:
     """The task of `settings.mode`; generation by constraints alone where there is no objective to search by.
 
+    A mode may be `FILE.py:NAME`, a function of your own that returns a task.
+
     Raises:
         InputError: no task has that name.
+
+    Example:
+        >>> from nag_jax.settings import Search
+        >>> choose(Search()) is REGISTRY["search"]
+        True
     """
     if is_own(settings.mode):
         return find("mode", settings.mode, {})()

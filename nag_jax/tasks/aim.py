@@ -1,5 +1,7 @@
 """Aiming: what a predictor's guidance asks for, measured on unlabelled architectures, and the guidance that asks it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -124,6 +126,7 @@ def make_guidance(
     through_denoiser: bool = True,
     max_norm: float = 0.0,
     constraints: Constraints | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Guidance:
     """The guidance by a predictor, which is given what `make_aim` returns and the bands of the constraints.
 
@@ -137,6 +140,7 @@ def make_guidance(
         through_denoiser: for `"predictor_gradient"`; False takes the gradient at the noised x.
         max_norm: bound on the score in units of the noise, after a guide of scores; 0 for none.
         constraints: constraints on costs; None for none.
+        options: keyword arguments of a guide of your own, beside `value_fn`.
     """
     bands = constraints.guide() if constraints else None
     if name in score_guides.REGISTRY:
@@ -144,7 +148,7 @@ def make_guidance(
         return Guidance(bands, _score_guide(predictor, process, name, value, through_denoiser, max_norm))
     make_value = mean_value if value == "mean" else exceedance
     value_fn = make_value(lambda x, args: _clean(predictor, args["params"], x))
-    bend = guidance.make(name, value_fn=value_fn)
+    bend = guidance.make(name, value_fn=value_fn, **options)
     return Guidance(guidance.chain(bend, bands) if bands else bend)
 
 

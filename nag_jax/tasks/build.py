@@ -1,5 +1,6 @@
 """From a config to the objects of the library. Only this room reads ConfigDicts."""
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,12 +23,16 @@ from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
+from nag_jax.settings import sampler as settings
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.options import find
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
 from nag_jax.tasks.config import Config
+
+_GUIDANCE = {field.name for field in dataclasses.fields(settings.Guidance)}
+"""Fields of `config.guidance`; whatever else it has is an option of a guide of the user's own."""
 
 
 def options(config: Config, *without: str) -> dict[str, Any]:
@@ -175,6 +180,7 @@ def make_guidance(config: Config, predictor: Predictor, constraints: Constraints
         through_denoiser=given.through_denoiser,
         max_norm=given.max_norm,
         constraints=constraints,
+        options={name: value for name, value in given.items() if name not in _GUIDANCE},
     )
 
 

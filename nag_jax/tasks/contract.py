@@ -16,6 +16,11 @@ class Task(NamedTuple):
         plan: what was checked -> a `tasks.plan.Plan` of what a run would do and cost; changes nothing.
         run: what was checked -> the outcome, which `reports.write` takes. Claims the workdir first. A repeated or
             resumed run restores what was trained, pays for nothing twice, and comes to the same outcome.
+
+    Example:
+        >>> double = Task(check=lambda settings, workdir: settings, plan=lambda n: f"doubles {n}", run=lambda n: 2 * n)
+        >>> double.run(double.check(21, None))
+        42
     """
 
     check: Callable[..., Any]

@@ -88,9 +88,11 @@ def test_libraries_stay_in_their_rooms(library):
 
 
 def test_whole_tables_are_for_reports_only():
+    """And for tasks that read the tables of other data sets, or end a search at an optimum that is known."""
     users = {str(path.relative_to(ROOT)) for path in sources("nag_jax") if WHOLE_TABLES & imports_of(path)}
     assert users
-    assert all(user.startswith("nag_jax/evaluators/") for user in users)
+    allowed = ("nag_jax/evaluators/", "nag_jax/reports/", "nag_jax/tasks/search.py", "nag_jax/tasks/transfer.py")
+    assert all(user.startswith(allowed) for user in users), users
 
 
 def test_the_library_reads_no_flags_or_configs():

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from experiments import runs
 from nag_jax import evaluators, guidance, spaces, strategies
 from nag_jax.generators.gaussian import kernels, sde
-from nag_jax.generators.gaussian.guided import plain
+from nag_jax.generators.gaussian.guided import by_beliefs, plain
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.generators.gaussian.sampler import sample
 from nag_jax.system.errors import InputError
@@ -130,12 +130,11 @@ def generated(folder, load):
         "evaluator.metric=accuracy",
         "evaluator.metrics=latency:min:ms",
         "evaluator.workers=2",
-        "guidance.transform=my_guidance.py:late_gradient",
-        "guidance.value=mean",
-        "predictor.view=noised",
+        "guidance.transform=my_guidance.py:late_tilt",
         "labels.training=20",
     )
     config.space = ConfigDict(SMALL)
+    config.guidance.power = 2.0
     return runs.run(config, folder / "generated")
 
 
@@ -193,16 +192,17 @@ def test_the_guidance_bends_the_pool(space):
     process = sde.make("ve")
     wanted = space.class_names.index("conv3x3")
 
-    def convolutions(x, t):
+    def convolutions(x, progress, args):
         return x[:, :, wanted].sum(axis=1)
 
-    def counts(scale):
+    def counts(scale, **options):
+        guide = guidance.make("my_guidance.py:late_tilt", value_fn=convolutions, **options)
+        score = plain(posterior_score(process, space.class_posterior))
         x = sample(
             sample_keys(jax.random.key(0), 64),
-            plain(posterior_score(process, space.class_posterior)),
+            by_beliefs(score, guide, {"scale": scale}, process),
             sde=process,
             kernels=[kernels.make("ancestral", process)],
-            transform=guidance.make("my_guidance.py:late_gradient", value_fn=convolutions, scale=scale, sde=process),
             shape=space.allowed.shape,
             num_steps=20,
         )
@@ -212,6 +212,7 @@ def test_the_guidance_bends_the_pool(space):
 
     assert counts(2.0).mean() > counts(0.0).mean() + 0.5
     assert abs(counts(0.0).mean() - 1.0) < 0.4  # a third of three vertices
+    assert counts(2.0, power=8.0).mean() < counts(2.0).mean()
 
 
 def best_found(name, space, evaluator, labels):

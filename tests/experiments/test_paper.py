@@ -99,9 +99,11 @@ def test_guidance_adds_the_scaled_gradient_at_the_noised_x(t, config, model, pre
     def never(x, t):
         raise AssertionError("the score network has no part in it")
 
-    aim = {"params": params, "scale": config.guidance.scale, "target": 0.0, "times": times, "spread": times}
-    transform = build.make_guide(config, predictor, model.sde)(never, aim)
-    found, _ = transform.update(score, transform.init(x), x=x, t=times, keys=sample_keys(jax.random.key(3), 3))
+    given = build.make_guidance(config, predictor)
+    assert given.guide is None
+    aim = make_aim(params, 0.0, [1.0] * len(PROGRESS), scale=config.guidance.scale)
+    guide = given.score_guide(never, aim)
+    found, _ = guide.update(score, guide.init(x), x=x, t=times, keys=sample_keys(jax.random.key(3), 3))
     gradient = jax.grad(lambda x: predictor.apply(params, x, times).sum())(x)
     assert np.abs(gradient).max() > 0
     np.testing.assert_allclose(found - score, 100.0 * gradient, rtol=1e-4, atol=1e-4)

@@ -391,7 +391,7 @@ def test_a_broken_figure_is_refused(runs, tmp_path):
 
 def test_help_says_what_it_does():
     out = subprocess.run(
-        [sys.executable, "-m", "nag_jax.reports.page", "--help"],
+        [sys.executable, "-m", "experiments.report", "--help"],
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from nag_jax.generators.gaussian import sde as sdes
 from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.losses import perturb
 from nag_jax.predictors import Predictor
-from nag_jax.predictors.fit import predict, regression_loss
+from nag_jax.predictors.fit import LEAST_ROWS, predict, regression_loss
 from nag_jax.predictors.views import clean_view, denoised_view, noised_view
 from nag_jax.system.keys import sample_keys
 
@@ -123,4 +123,4 @@ def test_predict_is_the_mean_and_deviation_over_members_of_clean_architectures(b
     mean, deviation = predict(Predictor(lambda key: (), apply), jnp.float32(2.0), x, batch_size=batch_size)
     np.testing.assert_allclose(mean, 2.0 * x[:, 0, 0] + 1.0, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(deviation, np.full(16, np.std([-1.0, 0.0, 4.0])), rtol=1e-4)
-    assert shapes == [(min(batch_size, 16), 8, 7)]  # one trace, whatever the rest
+    assert shapes == [(min(batch_size, LEAST_ROWS), 8, 7)]  # one trace, whatever the rest

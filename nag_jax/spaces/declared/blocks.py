@@ -18,6 +18,10 @@ class Block(NamedTuple):
         edges: (source, target) pairs of nodes. Nodes that nothing feeds are the block's inputs, those that feed nothing
             its outputs.
         when: the conditions: node to (an earlier node, its classes with which the node is there).
+
+    Example:
+        >>> Block({"a": ("conv", "pool")}, [], {}).nodes
+        {'a': ('conv', 'pool')}
     """
 
     nodes: Mapping[str, Collection[str]]
