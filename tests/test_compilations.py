@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """What the library's calls keep: the second call of the same shapes compiles nothing, and memory doesn't grow."""
 
 from pathlib import Path

@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -140,15 +141,15 @@ class CommandEvaluator:
             }
         )
 
-    def _evaluate(self, request: str, processes: Processes) -> tuple[dict[str, float], str]:
-        """Labels of one architecture, and why some are missing."""
-        labels, reason = {}, ""
+    def _evaluate(self, request: str, processes: Processes) -> tuple[dict[str, float], str, float]:
+        """Labels of one architecture, why some are missing, and the seconds that all attempts took."""
+        labels, reason, began = {}, "", time.perf_counter()
         for attempt in range(1 + self._retries):
             labels, reason = self._attempt(request, processes)
             if not reason:
-                return labels, ""
+                break
             reason += f" (attempt {attempt + 1} of {1 + self._retries})" if self._retries else ""
-        return labels, reason
+        return labels, reason, time.perf_counter() - began
 
     def _attempt(self, request: str, processes: Processes) -> tuple[dict[str, float], str]:
         ended = processes.run(self._command, request, self._timeout)
@@ -269,10 +270,10 @@ def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, f
 
 def _outcome(row: int, done: Future, natives: Sequence[str]) -> Outcome:
     """The outcome of a trial that is done; raises what its thread raised."""
-    labels, reason = done.result()
+    labels, reason, cost = done.result()
     if reason:
         _log.error("the trial of %s failed: %s", natives[row], reason)
-    return Outcome(row, labels, reason)
+    return Outcome(row, labels, reason, cost=cost)
 
 
 def _raise_if_stopped(processes: Processes) -> None:

@@ -100,6 +100,7 @@ def test_failures_are_recorded_with_their_reason(body, reason, make, cells, tmp_
     with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
         labels = ledger.label(cells, "test")["acc"]
         np.testing.assert_array_equal(labels, [0, 1, np.nan, 3, 4])
+        assert all(trial.cost and 0 < trial.cost < PATIENCE for trial in ledger.trials())
         assert (ledger.num_paid, ledger.num_failed) == (5, 1)
         (failed,) = [trial for trial in ledger.trials() if trial.failed]
         assert failed.architecture == evaluator.space.to_native(cells[2:3])[0]

@@ -1,4 +1,4 @@
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOperatorIssue=false
 """Ledgers of format 1 and 2: what is read, converted and noticed."""
 
 import json
