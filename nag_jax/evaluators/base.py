@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+
+_Given = TypeVar("_Given")
 
 
 def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
@@ -102,7 +104,7 @@ class StreamingEvaluator(Evaluator, Protocol):
         ...
 
 
-def finished(outcomes: Generator[Outcome]) -> Iterator[Outcome]:
+def finished(outcomes: Generator[_Given]) -> Iterator[_Given]:
     """What came of the rest where an evaluation is stopped, as far as that is known; nothing if it has ended.
 
     Example:
