@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nag_jax.evaluators import table_file
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.trials.ledger import Ledger
 from nag_jax.trials.trial import FULL, Trial, now
 
@@ -66,7 +66,7 @@ def import_labels(
         name, (frame, place) = str(source), table_file.read(Path(source))
     else:
         name, frame, place = "the data frame", source, "row {} (from 0)".format
-    frame = table_file.tidy(frame)
+    frame = table_file.tidy(frame, name)
     if frame.empty:
         return Imported(0, 0)
     trials = _trials(ledger, frame, name, place, origin=origin or Path(name).name, purpose=purpose)
@@ -137,7 +137,7 @@ class _Columns:
         return None if found != found else found  # NaN, as of an empty cell
 
     def _wrong(self, column: str, row: int, expected: str) -> InputError:
-        found = repr(self._columns[column][row])[:60]
+        found = quoted(self._columns[column][row])
         return InputError(
             f"{self._name}, {self._place(row)}: expected {expected} in the column {column!r}, found {found}"
         )
