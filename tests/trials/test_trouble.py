@@ -12,7 +12,7 @@ import pytest
 
 from nag_jax.evaluators import Metric
 from nag_jax.system.errors import InputError
-from nag_jax.trials import Ledger, read_only, read_trials
+from nag_jax.trials import Ledger, read_only, read_trials, schema
 
 
 class Indexed:
@@ -45,8 +45,8 @@ def interrupt():
 def test_a_signal_while_labels_are_stored_waits_until_they_are(space, tokens, tmp_path, listening, monkeypatch):
     evaluator = Indexed(space)
     with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
-        native = type(space).to_native
-        monkeypatch.setattr(type(space), "to_native", lambda self, tokens: [interrupt(), native(self, tokens)][1])
+        insert = schema.insert
+        monkeypatch.setattr(schema, "insert", lambda *trial: [interrupt(), insert(*trial)])
         with pytest.raises(KeyboardInterrupt):
             ledger.label(tokens, "test")
         assert (ledger.num_paid, evaluator.asked) == (2, 2)
