@@ -99,7 +99,7 @@ class Size:
     metrics = {"size": Metric("size")}
 
     def __init__(self, *, space, metric="size"):
-        self.space, self.objective, self.num_distinct = space, metric, space.num_canonical
+        self.space, self.objective, self.num_distinct = space, metric, space.size
         self._weights = np.array(space.class_attributes["heads"]) + np.array(space.class_attributes["ratio"])
 
     def covers(self, tokens):
@@ -116,7 +116,11 @@ def test_the_main_job_generates_transformers(folder, load):
     config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", "labels.training=20")
     config.space = ConfigDict({"name": "my_transformer.py:make"})
     results = runs.run(config, folder / "transformers")
-    assert results["pools"]["unguided"]["validity_argmax"] == results["pools"]["guided"]["validity_argmax"] == 1.0
+    assert {name: pool["validity_argmax"] for name, pool in results["pools"].items()} == {
+        "random": 1.0,
+        "unconditional": 1.0,
+        "guided": 1.0,
+    }
     assert (folder / "transformers" / "figures").is_dir()
 
 
