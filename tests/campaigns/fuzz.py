@@ -15,6 +15,7 @@ import json
 import queue
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,13 +90,13 @@ def _results(given: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
                 yield current
         code = process.wait()
         if first < given.cases:
-            if current is None or "outcome" in current:
+            if not current or "outcome" in current:
                 raise SystemExit(
                     f"a child ended with {code} before its first case: {(folder / 'stderr').read_text()[-2000:]}"
                 )
-            hang = code == -9
-            yield current | {"outcome": "hangs" if hang else "crashes", "detail": f"the child ended with {code}"}
+            hang = code == -signal.SIGKILL
             _keep(given, folder, current["reader"], current["case"])
+            yield current | {"outcome": "hangs" if hang else "crashes", "detail": f"the child ended with {code}"}
             first = current["case"] + 1
 
 

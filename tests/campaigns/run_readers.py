@@ -12,7 +12,7 @@ from PIL import Image
 
 from nag_jax import datasets, evaluators
 from nag_jax.datasets import class_names
-from nag_jax.evaluators import Ledger, command
+from nag_jax.evaluators import command
 from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.guidance import constraints
 from nag_jax.reports.page import page
@@ -24,6 +24,7 @@ from nag_jax.spaces.nasbench_graph import NASBenchGraph
 from nag_jax.tasks import learn
 from nag_jax.tasks.aim import PROGRESS
 from nag_jax.tasks.workdir import Workdir
+from nag_jax.trials import Ledger
 from tests.campaigns.reader import CELLS, TEXT, UNSEALED, Reader, file, text
 
 READERS: dict[str, Reader] = {}
@@ -54,20 +55,21 @@ def _ledger(folder: Path) -> Path:
 def _read_ledger(path: Path) -> Any:
     evaluator: Any = _Numbers()
     with Ledger.open(path, evaluator) as ledger:
-        return [(trial.architecture, trial.labels) for trial in ledger.trials()], ledger.paid_by_purpose()
+        return ledger.trials(), ledger.paid_by_purpose()
 
 
 READERS["ledger"] = Reader(_ledger, _read_ledger, "what SQLite itself leaves unused may change")
 
-_CONFIG = {"name": "run", "space": {"name": "nasbench201"}, "num_samples": 64, "seed": 0, "scale": [0.5, 1.0]}
-_ABOUT = {
-    "metric": "acc",
-    "unit": "%",
-    "direction": "max",
-    "split": "test",
-    "evaluator": "table",
-    "space": "nasbench201",
+_CONFIG = {
+    "name": "run",
+    "mode": "generate",
+    "num_samples": 64,
+    "seed": 0,
+    "scale": [0.5, 1.0],
+    "space": {"name": "nasbench201"},
+    "evaluator": {"name": "table"},
 }
+_ABOUT = {"metric": "acc", "unit": "%", "direction": "max", "split": "test", "best_of_table": 94.0}
 _POOL = {
     "samples": 64,
     "validity_argmax": 1.0,
@@ -77,7 +79,7 @@ _POOL = {
     "value_mean": 9.5,
 }
 _RESULTS = {
-    "objective": {**_ABOUT, "evaluator": "table", "space": "nasbench201", "best_of_table": 94.0, "facts": {}},
+    "objective": {**_ABOUT, "evaluator": "table", "space": "nasbench201", "facts": {}},
     "constraints": [],
     "best": {"architecture": CELLS[0], "value": 93.2, "regret": 0.8, "rank_by_predictor": 2, "of": 4},
     "pools": dict.fromkeys(("random", "unconditional", "guided"), _POOL),
@@ -92,15 +94,33 @@ _RESULTS = {
     "command": "python -m experiments.main --config=configs/nb201.py:smoke",
     "config": _CONFIG,
 }
+_BAND = {"estimate": 93.5, "low": 93.0, "high": 94.0}
+_SEARCHED = {
+    **{name: _RESULTS[name] for name in ("labels", "seconds", "devices", "versions", "git_commit", "command")},
+    "config": {**_CONFIG, "mode": "search"},
+    "objective": _ABOUT,
+    "reported": _ABOUT,
+    "space": "nasbench201",
+    "evaluator": "table",
+    "best": {"architecture": CELLS[0], "value": 93.5, "reported": 93.2, "strategy": "bo", "seed": 0, "label": 7},
+    "seeds": 2,
+    "initial": 4,
+    "budget": 8,
+    "strategies": {
+        name: {"failed": 0, "reported_after": {"4": _BAND, "8": _BAND}, "labels_to_optimum": {"median": 7}}
+        for name in ("bo", "random_search")
+    },
+    "significance": {"8": {"difference": {"random_search": 0.1}, "p": {"random_search": 0.5}}},
+}
 
 
-def _run(folder: Path) -> Path:
+def _run(folder: Path, results: dict[str, Any] = _RESULTS) -> Path:
     (folder / "figures").mkdir()
     file("figures/quality.svg", _SVG)(folder)
     file("config.json", json.dumps(_CONFIG, indent=1))(folder)
     spread = [0.5] * len(PROGRESS)
     file("aim.json", json.dumps({"networks": 7, "target": 0.5, "spread": spread}))(folder)
-    return file("results.json", json.dumps(_RESULTS, indent=1))(folder)
+    return file("results.json", json.dumps(results, indent=1))(folder)
 
 
 def _aim(path: Path) -> Any:
@@ -126,6 +146,9 @@ _NESTED = [
 ]
 READERS["results.json"] = Reader(
     _run, lambda path: page.render([read_finished(path.parent)]), TEXT, lambda data: _NESTED
+)
+READERS["results.json of a search"] = Reader(
+    lambda folder: _run(folder, _SEARCHED), lambda path: page.render([read_finished(path.parent)]), TEXT
 )
 READERS["config.json"] = Reader(
     lambda folder: _run(folder).with_name("config.json"),
