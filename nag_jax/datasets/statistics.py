@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from nag_jax.datasets.base import Description, single
-from nag_jax.system.columns import check_distinct
+from nag_jax.system.columns import check_csv, check_distinct
 from nag_jax.system.errors import InputError, quoted
 
 COLUMNS = ("nodes", "edges", "features", "classes", "homophily")
@@ -79,26 +79,31 @@ def _published(name: str) -> dict[str, float]:
 def _read(path: Path, name: str) -> dict[str, float]:
     if not path.is_file():
         raise InputError(f"there is no file of statistics {path}: correct the path")
+    names, found = [], {}
     try:
+        check_csv(path)
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns, lines = list(reader.fieldnames or ()), list(reader)
+            columns = list(reader.fieldnames or ())
+            for row in reader:
+                names.append(row.get("name"))
+                found = row if row.get("name") == name else found
+    except InputError:
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} can't be read as CSV in UTF-8 ({error}): export it again") from error
     if "name" not in columns:
         raise InputError(f"{path} has no column 'name': expected the columns name, {', '.join(COLUMNS)}")
-    check_distinct(filter(None, columns), path)
-    check_distinct((row["name"] for row in lines), path, "data set")
-    rows = {row["name"]: row for row in lines}
-    if name not in rows:
-        raise InputError(f"{path} has no data set {name!r}: it has {', '.join(map(str, rows)) or 'none'}")
+    check_distinct(names, path, "data set")
+    if not found:
+        raise InputError(f"{path} has no data set {name!r}: it has {', '.join(map(str, names)) or 'none'}")
     figures = {}
     for column in COLUMNS:
         try:
-            figures[column] = float(rows[name].get(column) or math.nan)
+            figures[column] = float(found.get(column) or math.nan)
         except (TypeError, ValueError) as error:
-            found = rows[name][column]
-            raise InputError(f"{path}, {name}: {column} must be a number, found {quoted(found)}; correct it") from error
+            value = quoted(found[column])
+            raise InputError(f"{path}, {name}: {column} must be a number, found {value}; correct it") from error
     return figures
 
 

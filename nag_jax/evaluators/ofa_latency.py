@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3 import RESOLUTIONS, MobileNetV3
-from nag_jax.system.columns import check_distinct
+from nag_jax.system.columns import check_csv
 from nag_jax.system.errors import InputError, quoted
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ _PREFIX = "lat_"
 _FOLDS = 5
 _PENALTIES = (0.1, 1.0, 10.0, 100.0)
 _LEAST_ROWS = 50
-_LARGEST = 2**25
-"""Bytes of a file. A cell of text takes 2, and 60 in memory; 100,000 measurements are 13 MB."""
 
 
 class Latency(NamedTuple):
@@ -79,9 +77,7 @@ def _read(path: Path) -> "pd.DataFrame":
             f"{path}: expected a CSV file of latencies, found {'a folder' if path.exists() else 'nothing'}"
         )
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path} has {path.stat().st_size:,} bytes, expected at most {_LARGEST:,}")
-        check_distinct(pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna(), path)
+        check_csv(path)
         frame = pd.read_csv(path, dtype={"ks": str, "e": str, "d": str})
     except InputError:
         raise

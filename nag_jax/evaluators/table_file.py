@@ -12,7 +12,7 @@ from nag_jax import spaces
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Direction, Split, describe_metrics
 from nag_jax.spaces import Space
-from nag_jax.system.columns import check_distinct
+from nag_jax.system.columns import check_csv, check_distinct
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
@@ -190,8 +190,7 @@ def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     options: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "skip_blank_lines": False}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
-        check_distinct(header.iloc[0].dropna(), path)  # pandas itself renames what comes again
+        check_csv(path)  # pandas itself renames a column that comes again
         frame = pd.read_csv(path, dtype={ARCHITECTURE_COLUMN: str}, low_memory=False, **options).dropna(how="all")
     lines = frame.index.to_numpy() + 2  # the header is line 1
     return frame.reset_index(drop=True), lambda row: f"line {lines[row]}"
