@@ -20,7 +20,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     """
     task = tasks.choose(config)
     ready = task.check(config, Workdir(path))
-    terminal.announce(ready)
+    ready.phases.before_first = lambda: terminal.announce(ready)
     outcome = task.run(ready)
 
     def finish():

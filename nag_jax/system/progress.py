@@ -19,6 +19,10 @@ class Phases:
     Args:
         quiet: shows nothing, as in all processes of a run but one.
 
+    Attributes:
+        seconds: seconds by phase.
+        before_first: called once, as the first phase begins: when nothing can be refused any more.
+
     Example:
         >>> phases = Phases(quiet=True)
         >>> with phases("counting") as progress:
@@ -30,6 +34,7 @@ class Phases:
     def __init__(self, *, quiet: bool = False):
         self._quiet = quiet
         self.seconds: dict[str, float] = {}
+        self.before_first: Callable[[], None] | None = None
 
     @contextmanager
     def __call__(self, name: str, unit: str = "step") -> Iterator[Callable[..., None]]:
@@ -37,6 +42,9 @@ class Phases:
 
         What is reported with a loss that is NaN was done by an earlier run.
         """
+        if self.before_first is not None:
+            announce, self.before_first = self.before_first, None
+            announce()
         start = time.perf_counter()
         with _shown(name, unit, quiet=self._quiet) as show:
 

@@ -70,7 +70,7 @@ def call(*arguments: str, cwd: Path = ROOT) -> Ended:
     """Calls the command line in this process, which takes no second import; what it sets is set back."""
     out, err = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    verbosity, status = logging.get_verbosity(), 0
+    hook, verbosity, status = sys.unraisablehook, logging.get_verbosity(), 0
     try:
         with (
             flagsaver.flagsaver(),
@@ -87,8 +87,7 @@ def call(*arguments: str, cwd: Path = ROOT) -> Ended:
         logging.set_verbosity(verbosity)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    if status == endings.INTERRUPTED:  # the signal was meant for pytest
-        raise KeyboardInterrupt
+        sys.unraisablehook = hook
     return Ended(status, out.getvalue(), err.getvalue())
 
 

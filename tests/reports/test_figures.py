@@ -153,7 +153,7 @@ def test_drawing_leaves_pyplot_and_settings_alone(tmp_path):
     code = f"""
 import sys, matplotlib
 before = matplotlib.rcParams.copy()  # unlike dict(), this picks no backend
-from nag_jax.analysis import figures
+from nag_jax.reports import figures
 figures.quality_diversity([figures.CurvePoint(1.0, 5, 90.0)], {str(tmp_path / "curve")!r})
 print("matplotlib.pyplot" in sys.modules, matplotlib.rcParams.copy() == before)
 """
