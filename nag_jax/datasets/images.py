@@ -18,11 +18,14 @@ from nag_jax.datasets.base import Description, describe
 from nag_jax.datasets.tfds import Labelled, open_tfds
 from nag_jax.networks import resnet
 from nag_jax.system.errors import InputError, quoted, shown
+from nag_jax.system.foreign import Budget
 from nag_jax.system.seeds import check_seed
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 _READ = grain.ReadOptions(num_threads=4, prefetch_buffer_size=64)
+_PIXEL = 8
+"""Bytes of a decoded pixel, which Pillow keeps in four, and of a converted one beside it."""
 _SHOWN = 3
 """How many class names a warning lists."""
 
@@ -154,6 +157,7 @@ def _read_array(pixels: np.ndarray, size: int) -> np.ndarray:
 def _read_image(path: Path, size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
+            Budget(path.stat().st_size).take(_PIXEL * image.width * image.height)
             return _scaled(ImageOps.exif_transpose(image), size)
     except Exception as error:  # a damaged image may raise nearly anything
         raise InputError(f"{path} can't be read as an image ({error}): replace or remove it") from error

@@ -14,6 +14,7 @@ from nag_jax.objectives.metric import Direction, Split, describe_metrics
 from nag_jax.spaces import Space
 from nag_jax.system.columns import check_csv, check_distinct
 from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.foreign import Budget
 from nag_jax.system.names import check_name
 
 if TYPE_CHECKING:
@@ -158,8 +159,21 @@ def _is_parquet(path: Path) -> bool:
 
 def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
     import pandas as pd
+    import pyarrow.parquet as pq
 
-    return pd.read_parquet(path), "row {} (from 0)".format
+    with pq.ParquetFile(path) as file:
+        columns = [file.schema.column(i) for i in range(len(file.schema))]
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    # A column of one value takes a few bytes, however many rows it has.
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    Budget(path.stat().st_size, path).take(
+        sum(16 * chunk.num_values + chunk.total_uncompressed_size for chunk in chunks)
+    )
+    # As dictionaries, equal texts share their memory.
+    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    frame = pd.read_parquet(path, engine="pyarrow", read_dictionary=texts)
+    shared = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(shared, object)), "row {} (from 0)".format
 
 
 def tidy(frame: "pd.DataFrame", source: str) -> "pd.DataFrame":

@@ -38,10 +38,7 @@ def check_csv(path: Path) -> None:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             cells += chunk.count(b",") + chunk.count(b"\n")
-    try:
-        Budget(path.stat().st_size).take(_CELL * cells)
-    except InputError as error:
-        raise InputError(f"{path}: {error}; leave columns or rows out") from error
+    Budget(path.stat().st_size, path).take(_CELL * cells)
     with path.open(newline="", encoding="utf-8-sig") as file:
         names = next(csv.reader(file), [])
     if len(names) > _MOST_COLUMNS:

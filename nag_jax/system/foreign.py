@@ -35,11 +35,13 @@ class Budget:
 
     Args:
         size: the file's bytes.
+        name: what the file is called in the message.
     """
 
-    __slots__ = ("_left", "_size")
+    __slots__ = ("_left", "_name", "_size")
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, name: object = "it"):
+        self._name = name
         self._size = size
         self._left = most_bytes(size)
 
@@ -52,7 +54,9 @@ class Budget:
         self._left -= count
         if self._left < 0:
             most = most_bytes(self._size)
-            raise InputError(f"it has {self._size:,} bytes and would become more than the {most:,} that it may")
+            raise InputError(
+                f"{self._name} has {self._size:,} bytes and would become more than the {most:,} that it may"
+            )
 
 
 class Archive:

@@ -161,6 +161,7 @@ class _Child:
         self.folder, self.seed = folder, seed
         self.readers = {name: reader for name, reader in READERS.items() if only in name}
         self.intact: dict[str, tuple[Path, bytes, str]] = {}
+        self.attacks: dict[str, list[bytes]] = {}
         self.events: list[str] = []
         for name, reader in self.readers.items():
             base = folder / "intact" / name.replace(" ", "_")
@@ -192,9 +193,10 @@ class _Child:
         from tests.campaigns.mutations import mutate
 
         data = self.intact[name][1]
-        attacks = self.readers[name].attacks(data)
-        if index < len(attacks):
-            return attacks[index]
+        if name not in self.attacks:
+            self.attacks[name] = self.readers[name].attacks(data)
+        if index < len(self.attacks[name]):
+            return self.attacks[name][index]
         seed = int.from_bytes(hashlib.blake2b(f"{self.seed} {name} {index}".encode(), digest_size=8).digest())
         return mutate(np.random.default_rng(seed), data)
 

@@ -1,5 +1,6 @@
 """Readers of what runs leave, of data sets, and of strings."""
 
+import io
 import json
 import types
 from collections.abc import Callable
@@ -217,11 +218,18 @@ def _image(suffix: str) -> Callable[[Path], Path]:
     return make
 
 
+def _black() -> bytes:
+    out = io.BytesIO()
+    Image.new("1", (13_000, 13_000)).save(out, "PNG")
+    return out.getvalue()
+
+
 for _suffix in (".png", ".jpg"):
     READERS[f"image {_suffix}"] = Reader(
         _image(_suffix),
         lambda path: datasets.make("images", folder=path.parents[1], images_per_class=1, image_size=8),
         "a changed pixel is a pixel",
+        lambda data: [_black()],
     )
 
 

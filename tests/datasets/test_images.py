@@ -196,3 +196,11 @@ def test_a_cut_image_is_named(digits_folder, tmp_path):
 def test_an_unknown_class(digits_folder):
     with pytest.raises(InputError, match="has no class 'ten': it has eight, five"):
         datasets.make("images", folder=digits_folder, classes=["one", "ten"])
+
+
+def test_a_small_file_does_not_become_gigabytes(tmp_path):
+    """8,000 by 8,000 black pixels are 62 kB as a file of 1 bit per pixel."""
+    (tmp_path / "cats").mkdir()
+    Image.new("1", (8000, 8000)).save(tmp_path / "cats" / "a.png")
+    with pytest.raises(InputError, match=r"a\.png can't be read as an image .*would become more than"):
+        datasets.make("images", folder=tmp_path)

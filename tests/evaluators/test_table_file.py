@@ -258,3 +258,25 @@ def test_the_real_benchmark_reads_whole(space):
     assert table.covers(space.from_index(np.arange(space.size))).all()
     assert table.num_distinct == 6466
     assert table.metrics["cifar100_test_acc"].split == "test"
+
+
+def test_a_small_parquet_file_does_not_become_gigabytes(tmp_path, cells):
+    """Twenty million equal rows are 150 kB, and ten long texts, each ten thousand times, are 10 MB."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "table.parquet"
+    one = pa.table({"arch": pa.array([cells[0]] * 10**6).dictionary_encode(), "acc": [0.0] * 10**6})
+    with pq.ParquetWriter(path, one.schema, compression="zstd", store_schema=False) as writer:
+        for _ in range(20):
+            writer.write_table(one)
+    with pytest.raises(InputError, match=r"table\.parquet has .* bytes and would become more than"):
+        load(path)
+
+
+def test_equal_texts_of_a_parquet_file_share_their_memory(tmp_path):
+    frame = pd.DataFrame({"arch": ["a" * 1000, "b" * 1000] * 100, "acc": 1.0})
+    frame.to_parquet(tmp_path / "table.parquet")
+    found, _ = table_file.read(tmp_path / "table.parquet")
+    assert found["arch"].tolist() == frame["arch"].tolist()
+    assert len({id(text) for text in found["arch"]}) == 2
