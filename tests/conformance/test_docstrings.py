@@ -34,7 +34,14 @@ def _has_instances(thing):
     return inspect.isclass(thing) and not getattr(thing, "_is_protocol", False)
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if examples(name)])
+SLOW = ("nag_jax.api",)
+"""Their examples fit and generate; what they call is tested in test_api.py, too."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in MODULES if examples(name)],
+)
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=FLAGS)

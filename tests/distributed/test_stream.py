@@ -1,6 +1,8 @@
 """Streams at tiny sizes with untrained networks: what the files hold doesn't depend on how they came about."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +16,7 @@ from nag_jax import spaces
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import learn
+from nag_jax.tasks.aim import PROGRESS, make_aim
 from nag_jax.tasks.stream import Batches
 
 N = 150
@@ -31,30 +34,24 @@ def table(tmp_path_factory):
 
 def untrained(run):
     """What `learn` would return, without learning anything; one cell in many is invalid."""
-    times = jnp.linspace(run.model.sde.t_min, 1.0, 3)
-    guidance = {
-        "params": run.predictor.init(jax.random.key(1)),
-        "scale": np.float32(1.0),
-        "target": np.float32(0.0),
-        "times": times,
-        "spread": jnp.ones_like(times),
-    }
+    guidance = make_aim(run.predictor.init(jax.random.key(1)), 0.0, [1.0] * len(PROGRESS), scale=1.0)
     return learn.Learned(
         run.space.all_tokens(), run.model.init(jax.random.key(0)), np.zeros((0, 8)), np.asarray, guidance
     )
 
 
-@pytest.fixture
-def start(load, table, monkeypatch):
+@pytest.fixture(scope="module")
+def start(load, table):
     """Runs a stream of N samples: (workdir, chunk size, devices, overrides) -> results.json."""
-    monkeypatch.setattr(learn, "learn", untrained)
     make_mesh = parallel.make_mesh
 
     def run(path, chunk_size=40, *overrides, devices=1):
-        monkeypatch.setattr(learn.parallel, "make_mesh", lambda: make_mesh(devices))
         source = ("evaluator.name=table", f"evaluator.path={table}", "evaluator.metric=acc", "mode=stream")
         sizes = (f"num_samples={N}", f"stream.chunk_size={chunk_size}", "sampler.num_steps=3")
-        runs.run(load("smoke", *source, *sizes, *overrides), path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(learn, "learn", untrained)
+            patch.setattr(learn.parallel, "make_mesh", lambda: make_mesh(devices))
+            runs.run(load("smoke", *source, *sizes, *overrides), path)
         return json.loads((path / "results.json").read_text())
 
     return run
@@ -69,15 +66,23 @@ def rows(path) -> Any:
     return pd.concat(frames, ignore_index=True).astype({"architecture": object})
 
 
+@pytest.fixture(scope="module")
+def whole(start, tmp_path_factory):
+    """An undisturbed stream, which no test changes."""
+    path = tmp_path_factory.mktemp("stream") / "whole"
+    start(path)
+    return path
+
+
 @pytest.fixture
-def undisturbed(start, tmp_path):
-    start(tmp_path / "undisturbed")
-    return tmp_path / "undisturbed"
+def undisturbed(whole, tmp_path):
+    """A copy of it, to be disturbed."""
+    return Path(shutil.copytree(whole, tmp_path / "undisturbed"))
 
 
-def test_rows_are_numbered_samples(undisturbed, nb201):
-    assert list(files(undisturbed)) == [f"{chunk:08}.parquet" for chunk in range(4)]
-    found = rows(undisturbed)
+def test_rows_are_numbered_samples(whole, nb201):
+    assert list(files(whole)) == [f"{chunk:08}.parquet" for chunk in range(4)]
+    found = rows(whole)
     assert found["index"].tolist() == list(range(N))
     tokens = nb201.from_native(found["architecture"].tolist())
     assert len(np.unique(tokens, axis=0)) > N // 2
@@ -85,9 +90,9 @@ def test_rows_are_numbered_samples(undisturbed, nb201):
     assert found["predicted"].nunique() > N // 2
 
 
-def test_results_count_what_the_files_hold(undisturbed, nb201):
-    results = json.loads((undisturbed / "results.json").read_text())
-    tokens = nb201.from_native(rows(undisturbed)["architecture"].tolist())
+def test_results_count_what_the_files_hold(whole, nb201):
+    results = json.loads((whole / "results.json").read_text())
+    tokens = nb201.from_native(rows(whole)["architecture"].tolist())
     assert (results["samples"], results["valid"], results["files"]) == (N, N, 4)
     assert results["distinct"] == len(np.unique(tokens, axis=0))
     assert results["distinct_canonical"] == len(np.unique(nb201.canonical(tokens)))
@@ -95,20 +100,20 @@ def test_results_count_what_the_files_hold(undisturbed, nb201):
 
 
 @pytest.mark.parametrize("chunk_size", [7, 1000])
-def test_samples_are_the_same_to_the_last_bit_in_any_chunks(chunk_size, start, undisturbed, tmp_path):
+def test_samples_are_the_same_to_the_last_bit_in_any_chunks(chunk_size, start, whole, tmp_path):
     start(tmp_path / "other", chunk_size)
-    pd.testing.assert_frame_equal(rows(tmp_path / "other"), rows(undisturbed), check_exact=True)
+    pd.testing.assert_frame_equal(rows(tmp_path / "other"), rows(whole), check_exact=True)
 
 
 @pytest.mark.parametrize(("chunk_size", "devices"), [(16, 2), (40, 8)])
-def test_architectures_are_the_same_on_any_number_of_devices(chunk_size, devices, start, undisturbed, tmp_path):
+def test_architectures_are_the_same_on_any_number_of_devices(chunk_size, devices, start, whole, tmp_path):
     start(tmp_path / "other", chunk_size, devices=devices)
-    pd.testing.assert_frame_equal(rows(tmp_path / "other"), rows(undisturbed), rtol=1e-4, atol=1e-5)
+    pd.testing.assert_frame_equal(rows(tmp_path / "other"), rows(whole), rtol=1e-4, atol=1e-5)
 
 
-def test_fewer_samples_are_the_first_of_more(start, undisturbed, tmp_path):
+def test_fewer_samples_are_the_first_of_more(start, whole, tmp_path):
     start(tmp_path / "fewer", 40, "num_samples=50")
-    pd.testing.assert_frame_equal(rows(tmp_path / "fewer"), rows(undisturbed)[:50], check_exact=True)
+    pd.testing.assert_frame_equal(rows(tmp_path / "fewer"), rows(whole)[:50], check_exact=True)
 
 
 @pytest.mark.parametrize("missing", [(3,), (1, 2, 3), (1,), ()])

@@ -126,6 +126,7 @@ def describe_classes_by_images(files, **options):
     base.save(files / "features.npz", described)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaussian_process", "network"])
 def test_a_new_data_set_may_be_known_by_its_images(config, files, name, digits_folder, resnet_weights):
     """Digits, by frozen features for the process, and as pixels for the network, which learns what to see in them."""
