@@ -114,8 +114,9 @@ class CommandEvaluator:
                         yield _outcome(rows.pop(done), done, natives)
             except (KeyboardInterrupt, InputError):
                 stop()
-                for done in wait(rows, _STOP_SECONDS).done:
-                    if not done.cancelled() and done.exception() is None:
+                ended = [done for done in wait(rows, _STOP_SECONDS).done if not done.cancelled()]
+                for done in (done for done in ended if done.exception() is None):
+                    with suppress(KeyboardInterrupt):  # whoever learns of the first by it throws it in again
                         yield _outcome(rows[done], done, natives)
                 raise
             finally:

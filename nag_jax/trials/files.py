@@ -104,6 +104,7 @@ def _locked(path: Path) -> int:
     """The descriptor of a locked file of that path; Ctrl-C works meanwhile."""
     waiting = False
     while True:
+        interrupts.check()
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

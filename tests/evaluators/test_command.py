@@ -209,6 +209,18 @@ def test_what_had_ended_is_stored_where_the_run_stops(make, cells, tmp_path, lis
     wait_until(lambda: not is_running(pid))
 
 
+def test_all_that_had_ended_is_told_of_however_often_it_is_interrupted(make, cells, tmp_path):
+    evaluator = make("print(json.dumps({'acc': n}))\n(here / f'{n}.done').touch()", workers=3)
+    outcomes = evaluator.outcomes(cells[:3])
+    rows = [next(outcomes).row]
+    wait_until(lambda: len(list(tmp_path.glob("*.done"))) == 3)
+    time.sleep(0.5)  # for the processes to end
+    rows += [outcomes.throw(KeyboardInterrupt()).row, outcomes.throw(KeyboardInterrupt()).row]
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+    assert sorted(rows) == [0, 1, 2]
+
+
 def test_what_had_ended_is_stored_where_another_command_is_broken(make, cells, tmp_path):
     evaluator = make(
         "if n == 1:\n    while not (here / 'go').exists():\n        time.sleep(0.01)\n    sys.exit(127)\n"

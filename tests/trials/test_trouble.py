@@ -45,8 +45,8 @@ def interrupt():
 def test_a_signal_while_labels_are_stored_waits_until_they_are(space, tokens, tmp_path, listening, monkeypatch):
     evaluator = Indexed(space)
     with Ledger.open(tmp_path / "trials.db", evaluator) as ledger:
-        insert = schema.insert
-        monkeypatch.setattr(schema, "insert", lambda *trial: [interrupt(), insert(*trial)])
+        insert, once = schema.insert, iter([interrupt])
+        monkeypatch.setattr(schema, "insert", lambda *row: [insert(*row), next(once, lambda: None)()])
         with pytest.raises(KeyboardInterrupt):
             ledger.label(tokens, "test")
         assert (ledger.num_paid, evaluator.asked) == (2, 2)
