@@ -69,14 +69,14 @@ def listen() -> None:
 
 def fail(message: str) -> NoReturn:
     """Ends with the one line that says what is wrong with the input, whatever it was made of."""
-    from nag_jax.system.errors import shown
-
-    _print(shown(message))
+    _print(message)
     sys.exit(BAD_INPUT)
 
 
 def _print(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    from nag_jax.system.errors import shown
+
+    print(f"error: {shown(message)}", file=sys.stderr, flush=True)
 
 
 def _explain(error: Exception, joined: bool) -> None:

@@ -1,12 +1,14 @@
 """What the command line prints: plans, and summaries of outcomes."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.table import Table
 
 from nag_jax.evaluators import Metric
@@ -14,6 +16,7 @@ from nag_jax.reports.page import page
 from nag_jax.reports.searched import report_at
 from nag_jax.reports.trajectories import FEWEST_SEEDS
 from nag_jax.system import parallel
+from nag_jax.system.errors import escaped, shown
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.generate import Generated
 from nag_jax.tasks.plan import Plan
@@ -23,8 +26,16 @@ from nag_jax.tasks.stream import Streamed
 
 
 def console() -> Console:
-    """A console that takes brackets, colons and the like in names of metrics, folders and packages for text."""
-    return Console(markup=False, emoji=False, highlight=False)
+    """A console that takes brackets, control characters and the like in names of metrics and folders for text."""
+    return _Console(markup=False, emoji=False, highlight=False)
+
+
+class _Console(Console):
+    """A console that escapes what isn't printable, whatever it is made to print; its own colours stay."""
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=escaped(segment.text))
 
 
 def announce(run: Setting) -> None:
@@ -34,7 +45,7 @@ def announce(run: Setting) -> None:
     config = run.config
     seeds = f"seed {config.seed}" + (f" to {config.seed + config.seeds - 1}" if "seeds" in config else "")
     what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
-    print(f"{what}, on {_devices()}, into {run.workdir.path}", file=sys.stderr, flush=True)
+    print(shown(f"{what}, on {_devices()}, into {run.workdir.path}"), file=sys.stderr, flush=True)
 
 
 def summarize(outcome: Any, results: dict[str, Any]) -> None:
@@ -205,9 +216,10 @@ def _constrained(run: Setting, results: dict[str, Any]) -> None:
 
 def _streamed(run: Setting, counts: dict[str, Any]) -> None:
     """Prints what a stream holds."""
-    print(
+    console().print(
         f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
-        f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}"
+        f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}",
+        soft_wrap=True,
     )
 
 

@@ -30,7 +30,7 @@ def estimate_spread(
     final = estimate(x)
 
     def at(level):
-        beliefs = believe(keys, tokens, jnp.full(tokens.shape[0], level))
+        beliefs = believe(keys, tokens, jnp.full(tokens.shape[0], level, jnp.float32))
         return jnp.sqrt(jnp.mean((estimate(beliefs.estimate()) - final) ** 2))
 
     return jax.lax.map(at, progress)

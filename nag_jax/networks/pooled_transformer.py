@@ -1,6 +1,7 @@
 """A transformer over the nodes of the DAG with a mean at its end, for predictors."""
 
 import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.networks.head import head
@@ -46,7 +47,7 @@ class PooledTransformer(nn.Module):
         drop = nn.Dropout(self.dropout, deterministic=deterministic)
         relations = tuple(map(tuple, dag_relations(np.array(self.adjacency)).tolist()))
         h = nn.Dense(self.width, name="embed")((x + 1.0) / 2.0)
-        h += self.param("node", nn.initializers.normal(0.3), (len(self.adjacency), self.width))
+        h += self.param("node", nn.initializers.normal(0.3), (len(self.adjacency), self.width), jnp.float32)
         if self.noise_aware:
             h += TimeEmbedding(self.width, 4 * self.width, name="time")(condition)[None]
 

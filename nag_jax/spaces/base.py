@@ -162,7 +162,7 @@ class Space(abc.ABC):
 
     def contains(self, tokens) -> jax.Array:
         """Bool `[B]`: whether every node of tokens `[B, N]` has an allowed class. Jittable."""
-        return jnp.asarray(self.allowed)[jnp.arange(self.num_nodes), jnp.asarray(tokens)].all(axis=-1)
+        return jnp.asarray(self.allowed)[jnp.arange(self.num_nodes, dtype=jnp.int32), jnp.asarray(tokens)].all(axis=-1)
 
     def inequalities(self) -> list[np.ndarray]:
         """What one-hot entries p `[N, V]` of architectures keep to beside `allowed`: `(row * p).sum() <= 0` of each."""
@@ -221,7 +221,9 @@ class Space(abc.ABC):
 
     def moves(self, tokens) -> jax.Array:
         """Bool `[N, V]`: the classes that one architecture (tokens `[N]`) may change a single node to. Jittable."""
-        return jnp.asarray(self.allowed) & (jnp.arange(self.num_classes)[None] != jnp.asarray(tokens)[:, None])
+        return jnp.asarray(self.allowed) & (
+            jnp.arange(self.num_classes, dtype=jnp.int32)[None] != jnp.asarray(tokens)[:, None]
+        )
 
     def mutate(self, key, tokens) -> jax.Array:
         """Gives one node of each architecture, drawn uniformly among those with a choice, another class.
@@ -277,11 +279,11 @@ class Space(abc.ABC):
         senders, receivers = np.nonzero(self.adjacency)
         offsets = self.num_nodes * np.arange(batch)[:, None]
         return jraph.GraphsTuple(
-            nodes=jax.nn.one_hot(tokens.reshape(-1), self.num_classes),
+            nodes=jax.nn.one_hot(tokens.reshape(-1), self.num_classes, dtype=jnp.float32),
             edges=None,
             senders=jnp.asarray((senders + offsets).reshape(-1)),
             receivers=jnp.asarray((receivers + offsets).reshape(-1)),
             globals=None,
-            n_node=jnp.full(batch, self.num_nodes),
-            n_edge=jnp.full(batch, len(senders)),
+            n_node=jnp.full(batch, self.num_nodes, jnp.int32),
+            n_edge=jnp.full(batch, len(senders), jnp.int32),
         )

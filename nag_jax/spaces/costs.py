@@ -40,7 +40,7 @@ class Cost:
 
 @jax.jit
 def _total(table, tokens):
-    return table[jnp.arange(table.shape[0])[None], tokens].sum(axis=1)
+    return table[jnp.arange(table.shape[0], dtype=jnp.int32)[None], tokens].sum(axis=1)
 
 
 def reachable(space: Space, cost: Cost, others: Sequence[tuple[Cost, float, float]] = ()) -> tuple[float, float] | None:

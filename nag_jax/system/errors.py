@@ -37,10 +37,19 @@ def shown(text: object, longest: int = _LONGEST) -> str:
     text = str(text)
     if len(text) > longest:  # before anything else is done with a gigabyte
         text = _cut(text, longest)
-    line = " ".join(filter(None, map(str.strip, text.splitlines())))
-    # Python counts what turns the direction of writing around as unprintable too.
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    line = escaped(" ".join(filter(None, map(str.strip, text.splitlines()))))
     return _cut(line, longest) if len(line) > longest else line
+
+
+def escaped(text: str) -> str:
+    r"""Text of any number of lines that does nothing to a terminal: control characters and the like are escaped.
+
+    Example:
+        >>> escaped("red\n\x1b[31m")
+        'red\n\\x1b[31m'
+    """
+    # Python counts what turns the direction of writing around as unprintable too.
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def quoted(value: object) -> str:

@@ -165,7 +165,7 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
     def prior(x):
         scores = (values(x) - mean) / std
         others = scores[:, 1:]
-        departures = (others - others.mean(axis=1, keepdims=True)) / np.sqrt(others.shape[1])
+        departures = (others - others.mean(axis=1, keepdims=True)) / others.shape[1] ** 0.5
         return jnp.concatenate([scores[:, :1], departures], axis=1)
 
     return prior

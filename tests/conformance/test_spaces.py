@@ -207,6 +207,17 @@ def test_mutate(space, tokens):
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens[:3]), children[:3])
 
 
+@pytest.mark.filterwarnings("error")  # as where 64 bits are cut to 32
+def test_draws_and_changes_are_the_same_with_64_bits(space, tokens):
+    children = jax.jit(space.mutate)(jax.random.key(1), tokens)
+    with jax.enable_x64(True):
+        drawn = jax.jit(space.random, static_argnums=1)(jax.random.key(0), B)
+        changed = jax.jit(space.mutate)(jax.random.key(1), drawn)
+    for narrow, wide in ((tokens, drawn), (children, changed)):
+        assert wide.dtype == np.int32
+        np.testing.assert_array_equal(narrow, wide)
+
+
 def test_neighbors(space, tokens):
     found = space.neighbors(tokens[0])
     assert found.dtype == np.int32

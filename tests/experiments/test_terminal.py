@@ -35,6 +35,18 @@ def test_the_summary_of_a_run_prints_its_names(name, capsys, tmp_path, load):
     assert capsys.readouterr().out.count(name) == 5
 
 
+def test_control_characters_are_printed_as_escapes(capsys):
+    name = "acc\x1b]0;owned\x07\u202e\x9b"
+    table = Table(name, title=name)
+    table.add_row(name)
+    console = terminal.console()
+    console.print(table)
+    console.print(name, soft_wrap=True)
+    found = capsys.readouterr().out
+    assert found.replace("\n", "").isprintable()
+    assert found.count(r"acc\x1b]0;o") == 4
+
+
 def test_the_hint_of_an_export_keeps_its_brackets(capsys, tmp_path):
     choice = types.SimpleNamespace(native="x", space=types.SimpleNamespace(name="y"))
     hint = "it needs onnx: pip install 'nag-jax[onnx]'"

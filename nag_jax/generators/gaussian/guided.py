@@ -56,7 +56,7 @@ def by_beliefs(score: GuidedScore, guide: Any, args: Any, sde: SDE) -> GuidedSco
     """
 
     def init(x):
-        blank = Beliefs(jnp.zeros_like(x), jnp.zeros(x.shape[0]))
+        blank = Beliefs(jnp.zeros_like(x), jnp.zeros(x.shape[0], jnp.float32))
         return score.init(x), guide.init(blank)
 
     def evaluate(x, t, state, keys):

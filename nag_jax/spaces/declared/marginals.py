@@ -70,7 +70,7 @@ def conditional_moments(tree: Conditions, p, table) -> tuple[jax.Array, jax.Arra
     terms = jnp.where(choices, table - absence[..., None], 0.0)  # beyond those of absent nodes
     chosen = jnp.where(choices, p, 0.0)
     # Of a node with what hangs on it: given its class (below), and given that it is there (mean, variance).
-    below, below_variance = jnp.broadcast_to(terms, p.shape), jnp.zeros(p.shape)
+    below, below_variance = jnp.broadcast_to(terms, p.shape), jnp.zeros(p.shape, jnp.float32)
     mean, variance = _mixture(chosen, below, below_variance)
     for _ in range(tree.height):
         below, below_variance = terms + _to_parents(tree, mean), _to_parents(tree, variance)

@@ -234,7 +234,7 @@ class DagSpace(Space):
         moves = super().moves(tokens) & jnp.asarray(self._tree.choices) & self._tree.present(tokens)[:, None]
         if self._rule is None:
             return moves
-        nodes, classes = np.indices(moves.shape).reshape(2, -1)
+        nodes, classes = np.indices(moves.shape, np.int32).reshape(2, -1)
         children = jnp.tile(tokens, (len(nodes), 1)).at[np.arange(len(nodes)), nodes].set(classes)
         children = self._tree.settled(children, jnp.broadcast_to(self._first, children.shape))
         return moves & self.contains(children).reshape(moves.shape)

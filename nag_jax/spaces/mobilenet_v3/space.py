@@ -164,7 +164,7 @@ class MobileNetV3(Space):
         skipped = (tokens == SKIP).reshape(STAGES, MOST_LAYERS)
         to_skip = jnp.zeros((STAGES, MOST_LAYERS), bool).at[:, 2].set(skipped[:, 3]).at[:, 3].set(True)
         to_setting = jnp.ones((STAGES, MOST_LAYERS), bool).at[:, 3].set(~skipped[:, 2])
-        is_skip = jnp.arange(len(self.class_names)) == SKIP
+        is_skip = jnp.arange(len(self.class_names), dtype=jnp.int32) == SKIP
         return super().moves(tokens) & jnp.where(is_skip[None], to_skip.reshape(-1, 1), to_setting.reshape(-1, 1))
 
     def mutate(self, key, tokens) -> jax.Array:

@@ -108,7 +108,7 @@ class NASBenchGraph(Space):
         p = super().class_posterior(log_likelihood)
         skip = self.class_names.index("skip")
         only_skips = p[:, 1:, skip].prod(axis=-1)[:, None, None]
-        lost = only_skips * (jnp.arange(self.num_classes) == skip)[None, None]
+        lost = only_skips * (jnp.arange(self.num_classes, dtype=jnp.int32) == skip)[None, None]
         operations = (p[:, 1:] - lost) / (1.0 - only_skips)
         return jnp.concatenate([p[:, :1], operations], axis=1)
 
@@ -116,7 +116,7 @@ class NASBenchGraph(Space):
         """See `Space.moves`; the last operation that isn't a skip doesn't become one."""
         skip = self.class_names.index("skip")
         last = (jnp.asarray(tokens)[1:] == skip).sum() == _NODES - 1
-        return super().moves(tokens) & ~(last & (jnp.arange(self.num_classes) == skip))[None]
+        return super().moves(tokens) & ~(last & (jnp.arange(self.num_classes, dtype=jnp.int32) == skip))[None]
 
     def to_native(self, tokens) -> list[str]:
         """Strings of the package's link list and operations, as `0012|gcn|gat|fc|skip`."""
