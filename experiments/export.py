@@ -158,7 +158,7 @@ def paid_labels(choice: Choice) -> dict[str, float | None]:
     key = choice.space.canonical(choice.tokens[None]).tolist()[0]
     trials = choice.run.trials() if choice.run else []
     paid = next((trial for trial in trials if trial.key == key), None)
-    return {} if paid is None else {name: value if value == value else None for name, value in paid.labels.items()}
+    return {} if paid is None else {name: value if value == value else None for name, value in paid.values.items()}
 
 
 def provenance(choice: Choice) -> dict[str, Any]:

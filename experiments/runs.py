@@ -9,6 +9,7 @@ from nag_jax.system import parallel
 from nag_jax.tasks import learn
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.learn import Run
+from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.workdir import Workdir
 
 
@@ -29,6 +30,18 @@ def run(config: Config, path: Path) -> dict[str, Any]:
         return results
 
     return parallel.on_first(finish)
+
+
+def prepare_space(config: Config, path: Path) -> Setting:
+    """Checks all that can be wrong with a run of any task, and claims its workdir.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    task = tasks.choose(config)
+    ready = task.check(config, Workdir(path))
+    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
+    return ready
 
 
 def prepare(config: Config, path: Path) -> Run:

@@ -16,7 +16,7 @@ from typing import Any
 from absl import logging
 
 from configs import nb201
-from experiments import command_line
+from experiments import command_line, runs
 from experiments.bench import machine
 from experiments.main import use_compilation_cache
 from nag_jax.reports.statistics import mean_interval
@@ -55,19 +55,19 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
-    runs = []
+    found = []
     for seed in range(arguments.seeds):
         config: Config = nb201.get_config()
         config.seed = seed
         path = arguments.workdir / f"seed{seed}"
         finished = path / "results.json"
         runs.run(config, path) if not finished.exists() else None
-        runs.append(json.loads(finished.read_text()))
-    figures = {name: [float(get(r)) for r in runs] for name, (get, _) in FIGURES.items()}
+        found.append(json.loads(finished.read_text()))
+    figures = {name: [float(get(r)) for r in found] for name, (get, _) in FIGURES.items()}
     curve = [
         {"scale": points[0]["scale"]}
         | {k: [p[k] for p in points] for k in ("distinct", "value_mean", "guidance_gap", "pool_regret")}
-        for points in zip(*(r["sweep"] for r in runs), strict=True)
+        for points in zip(*(r["sweep"] for r in found), strict=True)
     ]
     about = machine.describe("python -m experiments.bench.quality")
     arguments.results.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,6 @@ from experiments import command_line, runs
 from experiments.bench import machine, search_tables
 from experiments.main import use_compilation_cache
 from nag_jax.evaluators.nas_bench_graph import DATASETS
-from nag_jax.tasks import search
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import split_space, train_score
 
@@ -108,7 +107,7 @@ def train_once(arguments: argparse.Namespace, is_graph: bool) -> str:
     """The folder of the score network that all tasks of a space share, trained unless it is there."""
     config: Config = (nb_graph_bo if is_graph else nb201_bo).get_config()
     config.run = (STRATEGIES[0],)
-    run = search.prepare(config, arguments.workdir / f"score_network_{config.space.name}")
+    run = runs.prepare_space(config, arguments.workdir / f"score_network_{config.space.name}")
     train_score(run, split_space(run))
     return str(run.workdir.path / "score")
 

@@ -32,6 +32,7 @@ from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.settings.transfer import CIFAR10
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import FINAL
@@ -246,7 +247,7 @@ def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
 def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Config:
     config: Config = nb201_transfer.get_config()
     config.triples.metad2a.update({"path": arguments.triples, "classes": arguments.classes})
-    names = nb201_transfer.CIFAR10 if dataset == "cifar10" else tuple(_CIFAR100_NAMES.split())
+    names = CIFAR10 if dataset == "cifar10" else tuple(_CIFAR100_NAMES.split())
     config.dataset.class_names.update({"classes": names, "name": dataset})
     config.evaluator.name, config.evaluator.metric = "table", f"{dataset}_valid_acc"
     config.evaluator.path = arguments.table or ""

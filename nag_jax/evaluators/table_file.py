@@ -265,4 +265,4 @@ def guess_split(column: str) -> Split:
     """
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column)
     found = [_SPLITS[word.lower()] for word in words if word.lower() in _SPLITS]
-    return found[-1] if found else "none"
+    return found[-1] if found else "none"  # pyright: ignore[reportReturnType]

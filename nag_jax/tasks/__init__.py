@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from nag_jax.system.options import find, is_own
+from nag_jax.system.options import find
 from nag_jax.tasks import constrained, generate, search, stream
 from nag_jax.tasks.contract import Task
 
@@ -27,7 +27,6 @@ def choose(settings: Any) -> Task:
         >>> choose(Search()) is REGISTRY["search"]
         True
     """
-    if is_own(settings.mode):
-        return find("mode", settings.mode, {})()
-    task = find("mode", settings.mode, REGISTRY)
+    makers = {name: lambda task=task: task for name, task in REGISTRY.items()}
+    task = find("mode", settings.mode, makers)()
     return constrained.TASK if task is generate.TASK and not generate.has_objective(settings) else task

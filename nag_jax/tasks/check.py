@@ -45,6 +45,7 @@ def check_setting(config: Config, workdir: Workdir, identity: dict[str, Any]) ->
     run = Setting(
         config=config,
         workdir=workdir,
+        identity=identity,
         space=space,
         evaluator=evaluator,
         constraints=build.make_constraints(config, space, evaluator),

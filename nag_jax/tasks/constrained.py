@@ -31,7 +31,7 @@ class Constrained(NamedTuple):
 
 def run(ready: Setting) -> Constrained:
     """Learns the space, and generates a pool without the constraints and one under them."""
-    parallel.on_first(lambda: ready.workdir.claim(ready.config.to_dict()))
+    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
     params = train_score(ready, split_space(ready))
     return Constrained(ready, generate_pools(ready, params))
 

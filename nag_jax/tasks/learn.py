@@ -137,7 +137,7 @@ def claim(run: Run) -> None:
     """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
     if run.ledger_path.exists():
         Ledger.open(run.ledger_path, run.evaluator).close()
-    run.workdir.claim(run.config.to_dict())
+    run.workdir.claim(run.identity)
 
 
 def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> ShardedSampler:

@@ -113,7 +113,7 @@ def run(ready: Search) -> Searched:
 
     Seeds that are finished are skipped and others go on where they were, to the same sequence of labels.
     """
-    parallel.on_first(lambda: ready.workdir.claim(_identity(ready.config)))
+    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
     params = train_score(ready, split_space(ready)) if needs_score(ready.config) else None
     if ready.source:
         ready.source.score_params = params

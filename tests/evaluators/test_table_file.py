@@ -125,7 +125,7 @@ def test_what_is_no_data_frame_is_refused(space, cells):
     columns = {"arch": cells[:2], "acc": [1.0, 2.0]}
     for wrong in (columns, pd.Series(columns["acc"]), [columns], None, 3, np.ones((2, 2))):
         with pytest.raises(InputError, match=r"expected a pandas\.DataFrame, .* make a data frame of it"):
-            nag_jax.evaluator(wrong, space, metric="acc")
+            nag_jax.evaluator(wrong, space, metric="acc")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_parquet_file_whose_footer_is_damaged_is_refused(shared):

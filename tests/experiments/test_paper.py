@@ -102,6 +102,7 @@ def test_guidance_adds_the_scaled_gradient_at_the_noised_x(t, config, model, pre
     given = build.make_guidance(config, predictor)
     assert given.guide is None
     aim = make_aim(params, 0.0, [1.0] * len(PROGRESS), scale=config.guidance.scale)
+    assert given.score_guide is not None
     guide = given.score_guide(never, aim)
     found, _ = guide.update(score, guide.init(x), x=x, t=times, keys=sample_keys(jax.random.key(3), 3))
     gradient = jax.grad(lambda x: predictor.apply(params, x, times).sum())(x)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from configs import nb201_bo, ofa_mbv3
+from experiments import report
 from experiments.runs import run
 from nag_jax import spaces
-from nag_jax.reports import page as command
 from nag_jax.reports.page import page
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import read
@@ -265,7 +265,7 @@ def test_runs_of_other_things_are_said_not_to_compare(runs):
 def call(monkeypatch, *arguments) -> int:
     monkeypatch.setattr(sys, "argv", ["report", *map(str, arguments)])
     try:
-        command.main()
+        report.main()
     except SystemExit as stop:
         return stop.code  # pyright: ignore[reportReturnType]
     return 0

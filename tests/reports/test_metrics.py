@@ -2,6 +2,7 @@ import itertools
 import math
 import time
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ ALSO_SKIPPING = (CONV3, NONE, NONE, SKIP, NONE, NONE)
 
 def test_pool_metrics_by_hand():
     x = relaxed(cells(FULL, FULL, SKIPPING, ALSO_SKIPPING, DEAD))
-    found = metrics.pool_metrics(SPACE, read(SPACE, x), training_tokens=cells(FULL, DEAD))
+    found = metrics.pool_metrics(SPACE, read(SPACE, jnp.asarray(x)), training_tokens=cells(FULL, DEAD))
     assert found == metrics.PoolMetrics(
         samples=5,
         validity_threshold=1.0,
@@ -55,7 +56,7 @@ def test_validity_tells_the_two_rules_apart():
     x[2, 2, 3] = 0.5  # two classes above it
     x[3, 1] = -1.0
     x[3, 1, 0] = 1.0  # the input class where an operation belongs
-    found = metrics.pool_metrics(SPACE, read(SPACE, x))
+    found = metrics.pool_metrics(SPACE, read(SPACE, jnp.asarray(x)))
     assert (found.validity_threshold, found.validity_argmax) == (1 / 4, 3 / 4)
     assert found.distinct == 2
 
@@ -63,12 +64,14 @@ def test_validity_tells_the_two_rules_apart():
 def test_validity_by_threshold_is_never_above_argmax(rng):
     for scale in (0.1, 0.5, 1.0, 2.0):
         x = relaxed(SPACE.from_index(rng.integers(SPACE.size, size=200)))
-        found = metrics.pool_metrics(SPACE, read(SPACE, x + scale * rng.normal(size=x.shape).astype(np.float32)))
+        found = metrics.pool_metrics(
+            SPACE, read(SPACE, jnp.asarray(x + scale * rng.normal(size=x.shape).astype(np.float32)))
+        )
         assert found.validity_threshold <= found.validity_argmax
 
 
 def test_nothing_valid_leaves_no_shares():
-    found = metrics.pool_metrics(SPACE, read(SPACE, -relaxed(cells(FULL))), training_tokens=cells(DEAD))
+    found = metrics.pool_metrics(SPACE, read(SPACE, jnp.asarray(-relaxed(cells(FULL)))), training_tokens=cells(DEAD))
     assert found == metrics.PoolMetrics(1, 0.0, 0.0, None, 0, None, 0, None, None)
 
 

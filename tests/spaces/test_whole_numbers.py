@@ -24,7 +24,7 @@ def test_cells_are_not_rounded(nb201):
             nb201.from_index(index)
     assert nb201.from_index([]).shape == (0, 8)
     with pytest.raises(InputError, match="keys must be whole numbers"):
-        spaces.make("nasbench_graph").from_keys([40_012.5])
+        spaces.NASBenchGraph().from_keys([40_012.5])
 
 
 @pytest.mark.parametrize("width", [1.2, 0.8, "1", [1], True])

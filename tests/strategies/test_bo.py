@@ -39,7 +39,6 @@ def test_the_generator_finds_what_listing_the_space_finds(domain, generator, bel
             rounds=2,
             top_share=0.02,
             scale=1.0,
-            transform="class_tilt",
             near=near,
             near_times=(0.3, 0.7),
         )

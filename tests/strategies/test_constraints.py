@@ -5,6 +5,7 @@ import pytest
 from nag_jax import spaces
 from nag_jax.generators.gaussian import kernels, sampler
 from nag_jax.generators.gaussian import sde as sdes
+from nag_jax.generators.gaussian.guided import by_beliefs, plain
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.guidance.constraints import Constraint, Constraints, parse
 from nag_jax.system.errors import InputError
@@ -82,13 +83,13 @@ def test_the_filter_keeps_what_holds(space):
 def test_guided_samples_keep_to_them(space, text, least):
     """By the exact score, so that nothing but the guidance is tested."""
     constraints, sde = Constraints(space, space.costs(), parse(text)), sdes.make("ve")
+    bands = {"bands": constraints.bands()}
     draw = jax.jit(
         lambda keys: sampler.sample(
             keys,
-            posterior_score(sde, space.class_posterior),
+            by_beliefs(plain(posterior_score(sde, space.class_posterior)), constraints.guide(), bands, sde),
             sde=sde,
             kernels=[kernels.make("ancestral", sde)],
-            transform=constraints.transform(sde),
             shape=space.allowed.shape,
             num_steps=40,
         )
