@@ -28,7 +28,8 @@ from nag_jax.tasks.workdir import Workdir
 class Setting:
     """What the phases of any mode share.
 
-    `identity` are the fields of the config that make the workdir this run's. `score_params` are those of a score network that is trained already, as `check_score` found them.
+    `identity` holds the fields of the config that make the workdir this run's. `score_params` are those of a score
+    network that is trained already, as `check_score` found them.
     """
 
     config: Config

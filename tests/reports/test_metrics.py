@@ -64,9 +64,8 @@ def test_validity_tells_the_two_rules_apart():
 def test_validity_by_threshold_is_never_above_argmax(rng):
     for scale in (0.1, 0.5, 1.0, 2.0):
         x = relaxed(SPACE.from_index(rng.integers(SPACE.size, size=200)))
-        found = metrics.pool_metrics(
-            SPACE, read(SPACE, jnp.asarray(x + scale * rng.normal(size=x.shape).astype(np.float32)))
-        )
+        noised = jnp.asarray(x + scale * rng.normal(size=x.shape), jnp.float32)
+        found = metrics.pool_metrics(SPACE, read(SPACE, noised))
         assert found.validity_threshold <= found.validity_argmax
 
 
