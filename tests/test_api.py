@@ -137,7 +137,7 @@ def test_a_ledger_is_not_paid_twice_and_changes_nothing(model, accuracy, pool, t
 def test_a_folder_keeps_the_model(cells, model, tmp_path):
     small: dict[str, Any] = {"network": NETWORK, "progress": False, **SCORE}
     for changes in ({}, {"batch_size": 3}):  # the second trains nothing, so that the 8 devices share no batch
-        kept = api.fit(cells, folder=tmp_path / "score", **(small | changes))
+        kept = api.fit(cells, folder=tmp_path / "score", **dict(small, **changes))
         jax.tree.map(np.testing.assert_array_equal, kept.params, model.params)
     steps = []
     small["num_steps"] = 2 * SCORE["num_steps"]
