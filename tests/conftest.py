@@ -28,7 +28,13 @@ from nag_jax.system import interrupts, parallel
 USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 CACHE = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(USER_CACHE / "nag_jax" / "tests"))  # for processes too
 
-jax.config.update("jax_num_cpu_devices", 1)
+# JAX can't go from one device to several in a process, so tests of several run in one of their own: that of
+# test_distributed.py, or one that is told to run them, as `python -m pytest tests/distributed`.
+if any("tests/distributed" in argument for argument in sys.argv[1:]):
+    os.environ["NAG_JAX_TEST_DEVICES"] = "8"
+DEVICES = int(os.environ.get("NAG_JAX_TEST_DEVICES", "1"))
+collect_ignore = ["distributed"] if DEVICES == 1 else []
+jax.config.update("jax_num_cpu_devices", DEVICES)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -66,11 +72,6 @@ CELLS = (
     "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
 )
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def pytest_collection_modifyitems(items):
-    """Puts those that open eight devices last, for a worker can't go back to one (nor need it)."""
-    items.sort(key=lambda item: item.path.is_relative_to(TESTS / "distributed"))
 
 
 @pytest.fixture(autouse=True, scope="module")

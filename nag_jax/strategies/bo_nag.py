@@ -154,7 +154,7 @@ def generator_pool(
         reference = domain.random(reference_key, _REFERENCE, history.keys)
         reference = np.resize(reference if len(reference) else history.tokens, (_REFERENCE, space.num_nodes))
         parents = np.resize(history.best(_PARENTS), (_PARENTS, space.num_nodes))
-        return np.asarray(generate(generator.params, generator.args, generate_key, belief, reference, parents))
+        return np.asarray(generate(generator.params, dict(generator.args), generate_key, belief, reference, parents))
 
     return pool
 

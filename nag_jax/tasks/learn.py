@@ -113,6 +113,7 @@ def check(config: Config, workdir: Workdir) -> Run:
     metric = build.objective(config, evaluator)
     if metric is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
+    check_score(setting)
     source = transfer.prepare(config, space, evaluator)
     if source is None and config.labels.training < 2:
         raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
@@ -124,7 +125,6 @@ def check(config: Config, workdir: Workdir) -> Run:
         )
     predictor = build.make_predictor(config, space) if source is None else source.predictor
     run = Run(metric=metric, predictor=predictor, transfer=source, **setting.shared())
-    check_score(run)
     optimizer = build.recipe(config.predictor.training).optimizer()
     if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
         state = restore(run.predictor.init, optimizer, predictor_checkpoints(run), run.mesh)

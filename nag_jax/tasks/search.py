@@ -205,6 +205,12 @@ def check(config: Config, workdir: Workdir) -> Search:
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
+    if not config.run:
+        raise InputError(f"config.run must name a strategy: use some of {sorted(config.strategies)}")
+    for name in config.run:
+        check_strategy(config, name)
+    if needs_score(config):
+        check_score(setting)
     run = Search(
         metric=objective,
         reported=reported,
@@ -221,13 +227,8 @@ def check(config: Config, workdir: Workdir) -> Search:
                 "would be paid for outside of a search's budget"
             )
         run.source = Run(metric=objective, predictor=known.predictor, transfer=known, **setting.shared())
-    if not config.run:
-        raise InputError(f"config.run must name a strategy: use some of {sorted(config.strategies)}")
     for name in config.run:
-        check_strategy(config, name)
         make_strategy(run, name, None)
-    if needs_score(config):
-        check_score(run)
     return run
 
 

@@ -2,12 +2,9 @@
 
 import jax
 import pytest
-from jax.extend import backend
 
 
 @pytest.fixture(scope="session", autouse=True)
 def eight_devices():
-    """Opens eight devices in the place of the one that all other tests have had; these tests are a worker's last."""
-    backend.clear_backends()
-    jax.config.update("jax_num_cpu_devices", 8)
+    """These tests run in a process of their own, which opens eight devices (see tests/conftest.py)."""
     assert jax.device_count() == 8

@@ -27,7 +27,7 @@ def belief(domain, objective):
 
 def test_the_generator_finds_what_listing_the_space_finds(domain, generator, belief):
     history, acquire, believed = belief
-    score = make_score(domain, acquire)
+    score = make_score(domain.space, acquire)
     listed = np.sort(score(jax.random.key(1), believed, domain.new(domain.all, history.keys), 64))[::-1]
     reached = {}
     for near in (0.0, 0.5):
