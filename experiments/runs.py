@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import terminal
-from nag_jax import reports, tasks
+from nag_jax import tasks
+from nag_jax.reports import outcomes
 from nag_jax.system import parallel
 from nag_jax.tasks import learn
 from nag_jax.tasks.config import Config
@@ -25,7 +26,7 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     outcome = task.run(ready)
 
     def finish():
-        results = reports.write(outcome)
+        results = outcomes.write(outcome)
         terminal.summarize(outcome, results)
         return results
 

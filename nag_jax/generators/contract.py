@@ -19,9 +19,9 @@ class Beliefs(NamedTuple):
 
     Example:
         >>> import jax.numpy as jnp
-        >>> beliefs = Beliefs(jnp.log(jnp.array([[[0.25, 0.75]]])), jnp.array([0.5]))
+        >>> beliefs = Beliefs(jnp.zeros((1, 1, 2)), jnp.array([0.5]))
         >>> beliefs.estimate().tolist()
-        [[[-0.5, 0.5]]]
+        [[[0.0, 0.0]]]
     """
 
     logits: Array

@@ -198,7 +198,8 @@ class Run:
         connection = sqlite3.connect(copy / "trials.db")
         try:
             tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'trials'").fetchone()[0]
-            return connection.execute("SELECT * FROM trials ORDER BY id").fetchall() if tables else []
+            columns = 'id, key, architecture, purpose, time, "values", digest'
+            return connection.execute(f"SELECT {columns} FROM trials ORDER BY id").fetchall() if tables else []
         finally:
             connection.close()
             shutil.rmtree(copy)

@@ -138,7 +138,8 @@ def generated(folder, load):
         "labels.training=20",
     )
     config.space = ConfigDict(SMALL)
-    config.guidance.power = 2.0
+    with config.unlocked():
+        config.guidance.power = 2.0
     return runs.run(config, folder / "generated")
 
 

@@ -31,6 +31,8 @@ def names(monkeypatch):
         return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
 
     monkeypatch.setattr(class_names, "embed", embed)
+    monkeypatch.setattr(class_names, "_embed", embed)
+    monkeypatch.setattr(class_names, "_tokenize", list)
 
 
 @pytest.fixture

@@ -105,6 +105,7 @@ def test_another_exception_made_of_it_counts_as_the_signal():
 
 def test_without_listening_nothing_is_installed():
     job = run(
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "from nag_jax.system import interrupts, progress\n"
         "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler,\n"
         "      signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, sys.unraisablehook is sys.__unraisablehook__)\n"

@@ -35,7 +35,7 @@ def test_beliefs_of_an_exact_score_are_the_posterior_and_rule_out_what_is_not_al
 def test_a_budget_gives_no_class_a_chance_that_is_not_allowed(sde, time):
     """However far off the budget is, and however much of the signal the process has scaled away."""
     t = jnp.full(B, time)
-    table = jnp.asarray([[0.0, 0.0, 50.0, 90.0]] * 3)
+    table = jnp.asarray([[[0.0, 0.0, 50.0, 90.0]] * 3])
 
     def moments(p):
         mean = (p * table).sum(axis=-1)

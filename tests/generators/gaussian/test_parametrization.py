@@ -69,7 +69,7 @@ def test_rules_between_nodes_hold_whatever_the_network_says(sde, t):
     space = spaces.make("mobilenet_v3")
     network = lambda x, condition: jnp.zeros_like(x).at[:, :, SKIP].set(-5.0)  # noqa: E731
     logits = denoiser_logits(network, sde, space.allowed, space.class_posterior)
-    third_skipped = space.encode(np.tile([0, 0, SKIP, SKIP], 5)[None]).at[:, 3::4].set(0.0)
+    third_skipped = jnp.asarray(space.encode(np.tile([0, 0, SKIP, SKIP], 5)[None])).at[:, 3::4].set(0.0)
     probabilities = np.asarray(jax.nn.softmax(logits(third_skipped, jnp.full(1, 1e-3)), axis=-1))
     assert (probabilities[0, 3::4, SKIP] > 0.999).all()
     zero = denoiser_logits(lambda x, _: jnp.zeros_like(x), sde, space.allowed, space.class_posterior)
