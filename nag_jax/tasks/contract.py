@@ -14,8 +14,8 @@ class Task(NamedTuple):
         check: (settings, workdir) -> what `plan` and `run` take. Builds everything and raises InputError for all that
             can be wrong; changes nothing and stores nothing.
         plan: what was checked -> a `tasks.plan.Plan` of what a run would do and cost; changes nothing.
-        run: what was checked -> the outcome, which `reports.outcomes.write` takes. Claims the workdir first. A repeated or
-            resumed run restores what was trained, pays for nothing twice, and comes to the same outcome.
+        run: what was checked -> the outcome, which `reports.outcomes.write` takes. Claims the workdir first. A repeated
+            or resumed run restores what was trained, pays for nothing twice, and comes to the same outcome.
 
     Example:
         >>> double = Task(check=lambda settings, workdir: settings, plan=lambda n: f"doubles {n}", run=lambda n: 2 * n)
