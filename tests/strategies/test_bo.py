@@ -106,6 +106,7 @@ def test_beats_random_search_with_few_labels(name, space, objective):
 def test_a_round_is_compiled_once_as_labels_grow(name, options, space, generator, objective):
     needed = {"generator": generator} if search.needs_generator(name) else {}
     strategy, key = search.make(name, space, **needed, **options), jax.random.key(0)
+    jax.clear_caches()  # another test may have compiled the same
     compiled = []
 
     def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
