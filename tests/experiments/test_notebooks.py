@@ -39,6 +39,13 @@ def test_its_code_parses_and_installs_nothing_itself(notebook):
         assert "pip" not in cell.source
 
 
+def test_what_it_imports_from_here_is_there(notebook):
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("nag_jax", "experiments", "configs"):
+                exec(compile(ast.Module([node], []), "cell", "exec"), {})
+
+
 def test_it_prints_devices_and_versions_first(notebook):
     setup, first, *_ = (cell.source for cell in code(notebook))
     assert "install.py" in setup
