@@ -7,10 +7,7 @@ from experiments import terminal
 from nag_jax import tasks
 from nag_jax.reports import outcomes
 from nag_jax.system import parallel
-from nag_jax.tasks import learn
 from nag_jax.tasks.config import Config
-from nag_jax.tasks.learn import Run
-from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.workdir import Workdir
 
 
@@ -33,26 +30,14 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     return parallel.on_first(finish)
 
 
-def prepare_space(config: Config, path: Path) -> Setting:
-    """Checks all that can be wrong with a run of any task, and claims its workdir.
+def prepare(config: Config, path: Path) -> Any:
+    """What the config's task checked, in the workdir `path`, which it claims; for whoever goes through its steps.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    task = tasks.choose(config)
-    ready = task.check(config, Workdir(path))
-    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
-    return ready
-
-
-def prepare(config: Config, path: Path) -> Run:
-    """Checks all that can be wrong with a run that learns an objective, and claims its workdir.
-
-    Raises:
-        InputError: something in the config, the data or the workdir is wrong.
-    """
-    ready = learn.check(config, Workdir(path))
-    parallel.on_first(lambda: learn.claim(ready))
+    ready = tasks.choose(config).check(config, Workdir(path))
+    parallel.on_first(ready.claim)
     return ready
 
 

@@ -55,7 +55,7 @@ def main() -> None:
     arguments = parse()
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
-    run = runs.prepare_space(make_config(arguments), arguments.workdir / "score_network")
+    run = runs.prepare(make_config(arguments), arguments.workdir / "score_network")
     params = train_score(run, split_space(run))
     measure = {
         "unconditional": lambda: unconditional(run, params),

@@ -107,7 +107,7 @@ def train_once(arguments: argparse.Namespace, is_graph: bool) -> str:
     """The folder of the score network that all tasks of a space share, trained unless it is there."""
     config: Config = (nb_graph_bo if is_graph else nb201_bo).get_config()
     config.run = (STRATEGIES[0],)
-    run = runs.prepare_space(config, arguments.workdir / f"score_network_{config.space.name}")
+    run = runs.prepare(config, arguments.workdir / f"score_network_{config.space.name}")
     train_score(run, split_space(run))
     return str(run.workdir.path / "score")
 

@@ -54,8 +54,7 @@ class Samples(NamedTuple):
     Attributes:
         tokens: int32 `[n, N]`, each node's most likely class.
         valid: bool `[n]`, whether they are an architecture of the space; the tokens of others need not be allowed.
-        sharp: bool `[n]`, whether a cut at one half finds exactly one class for every node, too. With `valid` it is
-            the published rule of validity.
+        sharp: bool `[n]`, whether they are one by the published rule too, which cuts at one half.
     """
 
     tokens: Any
@@ -102,7 +101,7 @@ class Generator(NamedTuple):
 def read(space: Space, x: Array) -> Samples:
     """Reads relaxed one-hot rows x `[B, N, V]`, in the scale of `Space.encode`, as architectures. Jittable."""
     tokens, valid = space.decode(x)
-    return Samples(tokens, valid, ((x > 0).sum(axis=-1) == 1).all(axis=-1))
+    return Samples(tokens, valid, space.decode(x, rule="threshold")[1])
 
 
 def all_valid(tokens: Any) -> Samples:

@@ -71,7 +71,7 @@ def pool_metrics(space: Space, samples: Samples, *, training_tokens=None) -> Poo
     unique = tokens[distinct(tokens)]
     return PoolMetrics(
         samples=len(valid),
-        validity_threshold=float((valid & sharp).mean()),
+        validity_threshold=float(sharp.mean()),
         validity_argmax=float(valid.mean()),
         connectivity=_share(np.asarray(space.connected(tokens)).sum(), len(tokens)),
         distinct=len(unique),

@@ -1,32 +1,29 @@
 """Tasks: whole pieces of work with settings, from what is asked to an outcome.
 
-`REGISTRY` maps the name of a mode to its task.
+`REGISTRY` maps the name of a mode to the function that makes its task.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from nag_jax.system.options import find
-from nag_jax.tasks import constrained, generate, search, stream
+from nag_jax.tasks import generate, search, stream
 from nag_jax.tasks.contract import Task
 
-REGISTRY: dict[str, Task] = {"generate": generate.TASK, "search": search.TASK, "stream": stream.TASK}
+REGISTRY: dict[str, Callable[[], Task]] = {"generate": generate.task, "search": search.task, "stream": stream.task}
 
 __all__ = ["REGISTRY", "Task", "choose"]
 
 
 def choose(settings: Any) -> Task:
-    """The task of `settings.mode`; generation by constraints alone where there is no objective to search by.
-
-    A mode may be `FILE.py:NAME`, a function of your own that returns a task.
+    """The task of `settings.mode`, which may be `FILE.py:NAME`, a function of your own that returns one.
 
     Raises:
         InputError: no task has that name.
 
     Example:
         >>> from nag_jax.settings import Search
-        >>> choose(Search()) is REGISTRY["search"]
+        >>> choose(Search()) == REGISTRY["search"]()
         True
     """
-    makers = {name: lambda task=task: task for name, task in REGISTRY.items()}
-    task = find("mode", settings.mode, makers)()
-    return constrained.TASK if task is generate.TASK and not generate.has_objective(settings) else task
+    return find("mode", settings.mode, REGISTRY)()

@@ -1,4 +1,4 @@
-"""The task of generating under constraints alone: no label is paid for and no predictor learned."""
+"""Generation under constraints alone, where there is no objective: no label is paid for and no predictor learned."""
 
 from typing import Any, NamedTuple
 
@@ -8,13 +8,9 @@ from nag_jax.generators.contract import Samples
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.check import check_setting
-from nag_jax.tasks.config import Config
-from nag_jax.tasks.contract import Task
 from nag_jax.tasks.measure import Work, measure_sampler
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
-from nag_jax.tasks.workdir import Workdir
 
 
 class Constrained(NamedTuple):
@@ -31,7 +27,7 @@ class Constrained(NamedTuple):
 
 def run(ready: Setting) -> Constrained:
     """Learns the space, and generates a pool without the constraints and one under them."""
-    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
+    parallel.on_first(ready.claim)
     params = train_score(ready, split_space(ready))
     return Constrained(ready, generate_pools(ready, params))
 
@@ -55,13 +51,12 @@ def plan(ready: Setting) -> Plan:
     )
 
 
-def check(config: Config, workdir: Workdir) -> Setting:
-    """Builds everything and checks all that can be wrong; changes nothing.
+def checked(run: Setting) -> Setting:
+    """The setting, where there is something to generate for; changes nothing.
 
     Raises:
-        InputError: something in the config or the workdir is wrong.
+        InputError: there are no constraints, or the score network can't be restored.
     """
-    run = check_setting(config, workdir, config.to_dict())
     if not run.constraints:
         names = ", ".join(run.evaluator.metrics)
         raise InputError(
@@ -91,6 +86,3 @@ def make_sampler(run: Setting, *, constrained: bool, num_steps: int | None = Non
         num_steps=num_steps or run.config.sampler.num_steps,
         mesh=run.mesh,
     )
-
-
-TASK = Task(check, plan, run)

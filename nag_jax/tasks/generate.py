@@ -6,13 +6,16 @@ import numpy as np
 
 from nag_jax.generators.contract import Samples
 from nag_jax.system import parallel
-from nag_jax.tasks import build
+from nag_jax.tasks import build, constrained, learn
+from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
-from nag_jax.tasks.learn import Learned, Run, check, claim, learn, make_sampler
+from nag_jax.tasks.learn import Learned, Run, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.pool import FINAL, rank_new
+from nag_jax.tasks.setting import Setting
+from nag_jax.tasks.workdir import Workdir
 
 
 class Generated(NamedTuple):
@@ -35,17 +38,32 @@ class Generated(NamedTuple):
     final_labels: np.ndarray
 
 
-def run(ready: Run) -> Generated:
-    """Learns the space and the objective, generates pools, and pays for the best."""
-    parallel.on_first(lambda: claim(ready))
-    learned = learn(ready)
+def check(config: Config, workdir: Workdir) -> Setting:
+    """A run with an objective; or a setting without one, whose constraints are then all there is to generate for.
+
+    Raises:
+        InputError: something in the config, the data or the workdir is wrong.
+    """
+    setting = check_setting(config, workdir, config.to_dict())
+    has_objective = build.objective(config, setting.evaluator) is not None
+    return learn.checked(setting) if has_objective else constrained.checked(setting)
+
+
+def run(ready: Setting) -> Generated | constrained.Constrained:
+    """Learns the space and the objective, generates pools, and pays for the best; see `constrained` without one."""
+    if not isinstance(ready, Run):
+        return constrained.run(ready)
+    parallel.on_first(ready.claim)
+    learned = learn.learn(ready)
     pools, sweep = generate_pools(ready, learned)
     final, final_labels = pay_for_best(ready, pools["guided"], learned)
     return Generated(ready, learned, pools, sweep, final, final_labels)
 
 
-def plan(ready: Run) -> Plan:
+def plan(ready: Setting) -> Plan:
     """What `run` would do and cost."""
+    if not isinstance(ready, Run):
+        return constrained.plan(ready)
     config = ready.config
     n, scales = config.num_samples, len(config.guidance.sweep)
     return Plan(
@@ -60,15 +78,6 @@ def plan(ready: Run) -> Plan:
         ],
         notes=notes_of(ready),
     )
-
-
-TASK = Task(check, plan, run)
-"""Takes configs that have an objective; see `tasks.constrained` for those that only have constraints."""
-
-
-def has_objective(config: Config) -> bool:
-    """Whether the evaluator has a metric to search by."""
-    return build.objective(config, build.make_evaluator(config, build.make_space(config))) is not None
 
 
 def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, Samples], dict[float, Samples]]:
@@ -115,3 +124,8 @@ def ranked(run: Run, samples: Samples, learned: Learned) -> np.ndarray:
         may_be_labelled=lambda tokens: run.evaluator.covers(tokens) & run.constraints.hold(tokens),
         labelled=learned.labelled,
     )
+
+
+def task() -> Task:
+    """The task."""
+    return Task(check, plan, run)

@@ -54,6 +54,12 @@ class Run(Setting):
         """Where the labels are."""
         return self.workdir.path / "trials.db"
 
+    def claim(self) -> None:
+        """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
+        if self.ledger_path.exists():
+            Ledger.open(self.ledger_path, self.evaluator).close()
+        super().claim()
+
     def pay(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
         """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger by the first process."""
 
@@ -108,8 +114,16 @@ def check(config: Config, workdir: Workdir) -> Run:
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    setting = check_setting(config, workdir, config.to_dict())
-    space, evaluator = setting.space, setting.evaluator
+    return checked(check_setting(config, workdir, config.to_dict()))
+
+
+def checked(setting: Setting) -> Run:
+    """The run of a setting; checks what only runs with an objective need, and changes nothing.
+
+    Raises:
+        InputError: there is no objective, or something in the config, the data or the workdir is wrong.
+    """
+    config, space, evaluator = setting.config, setting.space, setting.evaluator
     metric = build.objective(config, evaluator)
     if metric is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
@@ -131,13 +145,6 @@ def check(config: Config, workdir: Workdir) -> Run:
         if step == config.predictor.training.num_steps:
             run.predictor_params = jax.device_get(state.ema)
     return run
-
-
-def claim(run: Run) -> None:
-    """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
-    if run.ledger_path.exists():
-        Ledger.open(run.ledger_path, run.evaluator).close()
-    run.workdir.claim(run.identity)
 
 
 def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> ShardedSampler:

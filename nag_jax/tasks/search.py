@@ -113,7 +113,7 @@ def run(ready: Search) -> Searched:
 
     Seeds that are finished are skipped and others go on where they were, to the same sequence of labels.
     """
-    parallel.on_first(lambda: ready.workdir.claim(ready.identity))
+    parallel.on_first(ready.claim)
     params = train_score(ready, split_space(ready)) if needs_score(ready.config) else None
     if ready.source:
         ready.source.score_params = params
@@ -343,4 +343,6 @@ def _metric(config: Config, field: str, evaluator: Evaluator) -> Metric | None:
     return evaluator.metrics[name] if name else None
 
 
-TASK = Task(check, plan, run)
+def task() -> Task:
+    """The task."""
+    return Task(check, plan, run)

@@ -48,6 +48,10 @@ class Setting:
         """Its fields by name, for a setting that has more of them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(Setting)}
 
+    def claim(self) -> None:
+        """Makes the workdir the run's own; refused where another process has it."""
+        self.workdir.claim(self.identity)
+
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
         return stream_key(self.config.seed, stream)

@@ -26,7 +26,7 @@ from nag_jax.tasks import learn
 from nag_jax.tasks.check import check_fields
 from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
-from nag_jax.tasks.learn import Learned, Run, claim, make_sampler
+from nag_jax.tasks.learn import Learned, Run, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.workdir import Workdir
@@ -74,7 +74,7 @@ def check(config: Config, workdir: Workdir) -> Run:
 
 def run(ready: Run) -> Streamed:
     """Makes the files that are missing, with the samples that an undisturbed run has there."""
-    parallel.on_first(lambda: claim(ready))
+    parallel.on_first(ready.claim)
     missing = parallel.from_first(lambda: _missing(ready))
     rate = write_samples(ready, learn.learn(ready), missing)
     with ready.phases("counts", "file") as progress:
@@ -99,7 +99,9 @@ def plan(ready: Run) -> Plan:
     )
 
 
-TASK = Task(check, plan, run)
+def task() -> Task:
+    """The task."""
+    return Task(check, plan, run)
 
 
 def write_samples(run: Run, learned: Learned, missing: list[int]) -> float | None:
