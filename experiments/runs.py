@@ -3,22 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from experiments import terminal
 from nag_jax import tasks
 from nag_jax.reports import outcomes
+from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.workdir import Workdir
 
 
-def run(config: Config, path: Path) -> dict[str, Any]:
+def run(config: ConfigDict, path: Path) -> dict[str, Any]:
     """Runs the config's task in the workdir `path`; returns what stands in its `results.json`.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    task = tasks.choose(config)
-    ready = task.check(config, Workdir(path))
+    task, settings = tasks.choose(config), from_config(config)
+    ready = task.check(settings, Workdir(path))
     ready.phases.before_first = lambda: terminal.announce(ready)
     outcome = task.run(ready)
 
@@ -30,22 +32,22 @@ def run(config: Config, path: Path) -> dict[str, Any]:
     return parallel.on_first(finish)
 
 
-def prepare(config: Config, path: Path) -> Any:
+def prepare(config: ConfigDict, path: Path) -> Any:
     """What the config's task checked, in the workdir `path`, which it claims; for whoever goes through its steps.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    ready = tasks.choose(config).check(config, Workdir(path))
+    ready = tasks.choose(config).check(from_config(config), Workdir(path))
     parallel.on_first(ready.claim)
     return ready
 
 
-def show_plan(config: Config, path: Path) -> None:
+def show_plan(config: ConfigDict, path: Path) -> None:
     """Prints what `run` would do and cost, after all its checks; changes nothing.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
     task = tasks.choose(config)
-    terminal.show(task.plan(task.check(config, Workdir(path))))
+    terminal.show(task.plan(task.check(from_config(config), Workdir(path))))

@@ -43,7 +43,7 @@ def announce(run: Setting) -> None:
     if not parallel.is_first():
         return
     config = run.config
-    seeds = f"seed {config.seed}" + (f" to {config.seed + config.seeds - 1}" if "seeds" in config else "")
+    seeds = f"seed {config.seed}" + (f" to {config.seed + config.seeds - 1}" if hasattr(config, "seeds") else "")
     what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
     print(shown(f"{what}, on {_devices()}, into {run.workdir.path}"), file=sys.stderr, flush=True)
 

@@ -20,11 +20,10 @@ from nag_jax.generators.gaussian import sde
 from nag_jax.settings.search import default_options
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
-from nag_jax.tasks.config import Config
 from nag_jax.trials import Ledger, read_trials
 
 ROOT = Path(__file__).resolve().parents[1]
-SMOKE: Config = nb201.get_config("smoke")
+SMOKE = nb201.get_config("smoke")
 SCORE = SMOKE.score.training.to_dict()
 NETWORK = {name: SMOKE.score.network[name] for name in ("width", "num_blocks", "mlp_width")}
 FEW_STEPS = {"num_steps": 30}
@@ -63,7 +62,7 @@ def defaults(function):
 
 
 def test_the_command_line_generates_the_same(pool, tmp_path):
-    config: Config = nb201.get_config("smoke")
+    config = nb201.get_config("smoke")
     config.guidance.sweep = (1.0,)
     config.predictor.training.update(FEW_STEPS)
     results = runs.run(config, tmp_path / "run")
@@ -78,7 +77,7 @@ def test_the_command_line_generates_the_same(pool, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
-    config: Config = nb201_bo.get_config("smoke")
+    config = nb201_bo.get_config("smoke")
     config.run, config.seeds = ("bo_nag", "regularized_evolution"), 1
     runs.run(config, tmp_path / "run")
     small = {name: config.search[name] for name in ("budget", "initial", "batch_size")}
@@ -90,8 +89,8 @@ def test_the_command_line_searches_the_same(cells, accuracy, model, tmp_path):
 
 
 def test_defaults_are_those_of_the_configs():
-    config: Config = nb201.get_config()
-    bo: Config = nb201_bo.get_config()
+    config = nb201.get_config()
+    bo = nb201_bo.get_config()
     assert sde.make("ve") == sde.make("ve", **config.sde.ve.to_dict())
     assert config.score.network.dtype == "float32"
     assert (config.predictor.name, config.predictor.view) == ("directional_gcn", "denoised")

@@ -11,7 +11,6 @@ from experiments.bench.timing import best_seconds
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
 from nag_jax.reports import generated as generate_report
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.learn import learn, make_sampler
 
 COUNTS = (5, 10, 20, 50, 1000)
@@ -28,7 +27,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
         counts: evaluations of the network, at least 3; of the kernels, and one for the last estimate.
         n: samples.
     """
-    config: Config = nb201.get_config(variant)
+    config = nb201.get_config(variant)
     config.num_samples = n
     run = runs.prepare(config, path)
     learned, truth = learn(run), generate_report.Truth(run, reporting_view(run.evaluator))

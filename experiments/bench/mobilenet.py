@@ -27,10 +27,10 @@ from experiments.main import use_compilation_cache
 from nag_jax.generators.contract import Samples
 from nag_jax.guidance.constraints import Constraint, Constraints
 from nag_jax.reports import metrics
+from nag_jax.settings.config import from_config
 from nag_jax.spaces.mobilenet_v3 import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, MobileNetV3
 from nag_jax.tasks import build, learn
 from nag_jax.tasks import constrained as unlabelled
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import Setting, split_space, train_score
 
 PARTS = ("unconditional", "constrained", "guided", "speed", "search")
@@ -75,7 +75,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """The command line, checked."""
-    config: Config = ofa_mbv3_bo.get_config()
+    config = ofa_mbv3_bo.get_config()
     names = (*config.run, "tpe")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--predictor", type=Path, help="once-for-all's accuracy predictor")
@@ -94,9 +94,9 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def make_config(arguments: argparse.Namespace, seed: int | None = None) -> Config:
+def make_config(arguments: argparse.Namespace, seed: int | None = None) -> Any:
     """The config without accuracy, or that of one guided seed without constraints."""
-    config: Config = ofa_mbv3.get_config()
+    config = ofa_mbv3.get_config()
     if seed is not None:
         config.seed = seed
         config.constraints = ""
@@ -165,8 +165,9 @@ def guided(arguments: argparse.Namespace) -> dict[str, list[float]]:
         runs.run(config, path) if not finished.exists() else None
         results = json.loads(finished.read_text())
         frame = pd.read_csv(path / "architectures.csv").query("pool == 'guided'")
-        space = build.make_space(config)
-        accuracy = build.make_evaluator(config, space)(space.from_native(list(frame["arch"])))["accuracy"]
+        settings = from_config(config)
+        space = build.make_space(settings)
+        accuracy = build.make_evaluator(settings, space)(space.from_native(list(frame["arch"])))["accuracy"]
         found["pool_mean"].append(float(np.average(accuracy, weights=frame["times_generated"])))
         found["pool_best"].append(float(accuracy.max()))
         found["distinct"].append(len(frame))
@@ -191,7 +192,7 @@ def searches(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """For each task: all strategies with 200 labels, and regularized evolution with many more."""
     found = {}
     for i, (name, constraints) in enumerate(TASKS.items()):
-        config: Config = ofa_mbv3_bo.get_config()
+        config = ofa_mbv3_bo.get_config()
         config.seeds = arguments.seeds
         config.constraints = constraints
         config.evaluator.accuracy_file = str(arguments.predictor)

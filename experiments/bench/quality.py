@@ -20,7 +20,6 @@ from experiments import command_line, runs
 from experiments.bench import machine
 from experiments.main import use_compilation_cache
 from nag_jax.reports.statistics import mean_interval
-from nag_jax.tasks.config import Config
 
 FIGURES: dict[str, tuple[Callable[[dict[str, Any]], float], str]] = {
     "denoising loss / closed-form minimum": (lambda r: r["score_network"]["ratio"], "at most 1.02"),
@@ -57,7 +56,7 @@ def main() -> None:
     use_compilation_cache()
     found = []
     for seed in range(arguments.seeds):
-        config: Config = nb201.get_config()
+        config = nb201.get_config()
         config.seed = seed
         path = arguments.workdir / f"seed{seed}"
         finished = path / "results.json"

@@ -22,7 +22,6 @@ from experiments.main import use_compilation_cache
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.tasks import stream
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.learn import Learned, Run, learn, make_sampler
 
 DEVICES = 8
@@ -159,7 +158,7 @@ def _measure(what: str, config: str, path: Path, n: int, **environment: str) -> 
 def main(what: str, config_file: str, path: Path, n: int) -> None:
     """Measures `"sample"` or `"stream"` with the networks of a trained workdir and prints a list of numbers."""
     use_compilation_cache()
-    config: Config = nb201.get_config(config_file.partition(":")[2])
+    config = nb201.get_config(config_file.partition(":")[2])
     config.mode, config.num_samples, config.stream.chunk_size = "stream", n, max(1, n // 10)
     run = runs.prepare(config, path)
     learned = learn(run)

@@ -25,11 +25,10 @@ from experiments import command_line, runs
 from experiments.bench import machine, search_tables
 from experiments.main import use_compilation_cache
 from nag_jax.evaluators.nas_bench_graph import DATASETS
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import split_space, train_score
 
 _MODULE = "experiments.bench.search"
-_CONFIG: Config = nb201_bo.get_config()
+_CONFIG = nb201_bo.get_config()
 STRATEGIES = (*_CONFIG.run, "tpe")
 """The generator first: the others are its baselines."""
 
@@ -105,7 +104,7 @@ def parse() -> argparse.Namespace:
 
 def train_once(arguments: argparse.Namespace, is_graph: bool) -> str:
     """The folder of the score network that all tasks of a space share, trained unless it is there."""
-    config: Config = (nb_graph_bo if is_graph else nb201_bo).get_config()
+    config = (nb_graph_bo if is_graph else nb201_bo).get_config()
     config.run = (STRATEGIES[0],)
     run = runs.prepare(config, arguments.workdir / f"score_network_{config.space.name}")
     train_score(run, split_space(run))
@@ -142,9 +141,9 @@ def run_apart(arguments: argparse.Namespace) -> None:
         raise RuntimeError(f"the tasks {failed} failed; what they paid for is kept, so run the same command again")
 
 
-def make_config(arguments: argparse.Namespace, task: Task, score: str) -> Config:
+def make_config(arguments: argparse.Namespace, task: Task, score: str) -> Any:
     """The config of one task."""
-    config: Config = (nb_graph_bo if task.is_graph else nb201_bo).get_config()
+    config = (nb_graph_bo if task.is_graph else nb201_bo).get_config()
     config.seeds = arguments.graph_seeds if task.is_graph else arguments.seeds
     config.search.update({"budget": 200, "stop_at_best": True})
     config.update_from_flattened_dict(task.fields)

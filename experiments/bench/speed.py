@@ -30,11 +30,11 @@ from experiments.bench.products import dense_products, flops, phases, repeated, 
 from experiments.bench.timing import best_seconds
 from experiments.main import use_compilation_cache
 from nag_jax.generators.sharded import COLLECTIVES, ShardedSampler
+from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.system.keys import normal, sample_keys
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import PROGRESS, make_aim
-from nag_jax.tasks.config import Config
 
 PARTS = ("jobs", "sampler", "host", "first_sample", "devices", "stream", "memory", "evaluations")
 
@@ -101,7 +101,7 @@ def main_jobs(config: str) -> dict[str, Any]:
 
 def sampler(variant: str, n: int) -> dict[str, Any]:
     """Seconds of n samples of the config once compiled, of their parts, and rates of matrix products."""
-    config: Config = nb201.get_config(variant)
+    config: Any = from_config(nb201.get_config(variant))
     space = build.make_space(config)
     model, predictor = build.make_score_model(config, space), build.make_predictor(config, space)
     score_params, predictor_params = model.init(jax.random.key(0)), predictor.init(jax.random.key(1))

@@ -32,9 +32,9 @@ from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import make, nas_bench_graph
 from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.settings.config import from_config
 from nag_jax.settings.transfer import CIFAR10
 from nag_jax.tasks import build, transfer
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import FINAL
 from nag_jax.trials import Ledger
 
@@ -95,7 +95,8 @@ def run_ranking(arguments: argparse.Namespace) -> dict[str, Any]:
     space = spaces.make("nasbench201")
     config = _cifar_config(arguments, "cifar10")
     config.triples.metad2a.published_split = True
-    source = transfer.prepare(config, space, build.make_evaluator(config, space))
+    settings = from_config(config)
+    source = transfer.prepare(settings, space, build.make_evaluator(settings, space))
     assert source is not None
     assert isinstance(source.meta, MetaGaussianProcess)
     evaluation = metad2a.published_split(metad2a.load(path=arguments.triples, classes=arguments.classes))[1]
@@ -156,13 +157,14 @@ def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _labels_to_report(config: Config, path: Path, strategy: str) -> list[int | None]:
+def _labels_to_report(config: Any, path: Path, strategy: str) -> list[int | None]:
     """By seed, how many labels were paid until one was of an architecture whose reported figure is the best there is.
 
     The search doesn't see that figure; an architecture counts once it is labelled, whether or not it is preferred.
     """
-    space = build.make_space(config)
-    view = reporting_view(build.make_evaluator(config, space))
+    settings = from_config(config)
+    space = build.make_space(settings)
+    view = reporting_view(build.make_evaluator(settings, space))
     trials = pd.read_csv(path / "trajectories.csv")
     trials = trials[trials.strategy == strategy]
     values = view.values(space.from_native(list(trials.arch)), config.search.report)
@@ -184,7 +186,7 @@ def run_graph(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _graph_regret(arguments: argparse.Namespace, view: ReportingView, dataset: str, seed: int) -> float:
-    config: Config = nb_graph_transfer.get_config()
+    config = nb_graph_transfer.get_config()
     config.seed, config.evaluator.dataset, config.guidance.sweep = seed, dataset, (1.0,)
     _finish(arguments, config, f"graph/{dataset}/{seed}")
     return _regret(view, _final_tokens(arguments, config, f"graph/{dataset}/{seed}"))
@@ -224,7 +226,7 @@ def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
     """Searches from what transfer knows, and from scratch: the best by validation so far, by both of its figures."""
     found = {}
     for name in arguments.datasets:
-        config: Config = nb_graph_transfer.get_config()
+        config = nb_graph_transfer.get_config()
         config.evaluator.dataset = name
         config.seeds, config.search.budget, config.search.report_at = (
             arguments.seeds,
@@ -244,8 +246,8 @@ def run_graph_search(arguments: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Config:
-    config: Config = nb201_transfer.get_config()
+def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Any:
+    config = nb201_transfer.get_config()
     config.triples.metad2a.update({"path": arguments.triples, "classes": arguments.classes})
     names = CIFAR10 if dataset == "cifar10" else tuple(_CIFAR100_NAMES.split())
     config.dataset.class_names.update({"classes": names, "name": dataset})
@@ -255,20 +257,22 @@ def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Config:
     return config
 
 
-def _finish(arguments: argparse.Namespace, config: Config, name: str) -> ReportingView:
+def _finish(arguments: argparse.Namespace, config: Any, name: str) -> ReportingView:
     """Runs a generation unless it is finished, and opens the table that it reads."""
     config.score.checkpoint = train_once(arguments, config.space.name == "nasbench_graph")
     path = arguments.workdir / name
     if not (path / "results.json").exists():
         runs.run(config, path)
         jax.clear_caches()  # what a run compiled is of no use to the next, and dozens of runs exhaust memory maps
-    return reporting_view(build.make_evaluator(config, build.make_space(config)))
+    settings = from_config(config)
+    return reporting_view(build.make_evaluator(settings, build.make_space(settings)))
 
 
-def _final_tokens(arguments: argparse.Namespace, config: Config, name: str) -> np.ndarray:
+def _final_tokens(arguments: argparse.Namespace, config: Any, name: str) -> np.ndarray:
     """What a run paid for at the end, in the predictor's order."""
-    space = build.make_space(config)
-    with Ledger.open(arguments.workdir / name / "trials.db", build.make_evaluator(config, space)) as ledger:
+    settings = from_config(config)
+    space = build.make_space(settings)
+    with Ledger.open(arguments.workdir / name / "trials.db", build.make_evaluator(settings, space)) as ledger:
         trials = [trial for trial in ledger.trials() if trial.purpose == FINAL]
     return space.from_native([trial.architecture for trial in trials])
 

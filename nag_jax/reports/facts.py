@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from nag_jax.system.fields import to_dict
 from nag_jax.tasks.learn import Run
 from nag_jax.tasks.setting import Setting
 from nag_jax.trials import Ledger
@@ -71,7 +72,7 @@ def of_setting(run: Setting) -> dict[str, Any]:
         "versions": versions(),
         "git_commit": git_commit(),
         "command": command(),
-        "config": run.config.to_dict(),
+        "config": to_dict(run.config),
     }
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from nag_jax.settings.runs import Generate, Run, Search, Transfer
+from nag_jax.settings.runs import Generate, Search, Settings, Transfer
 from nag_jax.system.fields import from_dict, to_dict
 
 
-def make_config(settings: Run, variant: str, changes: Mapping[str, Mapping[str, Any]]) -> Any:
+def make_config(settings: Settings, variant: str, changes: Mapping[str, Mapping[str, Any]]) -> Any:
     """The `ConfigDict` of settings in one of their variants.
 
     Args:
@@ -29,7 +29,7 @@ def make_config(settings: Run, variant: str, changes: Mapping[str, Mapping[str, 
     return config
 
 
-def to_config(settings: Run) -> ConfigDict:
+def to_config(settings: Settings) -> ConfigDict:
     """Settings as a `ConfigDict`.
 
     Example:
@@ -39,7 +39,7 @@ def to_config(settings: Run) -> ConfigDict:
     return ConfigDict(to_dict(settings))
 
 
-def from_config(config: ConfigDict) -> Run:
+def from_config(config: ConfigDict) -> Settings:
     """The settings that a `ConfigDict` has; fields that it lacks have their defaults. They aren't checked.
 
     Raises:

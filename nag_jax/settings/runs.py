@@ -27,8 +27,13 @@ _WITH_PRIOR: Mapping[str, AnyStrategy] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-    """What all runs have."""
+class Settings:
+    """What all runs have.
+
+    Example:
+        >>> Settings(seed=1).space.name
+        'nasbench201'
+    """
 
     name: str = option("run", "The name of the run, and of its folder under runs/.")
     mode: str = option(
@@ -48,7 +53,7 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Generate(Run):
+class Generate(Settings):
     """Generation, into a pool or a stream of files.
 
     Example:
@@ -84,7 +89,7 @@ class _Searching:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Search(_Searching, Run):
+class Search(_Searching, Settings):
     """A search.
 
     Example:
@@ -92,7 +97,7 @@ class Search(_Searching, Run):
         'bo_nag'
     """
 
-    mode: str = with_default(Run, "mode", "search")
+    mode: str = with_default(Settings, "mode", "search")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
-"""From a config to the objects of the library. Only this room reads ConfigDicts."""
+"""From settings to the objects of the library."""
 
-import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,7 +8,6 @@ from jax import Array
 from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator, Metric
-from nag_jax.fitting.recipe import Recipe
 from nag_jax.generators.contract import Generator
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian import score_model as score_models
@@ -23,74 +21,72 @@ from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
-from nag_jax.settings import sampler as settings
+from nag_jax.settings import Generate, Settings, Transfer
+from nag_jax.settings.predictor import Predictor as PredictorSettings
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.system.options import find
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
-from nag_jax.tasks.config import Config
-
-_GUIDANCE = {field.name for field in dataclasses.fields(settings.Guidance)}
-"""Fields of `config.guidance`; whatever else it has is an option of a guide of the user's own."""
 
 
-def options(config: Config, *without: str) -> dict[str, Any]:
-    """The fields of a config as keyword arguments, less those named and those left empty or off."""
-    given = {name: value for name, value in config.to_dict().items() if name not in without}
+def options(block: Any, *without: str) -> dict[str, Any]:
+    """The fields of a block as keyword arguments, less those named and those left empty or off."""
+    given = {name: value for name, value in to_dict(block).items() if name not in without}
     return {name: value for name, value in given.items() if value != "" and value is not False}
 
 
-def _named(config: Config, name: str, registry: dict[str, Any]) -> dict[str, Any]:
-    """The block of options for what is called `name`; none where it has no options or is not in the registry."""
-    return config[name].to_dict() if name in registry and name in config else {}
+def _named(block: Any, name: str, registry: dict[str, Any]) -> dict[str, Any]:
+    """The options in a block for what is called `name`; none where it has no options or is not in the registry."""
+    return to_dict(getattr(block, name)) if name in registry and hasattr(block, name) else {}
 
 
-def make_space(config: Config) -> Space:
+def make_space(config: Settings) -> Space:
     """The space of `config.space`."""
     return spaces.make(config.space.name, **options(config.space, "name"))
 
 
-def make_evaluator(config: Config, space: Space):
+def make_evaluator(config: Settings, space: Space):
     """The evaluator of `config.evaluator`, whose objective is checked to exist; numbers that are 0 are left to it."""
     given = options(config.evaluator, "name", "direction", "unit", "split")
     given = {name: value for name, value in given.items() if value != 0} | {"metric": config.evaluator.metric}
-    facts = {field: config.evaluator.get(field) for field in ("direction", "unit", "split")}
+    facts = {field: getattr(config.evaluator, field, None) for field in ("direction", "unit", "split")}
     given |= evaluators.of_metric(config.evaluator.metric, **facts)
     return evaluators.make(config.evaluator.name, space=space, **given)
 
 
-def objective(config: Config, evaluator: Evaluator) -> Metric | None:
+def objective(config: Settings, evaluator: Evaluator) -> Metric | None:
     """The metric to search by; see `evaluators.base.objective`."""
     return evaluators.objective(evaluator, config.evaluator.metric)
 
 
-def make_constraints(config: Config, space: Space, evaluator: Evaluator) -> Constraints:
-    """Those of `config.constraints`, on the evaluator's costs; none where the config has no such field."""
-    return Constraints(space, getattr(evaluator, "costs", {}), parse(config.get("constraints", "")))
+def make_constraints(config: Settings, space: Space, evaluator: Evaluator) -> Constraints:
+    """Those of `config.constraints`, on the evaluator's costs; none where there are none."""
+    return Constraints(space, getattr(evaluator, "costs", {}), parse(config.constraints or ""))
 
 
-def make_sde(config: Config) -> SDE:
+def make_sde(config: Settings) -> SDE:
     """The forward process of `config.sde`; the fields of the other ones don't count."""
     return sde.make(config.sde.name, **_named(config.sde, config.sde.name, sde.REGISTRY))
 
 
-def make_score_model(config: Config, space: Space) -> ScoreModel:
+def make_score_model(config: Settings, space: Space) -> ScoreModel:
     """The score network of `config.score`."""
     score = config.score
     return score_models.make_score_model(
-        space, make_sde(config), score.network.to_dict(), parametrization=score.parametrization
+        space, make_sde(config), to_dict(score.network), parametrization=score.parametrization
     )
 
 
 def make_generator(
-    config: Config, space: Space, model: ScoreModel, score_guide: MakeScoreGuide | None = None
+    config: Settings, space: Space, model: ScoreModel, score_guide: MakeScoreGuide | None = None
 ) -> Generator:
     """The generator of the score network, with the kernels of `config.sampler`."""
     return gaussian(space, model, make_kernels(config), final=config.sampler.final, score_guide=score_guide)
 
 
-def make_predictor(config: Config, space: Space, context: Array | None = None) -> Predictor:
+def make_predictor(config: Generate, space: Space, context: Array | None = None) -> Predictor:
     """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published.
 
     The context is an example of the embedding of a data set, where there is one.
@@ -106,18 +102,20 @@ def make_predictor(config: Config, space: Space, context: Array | None = None) -
     )
 
 
-def make_meta(config: Config, space: Space, item_shape: tuple[int, ...]) -> MetaGaussianProcess | MetaPredictor:
+def make_meta(config: Transfer, space: Space, item_shape: tuple[int, ...]) -> MetaGaussianProcess | MetaPredictor:
     """The meta-predictor of `config.meta`, for data sets with items of that shape."""
     if config.meta.name == "gaussian_process":
-        return MetaGaussianProcess(space, **config.meta.gaussian_process.to_dict())
+        return MetaGaussianProcess(space, **to_dict(config.meta.gaussian_process))
     encoder = set_encoder.make(
         config.meta.encoder, item_shape, **_named(config.meta, config.meta.encoder, set_encoder.ENCODERS)
     )
-    predictor = make_predictor(config, space, context=jnp.zeros(config.meta[config.meta.encoder].width, jnp.float32))
+    predictor = make_predictor(
+        config, space, context=jnp.zeros(getattr(config.meta, config.meta.encoder).width, jnp.float32)
+    )
     return meta_predictor(encoder, predictor)
 
 
-def make_kernels(config: Config) -> list[Kernel]:
+def make_kernels(config: Settings) -> list[Kernel]:
     """The kernels of `config.sampler.kernels`, in order, with the options under their names."""
     process = make_sde(config)
     return [
@@ -125,7 +123,7 @@ def make_kernels(config: Config) -> list[Kernel]:
     ]
 
 
-def make_view(config: Config, space: Space, process: SDE, generator: Generator, params: Any) -> View:
+def make_view(config: PredictorSettings, space: Space, process: SDE, generator: Generator, params: Any) -> View:
     """What the predictor of `config` (a `predictor` block) is shown in training."""
     if config.view == "clean":
         return clean_view(space)
@@ -136,7 +134,7 @@ def make_view(config: Config, space: Space, process: SDE, generator: Generator, 
     raise InputError(f"unknown config.predictor.view {config.view!r}: use 'clean', 'noised' or 'denoised'")
 
 
-def check_guidance(config: Config) -> None:
+def check_guidance(config: Generate) -> None:
     """Raises InputError where there is no such guidance, or it can't work with the predictor."""
     find("config.guidance.transform", config.guidance.transform, GUIDES)
     at_noised = config.guidance.transform == "predictor_gradient" and not config.guidance.through_denoiser
@@ -152,7 +150,7 @@ def check_guidance(config: Config) -> None:
         )
 
 
-def check_sampler(config: Config, space: Space, model: ScoreModel, given: Guidance, num_devices: int) -> None:
+def check_sampler(config: Settings, space: Space, model: ScoreModel, given: Guidance, num_devices: int) -> None:
     """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut as the mode does."""
     generator = make_generator(config, space, model, given.score_guide)
     if not generator.coupled and not (given.guide and given.guide.coupled):
@@ -162,14 +160,14 @@ def check_sampler(config: Config, space: Space, model: ScoreModel, given: Guidan
             "the sampler couples the samples of a batch, so they can't be streamed in chunks: set "
             "config.sampler.langevin.norm=sample, or config.mode=generate"
         )
-    if "num_samples" in config and config.num_samples % num_devices:
+    if isinstance(config, Generate) and config.num_samples % num_devices:
         raise InputError(
             f"the sampler couples the samples of a batch, so config.num_samples, {config.num_samples}, must be a "
             f"multiple of the {num_devices} devices: change it, or set config.sampler.langevin.norm=sample"
         )
 
 
-def make_guidance(config: Config, predictor: Predictor, constraints: Constraints | None = None) -> Guidance:
+def make_guidance(config: Generate, predictor: Predictor, constraints: Constraints | None = None) -> Guidance:
     """The guidance of `config.guidance`; see `nag_jax.tasks.aim.make_guidance`."""
     given = config.guidance
     return aim.make_guidance(
@@ -180,10 +178,5 @@ def make_guidance(config: Config, predictor: Predictor, constraints: Constraints
         through_denoiser=given.through_denoiser,
         max_norm=given.max_norm,
         constraints=constraints,
-        options={name: value for name, value in given.items() if name not in _GUIDANCE},
+        options=given.own,
     )
-
-
-def recipe(config: Config) -> Recipe:
-    """How something is trained, of one `training` block."""
-    return Recipe(**config.to_dict())

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nag_jax.generators.contract import Samples
+from nag_jax.settings import Generate
 from nag_jax.system import parallel
+from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build, constrained, learn
 from nag_jax.tasks.check import check_setting
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Learned, Run, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
@@ -38,13 +39,13 @@ class Generated(NamedTuple):
     final_labels: np.ndarray
 
 
-def check(config: Config, workdir: Workdir) -> Setting:
+def check(config: Generate, workdir: Workdir) -> Setting:
     """A run with an objective; or a setting without one, whose constraints are then all there is to generate for.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    setting = check_setting(config, workdir, config.to_dict())
+    setting = check_setting(config, workdir, to_dict(config))
     has_objective = build.objective(config, setting.evaluator) is not None
     return learn.checked(setting) if has_objective else constrained.checked(setting)
 

@@ -18,14 +18,15 @@ from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import fit_predictor, predict
 from nag_jax.predictors.labels import normalize
+from nag_jax.settings import Generate
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.system.foreign import load_json
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure
 from nag_jax.tasks.check import check_setting
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
 from nag_jax.tasks.transfer import Transfer
@@ -108,13 +109,13 @@ def learn(run: Run) -> Learned:
     )
 
 
-def check(config: Config, workdir: Workdir) -> Run:
+def check(config: Generate, workdir: Workdir) -> Run:
     """Builds everything and checks all that can be wrong; changes nothing.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    return checked(check_setting(config, workdir, config.to_dict()))
+    return checked(check_setting(config, workdir, to_dict(config)))
 
 
 def checked(setting: Setting) -> Run:
@@ -139,7 +140,7 @@ def checked(setting: Setting) -> Run:
         )
     predictor = build.make_predictor(config, space) if source is None else source.predictor
     run = Run(metric=metric, predictor=predictor, transfer=source, **setting.shared())
-    optimizer = build.recipe(config.predictor.training).optimizer()
+    optimizer = config.predictor.training.optimizer()
     if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
         state = restore(run.predictor.init, optimizer, predictor_checkpoints(run), run.mesh)
         if step == config.predictor.training.num_steps:
@@ -161,7 +162,7 @@ def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> Sha
     )
 
 
-def steps_of_pool(config: Config, *, guided: bool) -> int:
+def steps_of_pool(config: Generate, *, guided: bool) -> int:
     """Steps of the time grid of a guided pool, or of another."""
     return (guided and config.guidance.num_steps) or config.sampler.num_steps
 
@@ -194,7 +195,7 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
             view,
             tokens,
             targets,
-            build.recipe(config.training),
+            config.training,
             mesh=run.mesh,
             checkpoints=checkpoints,
             progress=progress,

@@ -61,7 +61,7 @@ def notes_of(run: Run) -> list[str]:
 
 
 def _plan_predictor(run: Run) -> Work:
-    recipe = build.recipe(run.config.predictor.training)
+    recipe = run.config.predictor.training
     done = recipe.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
 
     def parts():

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from nag_jax import settings
 from nag_jax.evaluators import Evaluator, Metric
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
@@ -19,11 +21,11 @@ from nag_jax.strategies.bo_nag import Source
 from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.check import check_setting
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.generate import ranked
 from nag_jax.tasks.learn import Run, learn, make_sampler
@@ -82,7 +84,7 @@ class Search(Setting):
 
     def initial(self, strategy: str) -> int:
         """How many labels a strategy's seed begins with."""
-        return self.config.strategies[strategy].get("initial", self.config.search.initial)
+        return self.config.strategies[strategy].initial or self.config.search.initial
 
     def trials(self, strategy: str) -> dict[int, list[Trial]]:
         """What was paid for, by seed; opens no ledger to write."""
@@ -177,14 +179,14 @@ def search_all(run: Search, params: Any, prior: Prior | None) -> None:
                 continue
             if strategy is None or made != name:
                 strategy, made = make_strategy(run, name, params, prior), name
-            design = prior.designs[seed] if prior and config.strategies[name].get("prior") else None
+            design = prior.designs[seed] if prior and config.strategies[name].prior else None
             search_seed(
                 run, name, strategy, seed, design, lambda paid, done=done, total=total: progress(done + paid, total)
             )
         progress(len(work) * config.search.budget, len(work) * config.search.budget)
 
 
-def check(config: Config, workdir: Workdir) -> Search:
+def check(config: settings.Search, workdir: Workdir) -> Search:
     """Builds everything and checks all that can be wrong; changes nothing.
 
     Raises:
@@ -232,12 +234,12 @@ def check(config: Config, workdir: Workdir) -> Search:
     return run
 
 
-def _identity(config: Config) -> dict[str, Any]:
+def _identity(config: settings.Search) -> dict[str, Any]:
     """The fields that make a workdir this config's."""
-    return {name: value for name, value in config.to_dict().items() if name not in OPEN_FIELDS}
+    return {name: value for name, value in to_dict(config).items() if name not in OPEN_FIELDS}
 
 
-def check_strategy(config: Config, name: str) -> None:
+def check_strategy(config: settings.Search, name: str) -> None:
     """Raises InputError where `config.run` names no strategy of `config.strategies`."""
     if name not in config.strategies:
         raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
@@ -290,7 +292,7 @@ def search_seed(
 
     See `nag_jax.strategies.loop.search_labels`.
     """
-    settings = run.config.search
+    given = run.config.search
     path = run.ledger_path(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -305,26 +307,26 @@ def search_seed(
             strategy,
             ledger,
             run.metric,
-            budget=settings.budget,
+            budget=given.budget,
             initial=run.initial(name),
             design=first,
-            batch_size=settings.batch_size,
+            batch_size=given.batch_size,
             goal=run.goal,
             progress=progress,
         )
 
 
-def _options(block: Config) -> dict[str, Any]:
-    return {option: value for option, value in block.to_dict().items() if option not in ("name", "initial")}
+def _options(block: AnyStrategy) -> dict[str, Any]:
+    return {option: value for option, value in to_dict(block).items() if option not in ("name", "initial")}
 
 
-def needs_score(config: Config) -> bool:
+def needs_score(config: settings.Search) -> bool:
     """Whether a strategy of the config generates, or learns a prior with the generator's network."""
     return _needs_prior(config) or any(needs_generator(config.strategies[name].name) for name in config.run)
 
 
-def _needs_prior(config: Config) -> bool:
-    return any(config.strategies[name].get("prior", False) for name in config.run if name in config.strategies)
+def _needs_prior(config: settings.Search) -> bool:
+    return any(config.strategies[name].prior for name in config.run if name in config.strategies)
 
 
 def _is_finished(run: Search, name: str, seed: int) -> bool:
@@ -335,9 +337,9 @@ def _is_finished(run: Search, name: str, seed: int) -> bool:
         return run.is_over([trial.values[run.metric.name] for trial in ledger.trials()])
 
 
-def _metric(config: Config, field: str, evaluator: Evaluator) -> Metric | None:
+def _metric(config: settings.Search, field: str, evaluator: Evaluator) -> Metric | None:
     """The metric that a field of `config.search` names, None where it is empty."""
-    name = config.search[field]
+    name = getattr(config.search, field)
     if name and name not in evaluator.metrics:
         raise InputError(f"config.search.{field} names {name!r}: use one of {sorted(evaluator.metrics)}")
     return evaluator.metrics[name] if name else None

@@ -18,8 +18,6 @@ from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
-from nag_jax.tasks import build
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.measure import Work, plan_fit
 from nag_jax.tasks.workdir import Workdir
 
@@ -28,11 +26,12 @@ from nag_jax.tasks.workdir import Workdir
 class Setting:
     """What the phases of any mode share.
 
-    `identity` holds the fields of the config that make the workdir this run's. `score_params` are those of a score
-    network that is trained already, as `check_score` found them.
+    `config` is the settings of the run: `settings.Generate`, `Search` or `Transfer`, as its task takes them. `identity`
+    holds those that make the workdir this run's. `score_params` are those of a score network that is trained already,
+    as `check_score` found them.
     """
 
-    config: Config
+    config: Any
     workdir: Workdir
     identity: dict[str, Any]
     space: Space
@@ -59,7 +58,7 @@ class Setting:
 
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
-    recipe = build.recipe(run.config.score.training)
+    recipe = run.config.score.training
     recipe.optimizer()
     if run.config.score.train_fraction < 1 and not run.space.listable:
         raise InputError(
@@ -92,7 +91,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
                 run.generator,
                 run.space,
                 training_tokens,
-                build.recipe(run.config.score.training),
+                run.config.score.training,
                 mesh=run.mesh,
                 checkpoints=checkpoints,
                 progress=progress,
@@ -101,7 +100,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
 
 def plan_score(run: Setting) -> Work:
     """The training of the score network, as far as it isn't done."""
-    recipe = build.recipe(run.config.score.training)
+    recipe = run.config.score.training
     done = recipe.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
 
     def parts():
@@ -116,5 +115,5 @@ def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
 
 
 def _restore_score(run: Setting, folder: Path | None = None) -> Any:
-    optimizer = build.recipe(run.config.score.training).optimizer()
+    optimizer = run.config.score.training.optimizer()
     return jax.device_get(restore(run.generator.init, optimizer, _checkpoints(run, folder), run.mesh).ema)

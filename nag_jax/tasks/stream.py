@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nag_jax.settings import Generate
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import learn
 from nag_jax.tasks.check import check_fields
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Learned, Run, make_sampler
 from nag_jax.tasks.learn_plan import notes_of, plan_labels, plan_learning, plan_sampling
@@ -61,7 +61,7 @@ class Streamed(NamedTuple):
     rate: float | None
 
 
-def check(config: Config, workdir: Workdir) -> Run:
+def check(config: Generate, workdir: Workdir) -> Run:
     """See `learn.check`; also refuses more samples than can be numbered."""
     check_fields(config)
     if config.num_samples > MOST_SAMPLES:

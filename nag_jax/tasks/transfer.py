@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax import datasets
+from nag_jax import datasets, settings
 from nag_jax.datasets import landmarks, metad2a, triples
 from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import TaskTable, Triples
@@ -25,7 +25,6 @@ from nag_jax.spaces import Space
 from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import Setting
 
 LANDMARKS = "landmarks"
@@ -68,14 +67,15 @@ class Transfer:
         return Predictor(init, apply)
 
 
-def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
+def prepare(config: Any, space: Space, evaluator) -> Transfer | None:
     """Reads the triples and describes the new data set; None where the config transfers nothing.
 
     Raises:
         InputError: a file, a name or a number is wrong.
     """
-    if "triples" not in config:
+    if not isinstance(config, settings.Transfer):
         return None
+    dataset: Any = config.dataset
     if config.triples.source == "nas_bench_graph":
         _check_learned(_learned_metrics(config), evaluator.metrics, config.evaluator.metric)
     sign = evaluator.metrics[config.evaluator.metric].sign
@@ -86,7 +86,7 @@ def prepare(config: Config, space: Space, evaluator) -> Transfer | None:
                 "config.dataset.source=landmarks needs labels of the same architectures on all data sets: "
                 "use it with config.triples.source=nas_bench_graph"
             )
-        where = landmarks.choose(space, config.dataset.landmarks.k, covers=_covered_by_all(space))
+        where = landmarks.choose(space, dataset.landmarks.k, covers=_covered_by_all(space))
     if config.triples.source == "metad2a":
         found, table = _read_metad2a(config)
     else:
@@ -186,17 +186,17 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
             meta_loss(meta, view, batch_size=training.batch_size),
             run.key("meta-predictor"),
             (found.tokens, found.values.astype(np.float32), found.task, transfer.table),
-            build.recipe(training),
+            training,
             mesh=run.mesh,
             checkpoints=checkpoints,
             progress=progress,
         )
 
 
-def _read_metad2a(config: Config) -> tuple[Triples, TaskTable]:
+def _read_metad2a(config: Any) -> tuple[Triples, TaskTable]:
     given = config.triples.metad2a
     for field in ("path", "classes"):
-        if not given[field]:
+        if not getattr(given, field):
             raise InputError(
                 f"set config.triples.metad2a.{field}: MetaD2A's triples are a download; see "
                 "`python -m experiments.convert --help`"
@@ -216,7 +216,7 @@ def _read_metad2a(config: Config) -> tuple[Triples, TaskTable]:
     return data.triples, triples.task_table(data.triples, classes)
 
 
-def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
+def _read_graphs(config: Any, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
     """All data sets of NAS-Bench-Graph but that of the evaluator."""
     new, metric = config.evaluator.dataset, config.evaluator.metric
     learned = _learned_metrics(config) or (metric,)
@@ -234,9 +234,9 @@ def _read_graphs(config: Config, space: Space, where: np.ndarray) -> tuple[Tripl
     return found, triples.task_table(found)
 
 
-def _learned_metrics(config: Config) -> tuple[str, ...]:
+def _learned_metrics(config: Any) -> tuple[str, ...]:
     """Metrics of other data sets whose mean is learned; none for the objective alone, as without such a block."""
-    return tuple(config.triples.get("nas_bench_graph", {}).get("metrics", ()))
+    return config.triples.nas_bench_graph.metrics if hasattr(config.triples, "nas_bench_graph") else ()
 
 
 def _check_learned(learned: tuple[str, ...], metrics: Mapping[str, Metric], objective: str) -> None:
@@ -256,9 +256,9 @@ def _covered_by_all(space: Space):
     return lambda tokens: np.all([table.covers(tokens) for table in tables], axis=0)
 
 
-def _source_options(config: Config) -> dict[str, Any]:
+def _source_options(config: Any) -> dict[str, Any]:
     source = config.dataset.source
-    return build.options(config.dataset[source]) if source in config.dataset else {}
+    return build.options(getattr(config.dataset, source)) if hasattr(config.dataset, source) else {}
 
 
 def _normalized(found: Triples, labels: str, *, per_dataset: bool, maximize: bool) -> np.ndarray:

@@ -1,23 +1,38 @@
 """From configs to objects, without training."""
 
 import itertools
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs import nb201
 from nag_jax import predictors as models
 from nag_jax.generators.contract import sample
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian.score_model import PARAMETRIZATIONS
 from nag_jax.predictors.labels import NORMALIZATIONS
+from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import GUIDES, PROGRESS, Guidance, make_aim
 
 VARIANTS = ["", "smoke", "paper"]
+
+
+@pytest.fixture(scope="module")
+def load():
+    """(variant, changes by field) -> the settings of configs/nb201.py."""
+
+    def read(variant="", changes=MappingProxyType({})):
+        config = nb201.get_config(variant)
+        config.update_from_flattened_dict(dict(changes))
+        return from_config(config)
+
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +65,17 @@ def test_every_variant_builds_all_objects(variant, space, load):
     build.check_guidance(config)
     build.check_sampler(config, space, model, build.make_guidance(config, predictor), 1)
     for training in (config.score.training, config.predictor.training):
-        assert jax.tree.leaves(jax.eval_shape(build.recipe(training).optimizer().init, predictor_params))
+        assert jax.tree.leaves(jax.eval_shape(training.optimizer().init, predictor_params))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_guides(variant, space, load):
     config = load(variant)
     predictor = build.make_predictor(config, space)
-    model, given = build.make_score_model(config, space), build.make_guidance(config, predictor)
+    model, given = (
+        build.make_score_model(config, space),
+        build.make_guidance(config, predictor),
+    )
     generator = build.make_generator(config, space, model, given.score_guide)
     assert (given.score_guide is None) is (config.guidance.transform == "class_tilt")
 
@@ -72,45 +90,38 @@ def test_every_variant_guides(variant, space, load):
 
 @pytest.mark.parametrize("name", sde.REGISTRY)
 def test_every_process_can_be_named(name, load):
-    config = load()
-    config.sde.name = name
+    config = load(changes={"sde.name": name})
     assert type(build.make_sde(config)) is sde.REGISTRY[name]
 
 
 def test_the_fields_of_the_named_process_count(load):
-    config = load()
-    config.sde.ve.sigma_max = 7.0
-    assert build.make_sde(config) == sde.VESDE(0.1, 7.0)
-    config.sde.name = "vp"
-    assert build.make_sde(config) == sde.VPSDE(0.1, 20.0)
+    changes = {"sde.ve.sigma_max": 7.0}
+    assert build.make_sde(load(changes=changes)) == sde.VESDE(0.1, 7.0)
+    assert build.make_sde(load(changes=changes | {"sde.name": "vp"})) == sde.VPSDE(0.1, 20.0)
 
 
 @pytest.mark.parametrize("name", kernels.REGISTRY)
 def test_every_kernel_can_be_named(name, space, load):
-    config = load()
-    config.sampler.kernels = (name,)
+    config = load(changes={"sampler.kernels": (name,)})
     build.check_sampler(config, space, build.make_score_model(config, space), Guidance(None), 1)
 
 
 @pytest.mark.parametrize("name", models.REGISTRY)
 def test_every_predictor_can_be_named(name, space, load):
-    config = load()
-    config.predictor.name = name
+    config = load(changes={"predictor.name": name})
     assert numbers_of_parameters(jax.eval_shape(build.make_predictor(config, space).init, jax.random.key(0))) > 0
 
 
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_every_parametrization_can_be_named(parametrization, space, load):
-    config = load()
-    config.score.parametrization = parametrization
+    config = load(changes={"score.parametrization": parametrization})
     assert build.make_score_model(config, space).parametrization == parametrization
 
 
 @pytest.mark.parametrize("labels", NORMALIZATIONS)
 @pytest.mark.parametrize("transform", sorted(GUIDES))
 def test_every_guidance_and_normalisation_can_be_named(transform, labels, space, load):
-    config = load()
-    config.guidance.transform, config.predictor.labels = transform, labels
+    config = load(changes={"guidance.transform": transform, "predictor.labels": labels})
     build.check_guidance(config)
 
 
@@ -120,25 +131,22 @@ def test_what_is_unknown_is_refused(wrong, space, load):
     for block, field, make in (
         ("sde", "name", build.make_sde),
         ("space", "name", build.make_space),
-        ("evaluator", "name", lambda config: build.make_evaluator(config, space)),
-        ("predictor", "name", lambda config: build.make_predictor(config, space)),
-        ("score", "parametrization", lambda config: build.make_score_model(config, space)),
+        ("evaluator", "name", lambda settings: build.make_evaluator(settings, space)),
+        ("predictor", "name", lambda settings: build.make_predictor(settings, space)),
+        ("score", "parametrization", lambda settings: build.make_score_model(settings, space)),
     ):
-        config = load()
-        config[block][field] = wrong
+        config = load(changes={f"{block}.{field}": wrong})
         with pytest.raises(InputError, match=f"unknown .*'{wrong}'"):
             make(config)
-    config = load()
-    config.sampler.kernels = ("num_steps",)
+    config = load(changes={"sampler.kernels": ("num_steps",)})
     with pytest.raises(InputError, match="unknown kernel 'num_steps'"):
         build.make_kernels(config)
 
 
 def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
     for view, value in itertools.product(("clean", "noised", "denoised"), ("mean", "exceedance")):
-        config = load()
-        config.guidance.update({"transform": "predictor_gradient", "through_denoiser": False, "value": value})
-        config.predictor.view = view
+        changes = {"guidance.transform": "predictor_gradient", "guidance.through_denoiser": False}
+        config = load(changes=changes | {"guidance.value": value, "predictor.view": view})
         if (view, value) == ("noised", "mean"):
             build.check_guidance(config)
         else:
@@ -153,14 +161,13 @@ def test_coupled_samples_fill_the_devices(space, load):
     build.check_sampler(config, space, model, given, 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
         build.check_sampler(config, space, model, given, 3)
-    config.sampler.langevin.norm = "sample"
+    config = load("paper", {"sampler.langevin.norm": "sample"})
     build.check_sampler(config, space, model, given, 3)
 
 
 def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):
     def describe(**changes):
-        config = load()
-        config.update_from_flattened_dict(changes)
+        config = load(changes=changes)
         return build.make_generator(config, space, build.make_score_model(config, space)).description
 
     default = describe()

@@ -1,7 +1,6 @@
 """The notebooks: they hold no outputs, say devices and versions first, and run from top to bottom."""
 
 import ast
-import time
 from pathlib import Path
 
 import nbformat
@@ -42,7 +41,11 @@ def test_its_code_parses_and_installs_nothing_itself(notebook):
 def test_what_it_imports_from_here_is_there(notebook):
     for cell in code(notebook):
         for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("nag_jax", "experiments", "configs"):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in (
+                "nag_jax",
+                "experiments",
+                "configs",
+            ):
                 exec(compile(ast.Module([node], []), "cell", "exec"), {})
 
 
@@ -55,9 +58,7 @@ def test_it_prints_devices_and_versions_first(notebook):
 
 @pytest.mark.slow
 def test_it_runs_from_top_to_bottom(notebook):
-    start = time.monotonic()
     NotebookClient(notebook, timeout=60 * MINUTES, resources={"metadata": {"path": str(FOLDER)}}).execute()
-    assert time.monotonic() - start < 60 * MINUTES
     printed = str(code(notebook)[1].outputs)
     assert "CpuDevice" in printed or "Device" in printed
     shown = [output for cell in code(notebook) for output in cell.outputs if "image/png" in output.get("data", {})]

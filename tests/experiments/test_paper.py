@@ -10,7 +10,9 @@ from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian.sde import VESDE
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.predictors.fit import regression_loss
+from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
+from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import sample_keys
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import PROGRESS, make_aim
@@ -20,7 +22,7 @@ BATCH = 4
 
 @pytest.fixture(scope="module")
 def config(load):
-    return load("paper")
+    return from_config(load("paper"))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_the_process_is_variance_exploding(model):
 def test_the_sampler_is_predictor_and_corrector(config):
     sampler = config.sampler
     assert sampler.kernels == ("langevin", "euler_maruyama"), "the corrector comes first"
-    assert sampler.langevin.to_dict() == {"snr": 0.16, "num_steps": 1, "norm": "batch"}
+    assert to_dict(sampler.langevin) == {"snr": 0.16, "num_steps": 1, "norm": "batch"}
     assert (sampler.num_steps, sampler.final) == (1000, "mean")
     assert [kernel.coupled for kernel in build.make_kernels(config)] == [True, False]
 
@@ -121,7 +123,7 @@ def test_a_step_of_training_and_of_guided_sampling(config, space, model, predict
             loss,
             jax.random.key(1),
             data,
-            optimizer=build.recipe(training).optimizer(),
+            optimizer=training.optimizer(),
             num_steps=1,
             mesh=mesh,
             ema_decay=training.ema_decay,

@@ -20,7 +20,6 @@ from nag_jax.reports.page import page
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import read
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.config import Config
 
 SHARES = ("_share", "/validity_argmax", "/validity_threshold", "/connectivity", "/novelty")
 SECTIONS = ["asked", "found", "against", "cost", "again", "config"]
@@ -40,9 +39,9 @@ def runs(load, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     run(load("smoke", "sampler.num_steps=4"), folder / "generate")
     run(load("smoke", "mode=stream", f"score.checkpoint={folder / 'generate' / 'score'}"), folder / "stream")
-    constrained: Config = ofa_mbv3.get_config("smoke")
+    constrained = ofa_mbv3.get_config("smoke")
     run(constrained, folder / "constraints")
-    searched: Config = nb201_bo.get_config("smoke")
+    searched = nb201_bo.get_config("smoke")
     searched.space.name = "nasbench_graph"
     searched.evaluator.update({"name": "nas_bench_graph", "dataset": "cora", "metric": "validation"})
     searched.search.update({"report": "test", "second": "latency"})

@@ -3,6 +3,7 @@
 import csv
 import gc
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 
 from configs import nb201_bo
 from experiments import runs
+from nag_jax.settings.config import from_config
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import search
-from nag_jax.tasks.config import Config
 from nag_jax.trials import Ledger
 
 SPACE = NASBench201()
@@ -35,8 +36,8 @@ def table(tmp_path_factory):
     return path
 
 
-def smoke(table) -> Config:
-    config: Config = nb201_bo.get_config("smoke")
+def smoke(table) -> Any:
+    config: Any = nb201_bo.get_config("smoke")
     config.evaluator.update({"name": "table", "path": str(table), "metric": "valid_acc", "allow_failed": True})
     config.search.report = "test_acc"
     config.run = STRATEGIES
@@ -50,9 +51,9 @@ def config(table):
 
 def ledgers(path):
     """Strategy and seed to what was labelled, in order."""
-    config: Config = nb201_bo.get_config("smoke")
+    config: Any = nb201_bo.get_config("smoke")
     config.evaluator.update(json.loads((path / "config.json").read_text())["evaluator"])
-    evaluator = search.build.make_evaluator(config, SPACE)
+    evaluator = search.build.make_evaluator(from_config(config), SPACE)
     found = {}
     for file in sorted(path.glob("*/*.db")):
         with Ledger.open(file, evaluator) as ledger:

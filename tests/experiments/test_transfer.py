@@ -1,13 +1,14 @@
 """Transfer in the modes that use it, on two data sets of made-up triples or on the real ones where they are."""
 
 import gc
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import nb201, nb201_transfer, nb_graph_transfer
+from configs import nb201, nb201_bo, nb201_transfer, nb_graph_transfer
 from experiments import runs
 from nag_jax import datasets
 from nag_jax.datasets import base, class_names
@@ -15,10 +16,10 @@ from nag_jax.evaluators import make
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.predictors.labels import normalize
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
+from nag_jax.settings.config import from_config
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build, transfer
-from nag_jax.tasks.config import Config
 from nag_jax.tasks.setting import split_space, train_score
 
 
@@ -67,7 +68,7 @@ def score_network(tmp_path_factory):
 
 @pytest.fixture
 def config(files, score_network):
-    config: Config = nb201_transfer.get_config("smoke")
+    config: Any = nb201_transfer.get_config("smoke")
     config.score.checkpoint = score_network
     config.triples.metad2a.update({"path": str(files / "triples.npz"), "classes": str(files / "classes.txt")})
     config.evaluator.update({"name": "table", "path": str(files / "table.csv"), "metric": "acc"})
@@ -190,31 +191,32 @@ def test_bad_input_is_told_before_anything_is_made(config, files, field, value, 
     assert not (files / "run").exists()
 
 
-def test_a_prior_needs_triples(config, files):
-    del config.triples
-    config.mode = "search"
+def test_a_prior_needs_triples(files):
+    config = nb201_bo.get_config("smoke")
+    with config.unlocked():
+        config.strategies.bo_nag.prior = True
     with pytest.raises(InputError, match="strategies with a prior need"):
         runs.run(config, files / "run")
 
 
 @pytest.fixture
-def graphs() -> Config:
+def graphs() -> Any:
     """Transfer to the data set `photo` of NAS-Bench-Graph, at tiny sizes."""
     pytest.importorskip("nas_bench_graph", reason="needs the package nas-bench-graph")
-    config: Config = nb_graph_transfer.get_config("smoke")
+    config: Any = nb_graph_transfer.get_config("smoke")
     config.evaluator.dataset = "photo"
     return config
 
 
-def prepared(config: Config) -> transfer.Transfer:
-    space = build.make_space(config)
-    found = transfer.prepare(config, space, build.make_evaluator(config, space))
+def prepared(config: Any) -> transfer.Transfer:
+    space = build.make_space(from_config(config))
+    found = transfer.prepare(from_config(config), space, build.make_evaluator(from_config(config), space))
     assert found is not None
     return found
 
 
 def test_the_mean_of_several_metrics_is_learned_of_other_data_sets_alone(graphs):
-    space = build.make_space(graphs)
+    space = build.make_space(from_config(graphs))
     found = prepared(graphs).triples
     assert "photo" not in found.ids
     cora = reporting_view(make("nas_bench_graph", space=space, dataset="cora"))
