@@ -28,6 +28,7 @@ from nag_jax.reports.facts import git_commit, versions
 from nag_jax.reports.graph_figures import draw_architectures
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 
 BEST = "BEST"
 _COMPARED = 1000
@@ -174,7 +175,7 @@ def provenance(choice: Choice) -> dict[str, Any]:
         "mode": config.mode,
         "seed": config.seed,
         "commit": results.get("git_commit"),
-        "evaluator": config.evaluator.to_dict(),
+        "evaluator": to_dict(config.evaluator),
         "objective": choice.run.objective,
         "constraints": results.get("constraints", []),
         "versions": results["versions"],

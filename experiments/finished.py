@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
 from nag_jax.reports.page.finished import read_results
+from nag_jax.settings.config import from_config
 from nag_jax.spaces import Space
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
@@ -35,7 +36,7 @@ class FinishedRun:
     Attributes:
         path: the folder.
         results: what stands in its `results.json`.
-        config: its config.
+        config: its settings.
 
     Raises:
         InputError: see `report.finished.read_results`.
@@ -44,7 +45,7 @@ class FinishedRun:
     def __init__(self, path: Path):
         self.path = path
         self.results = read_results(path)
-        self.config: Any = ConfigDict(self.results["config"])
+        self.config: Any = from_config(ConfigDict(self.results["config"]))
 
     @property
     def objective(self) -> dict[str, Any] | None:

@@ -66,6 +66,31 @@ class Evaluator(Protocol):
         ...
 
 
+class Unlabelled:
+    """An evaluator that measures nothing, where architectures are generated for their own sake.
+
+    Args:
+        space: the space of the architectures.
+    """
+
+    name = "unlabelled"
+    fingerprint = "unlabelled"
+    batch_size = 1
+    num_distinct = 0
+
+    def __init__(self, space: Space):
+        self.space = space
+        self.metrics: dict[str, Metric] = {}
+
+    def covers(self, tokens) -> np.ndarray:
+        """Bool `[B]`: True for every architecture of the space."""
+        return np.asarray(self.space.contains(tokens))
+
+    def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+        """No values."""
+        return {}
+
+
 class Outcome(NamedTuple):
     """What came of one architecture.
 

@@ -1,9 +1,11 @@
 """Recipes: all numbers of a training in one place."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import MISSING
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
+from nag_jax.system.errors import InputError
 from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, RATE, one_of, option
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ class Recipe:
     checkpoint_every: int = option(
         MISSING, "How many updates lie between two checkpoints; results don't depend on it.", COUNT
     )
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The recipe with other numbers, by field.
+
+        Raises:
+            InputError: there is no field of that name.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        if unknown := sorted(set(changes) - set(known)):
+            raise InputError(f"training has no field {unknown}: use {known}")
+        return dataclasses.replace(self, **changes)
 
     def optimizer(self) -> "optax.GradientTransformation":
         """See `state.make_optimizer`, which says what it raises."""

@@ -100,8 +100,8 @@ class Generator(NamedTuple):
 
 def read(space: Space, x: Array) -> Samples:
     """Reads relaxed one-hot rows x `[B, N, V]`, in the scale of `Space.encode`, as architectures. Jittable."""
-    tokens, valid = space.decode(x)
-    return Samples(tokens, valid, space.decode(x, rule="threshold")[1])
+    tokens, sharp = space.decode(x, rule="threshold")
+    return Samples(tokens, space.contains(tokens), sharp)
 
 
 def all_valid(tokens: Any) -> Samples:

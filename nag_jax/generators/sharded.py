@@ -10,6 +10,7 @@ from nag_jax.generators.contract import Generator, Samples
 from nag_jax.system import interrupts, parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
+from nag_jax.system.once import once
 
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
 """Operations by which devices exchange data, as XLA calls them."""
@@ -132,3 +133,7 @@ class ShardedSampler:
     def compiled_text(self, n: int, params: Any, args: Any = None) -> str:
         """The same in XLA's own words; to look for collectives in."""
         return "\n".join(str(program.as_text()) for program in self.compiled(n, params, args))
+
+
+sharded = once(ShardedSampler)
+"""Makes a sampler, once for equal arguments, so that repeated calls share its compiled programs."""

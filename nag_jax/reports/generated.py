@@ -56,7 +56,7 @@ def known_truth(run: Run) -> Truth | None:
 
 def write(outcome: Generated) -> dict[str, Any]:
     """Writes everything into the workdir, and returns what stands in `results.json`."""
-    with Ledger.open(outcome.run.ledger_path, outcome.run.evaluator) as ledger:
+    with outcome.run.workdir.ledger(outcome.run.evaluator) as ledger:
         return _write(outcome.run, ledger, outcome)
 
 
@@ -218,16 +218,18 @@ def score_loss(run: Run, params: Any, training_tokens: np.ndarray) -> dict[str, 
 
     Both on the same architectures and noise, so that their ratio is free of most of the sampling error.
     """
-    key = run.key("score loss")
+    if run.model is None:
+        return {}
+    model, key = run.model, run.key("score loss")
     rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens), np.int32)
     x0 = run.space.encode(training_tokens[np.asarray(rows)])
     keys = sample_keys(key, _LOSS_SAMPLES)
 
     def loss_of(score_fn):
-        return losses.score_matching(keys, score_fn, x0, run.model.sde)
+        return losses.score_matching(keys, score_fn, x0, model.sde)
 
-    loss = float(jax.jit(lambda params: loss_of(run.model.score_fn(params)))(params))
+    loss = float(jax.jit(lambda params: loss_of(model.score_fn(params)))(params))
     if not run.space.has_posterior:
         return {"loss": loss}
-    minimum = float(jax.jit(lambda: loss_of(posterior_score(run.model.sde, run.space.class_posterior)))())
+    minimum = float(jax.jit(lambda: loss_of(posterior_score(model.sde, run.space.class_posterior)))())
     return {"loss": loss, "closed_form": minimum, "ratio": loss / minimum}

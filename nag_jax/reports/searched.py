@@ -25,7 +25,6 @@ from nag_jax.reports.trajectories import (
 )
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.search import Search, Searched
-from nag_jax.trials import Ledger
 
 DRAWN = 5
 """Architectures in the figure of the best."""
@@ -99,7 +98,7 @@ def read(run: Search, name: str) -> Trajectories:
     values, architectures = np.full((len(metrics), len(seeds), budget), np.nan), []
     purposes, reasons = Counter(), Counter()
     for row, seed in enumerate(seeds):
-        with Ledger.open(run.ledger_path(name, seed), run.evaluator) as ledger:
+        with run.workdir.ledger(run.evaluator, run.ledger_name(name, seed)) as ledger:
             trials = ledger.trials()[:budget]
         for of_metric, metric in zip(values, metrics, strict=True):
             of_metric[row, : len(trials)] = [trial.values[metric.name] for trial in trials]

@@ -5,13 +5,12 @@ from typing import Any
 from nag_jax.reports import facts
 from nag_jax.reports.page import page
 from nag_jax.tasks.stream import Streamed
-from nag_jax.trials import Ledger
 
 
 def write(outcome: Streamed) -> dict[str, Any]:
     """Writes everything into the workdir, and returns what stands in `results.json`."""
     run = outcome.run
-    with Ledger.open(run.ledger_path, run.evaluator) as ledger:
+    with run.workdir.ledger(run.evaluator) as ledger:
         results = {
             "objective": facts.of_objective(run),
             **outcome.counts,

@@ -6,6 +6,7 @@ None is absent: it has no entry in the block's dictionary.
 
 import dataclasses
 import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -257,7 +258,11 @@ def _is_of(value: Any, kind: Any) -> bool:
         return any(_is_of(value, each) for each in _members(kind))
     if isinstance(value, bool):
         return kind is bool
-    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+    return isinstance(value, _NUMBERS.get(kind, kind))
+
+
+_NUMBERS: dict[Any, Any] = {int: numbers.Integral, float: numbers.Real}
+"""What NumPy's numbers are, too."""
 
 
 def _words(kind: Any) -> str:

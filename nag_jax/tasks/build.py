@@ -15,6 +15,7 @@ from nag_jax.generators.gaussian.generator import MakeScoreGuide, gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
 from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.guidance import Guide
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.networks import set_encoder
 from nag_jax.predictors import Predictor
@@ -22,10 +23,10 @@ from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
 from nag_jax.settings import Generate, Settings, Transfer
-from nag_jax.settings.predictor import Predictor as PredictorSettings
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
+from nag_jax.system.once import once
 from nag_jax.system.options import find
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
@@ -63,7 +64,10 @@ def objective(config: Settings, evaluator: Evaluator) -> Metric | None:
 
 def make_constraints(config: Settings, space: Space, evaluator: Evaluator) -> Constraints:
     """Those of `config.constraints`, on the evaluator's costs; none where there are none."""
-    return Constraints(space, getattr(evaluator, "costs", {}), parse(config.constraints or ""))
+    return _constraints(space, getattr(evaluator, "costs", {}), parse(config.constraints or ""))
+
+
+_constraints = once(Constraints)
 
 
 def make_sde(config: Settings) -> SDE:
@@ -123,15 +127,16 @@ def make_kernels(config: Settings) -> list[Kernel]:
     ]
 
 
-def make_view(config: PredictorSettings, space: Space, process: SDE, generator: Generator, params: Any) -> View:
-    """What the predictor of `config` (a `predictor` block) is shown in training."""
-    if config.view == "clean":
+def make_view(config: Generate, space: Space, generator: Generator, params: Any) -> View:
+    """What the predictor of `config.predictor` is shown in training."""
+    view = config.predictor.view
+    if view == "clean":
         return clean_view(space)
-    if config.view == "noised":
-        return noised_view(space, process)
-    if config.view == "denoised":
-        return denoised_view(space, generator, params, share=config.soft_share)
-    raise InputError(f"unknown config.predictor.view {config.view!r}: use 'clean', 'noised' or 'denoised'")
+    if view == "noised":
+        return noised_view(space, make_sde(config))
+    if view == "denoised":
+        return denoised_view(space, generator, params, share=config.predictor.soft_share)
+    raise InputError(f"unknown config.predictor.view {view!r}: use 'clean', 'noised' or 'denoised'")
 
 
 def check_guidance(config: Generate) -> None:
@@ -150,10 +155,9 @@ def check_guidance(config: Generate) -> None:
         )
 
 
-def check_sampler(config: Settings, space: Space, model: ScoreModel, given: Guidance, num_devices: int) -> None:
-    """Raises InputError where a field of sampler is unknown, or coupled samples can't be cut as the mode does."""
-    generator = make_generator(config, space, model, given.score_guide)
-    if not generator.coupled and not (given.guide and given.guide.coupled):
+def check_coupling(config: Settings, generator: Generator, guide: Guide | None, num_devices: int) -> None:
+    """Raises InputError where coupled samples can't be cut as the mode does."""
+    if not generator.coupled and not (guide and guide.coupled):
         return
     if config.mode == "stream":
         raise InputError(

@@ -9,7 +9,7 @@ from nag_jax.system.fields import check
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import Guidance
-from nag_jax.tasks.setting import Setting
+from nag_jax.tasks.setting import Given, Setting
 from nag_jax.tasks.workdir import Workdir
 
 _EVERY = ("seed", "space", "evaluator", "sde", "score", "sampler")
@@ -22,7 +22,7 @@ FIELDS = {
 """Mode to the fields and blocks of a config that it reads."""
 
 
-def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any]) -> Setting:
+def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], given: Given | None = None) -> Setting:
     """Builds what all tasks share, and checks every block that more than one of them reads; changes nothing.
 
     Such a block is checked wherever a config has it, whether or not its mode reads it.
@@ -31,6 +31,7 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any]) 
         config: the settings of the run.
         workdir: the folder of the run.
         identity: the fields that make the folder this run's.
+        given: what the caller has made already, None for nothing.
 
     Raises:
         InputError: something in the config, the data or the folder is wrong.
@@ -38,9 +39,11 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any]) 
     check_fields(config)
     check(config)
     parallel.on_first(lambda: workdir.check(identity))
-    space = build.make_space(config)
-    evaluator = build.make_evaluator(config, space)
-    model = build.make_score_model(config, space)
+    if given is None:
+        space = build.make_space(config)
+        given = Given(space, build.make_evaluator(config, space), quiet=not parallel.is_first())
+    space, evaluator = given.space, given.evaluator
+    model: Any = build.make_score_model(config, space) if given.generator is None else None
     run = Setting(
         config=config,
         workdir=workdir,
@@ -49,17 +52,19 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any]) 
         evaluator=evaluator,
         constraints=build.make_constraints(config, space, evaluator),
         model=model,
-        generator=build.make_generator(config, space, model),
+        generator=given.generator or build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
-        phases=Phases(quiet=not parallel.is_first()),
+        phases=Phases(quiet=given.quiet),
+        score_params=given.score_params,
+        training_tokens=given.training_tokens,
     )
     config.score.training.optimizer()
-    given = Guidance(run.constraints.guide() if run.constraints else None)
+    guidance = Guidance(run.constraints.guide())
     if isinstance(config, Generate):
         config.predictor.training.optimizer()
         build.check_guidance(config)
-        given = build.make_guidance(config, build.make_predictor(config, space), run.constraints)
-    build.check_sampler(config, space, model, given, run.mesh.size)
+        guidance = build.make_guidance(config, build.make_predictor(config, space), run.constraints)
+    build.check_coupling(config, run.guided_generator(guidance), guidance.guide, run.mesh.size)
     return run
 
 

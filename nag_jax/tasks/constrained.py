@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 
 from nag_jax.generators.contract import Samples
-from nag_jax.generators.sharded import ShardedSampler
+from nag_jax.generators.sharded import ShardedSampler, sharded
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.measure import Work, measure_sampler
@@ -71,16 +71,20 @@ def generate_pools(run: Setting, params: Any) -> dict[str, Samples]:
     """The unconditional and the constrained pool."""
     pools = {}
     for name in ("unconditional", "constrained"):
-        with run.phases(f"{name} samples") as progress:
-            sampler = make_sampler(run, constrained=name == "constrained")
-            args = {"bands": run.constraints.bands()}
-            pools[name] = sampler(run.key(name), run.config.num_samples, params, args, progress=progress)
+        pools[name] = sample_pool(run, name, params)
     return pools
+
+
+def sample_pool(run: Setting, name: str, params: Any) -> Samples:
+    """Generates the pool of that name, "unconditional" or "constrained", which is also its stream of randomness."""
+    sampler, args = make_sampler(run, constrained=name == "constrained"), {"bands": run.constraints.bands()}
+    with run.phases(f"{name} samples") as progress:
+        return sampler(run.key(name), run.config.num_samples, params, args, progress=progress)
 
 
 def make_sampler(run: Setting, *, constrained: bool, num_steps: int | None = None) -> ShardedSampler:
     """The sampler of the config; a constrained one takes the constraints' bands. `num_steps` stands in for its own."""
-    return ShardedSampler(
+    return sharded(
         run.generator,
         guide=run.constraints.guide() if constrained else None,
         num_steps=num_steps or run.config.sampler.num_steps,

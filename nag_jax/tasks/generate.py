@@ -83,20 +83,26 @@ def plan(ready: Setting) -> Plan:
 
 def generate_pools(run: Run, learned: Learned) -> tuple[dict[str, Samples], dict[float, Samples]]:
     """Generates the unconditional and the guided pool, and a guided one for every scale of the sweep."""
-    unconditional, guided = make_sampler(run, guided=False), make_sampler(run, guided=True)
+    unconditional = make_sampler(run, guided=False)
     n, params, guidance = run.config.num_samples, learned.score_params, learned.guidance
     pools = {}
     with run.phases("unconditional samples") as progress:
         pools["unconditional"] = unconditional(run.key("unconditional"), n, params, progress=progress)
-    with run.phases("guided samples") as progress:
-        pools["guided"] = guided(run.key("guided"), n, params, guidance, progress=progress)
-    sweep = {}
+    pools["guided"] = guided_pool(run, learned)
+    guided, sweep = make_sampler(run, guided=True), {}
     with run.phases("sweep of scales", "pool") as progress:
         scales = run.config.guidance.sweep
         for i, scale in enumerate(scales):
             sweep[float(scale)] = guided(run.key("guided"), n, params, guidance | {"scale": np.float32(scale)})
             progress(i + 1, len(scales))
     return pools, sweep
+
+
+def guided_pool(run: Run, learned: Learned) -> Samples:
+    """Generates the guided pool."""
+    n, params = run.config.num_samples, learned.score_params
+    with run.phases("guided samples") as progress:
+        return make_sampler(run, guided=True)(run.key("guided"), n, params, learned.guidance, progress=progress)
 
 
 def pay_for_best(run: Run, samples: Samples, learned: Learned) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ The predictor learns from a few labels that are paid for, or from other data set
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 from nag_jax.evaluators import Metric
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
-from nag_jax.generators.sharded import ShardedSampler
+from nag_jax.generators.sharded import ShardedSampler, sharded
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import fit_predictor, predict
 from nag_jax.predictors.labels import normalize
@@ -23,15 +23,13 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
-from nag_jax.system.foreign import load_json
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
 from nag_jax.tasks.transfer import Transfer
-from nag_jax.tasks.workdir import Workdir
-from nag_jax.trials import Ledger
+from nag_jax.tasks.workdir import LEDGER, Workdir
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -50,22 +48,18 @@ class Run(Setting):
     predictor_params: Any = None
     transfer: Transfer | None = None
 
-    @property
-    def ledger_path(self) -> Path:
-        """Where the labels are."""
-        return self.workdir.path / "trials.db"
-
     def claim(self) -> None:
         """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
-        if self.ledger_path.exists():
-            Ledger.open(self.ledger_path, self.evaluator).close()
+        if self.workdir.holds(LEDGER):
+            with self.workdir.ledger(self.evaluator):
+                pass
         super().claim()
 
     def pay(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
         """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger by the first process."""
 
         def label():
-            with Ledger.open(self.ledger_path, self.evaluator) as ledger:
+            with self.workdir.ledger(self.evaluator) as ledger:
                 return ledger.label(tokens, purpose, progress)[self.metric.name]
 
         return parallel.from_first(label)
@@ -141,8 +135,8 @@ def checked(setting: Setting) -> Run:
     predictor = build.make_predictor(config, space) if source is None else source.predictor
     run = Run(metric=metric, predictor=predictor, transfer=source, **setting.shared())
     optimizer = config.predictor.training.optimizer()
-    if source is None and (step := predictor_checkpoints(run).latest_step()) is not None:
-        state = restore(run.predictor.init, optimizer, predictor_checkpoints(run), run.mesh)
+    if source is None and (kept := predictor_checkpoints(run)) and (step := kept.latest_step()) is not None:
+        state = restore(run.predictor.init, optimizer, kept, run.mesh)
         if step == config.predictor.training.num_steps:
             run.predictor_params = jax.device_get(state.ema)
     return run
@@ -154,12 +148,8 @@ def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> Sha
     `num_steps` stands in for the config's.
     """
     given = build.make_guidance(run.config, run.predictor, run.constraints) if guided else Guidance(None)
-    return ShardedSampler(
-        build.make_generator(run.config, run.space, run.model, given.score_guide),
-        guide=given.guide,
-        num_steps=num_steps or steps_of_pool(run.config, guided=guided),
-        mesh=run.mesh,
-    )
+    steps = num_steps or steps_of_pool(run.config, guided=guided)
+    return sharded(run.guided_generator(given), guide=given.guide, num_steps=steps, mesh=run.mesh)
 
 
 def steps_of_pool(config: Generate, *, guided: bool) -> int:
@@ -176,7 +166,7 @@ def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
     if good.sum() < 2:
         raise InputError(
             f"{good.sum()} of {len(good)} training labels are finite, too few to learn from: see the failed trials in "
-            f"{run.ledger_path}, or ask for more with config.labels.training"
+            f"{run.workdir.place(LEDGER)}, or ask for more with config.labels.training"
         )
     return tokens[good], labels[good]
 
@@ -185,8 +175,8 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
     """Trains the predictor on the paid labels, or restores it; returns its parameters."""
     config = run.config.predictor
     targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
-    view = build.make_view(config, run.space, run.model.sde, run.generator, score_params)
-    with run.phases("predictor") as progress, predictor_checkpoints(run) as checkpoints:
+    view = build.make_view(run.config, run.space, run.generator, score_params)
+    with run.phases("predictor") as progress, predictor_checkpoints(run) or nullcontext() as checkpoints:
         if run.predictor_params is not None:
             return run.predictor_params
         return fit_predictor(
@@ -216,7 +206,7 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
     """
     networks = checksum((score_params, predictor_params))
     with run.phases("aim"):
-        found = parallel.from_first(lambda: _stored_aim(run, networks))
+        found = parallel.from_first(lambda: read_aim(run.workdir, networks))
         if found is None:
             target, spread = measure(
                 run.key("spread"),
@@ -235,18 +225,18 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
     return aimed | {"bands": run.constraints.bands()}
 
 
-def _stored_aim(run: Run, networks: int) -> dict[str, Any] | None:
+def read_aim(workdir: Workdir, networks: int) -> dict[str, Any] | None:
     """What `aim.json` holds, or None where it was measured with other networks or can't be read."""
+    found = workdir.read_json("aim.json")
     try:
-        found = load_json((run.workdir.path / "aim.json").read_bytes())
         numbers = np.array([found["target"], *found["spread"]])
         readable = numbers.shape == (1 + len(PROGRESS),) and numbers.dtype.kind in "if" and np.isfinite(numbers).all()
         return found if readable and found["networks"] == networks else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
-def predictor_checkpoints(run: Run) -> Checkpoints:
-    """Where the run keeps its predictor."""
+def predictor_checkpoints(run: Run) -> Checkpoints | None:
+    """Where the run keeps its predictor; None where it keeps none."""
     description = {"space": run.space.fingerprint, "predictor": run.config.predictor.name, "metric": run.metric.name}
-    return Checkpoints(run.workdir.path / "predictor", description, max_to_keep=1)
+    return run.workdir.checkpoints("predictor", description, max_to_keep=1)

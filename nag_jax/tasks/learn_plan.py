@@ -13,8 +13,7 @@ from nag_jax.tasks.aim import PROGRESS, make_aim
 from nag_jax.tasks.learn import Run, make_sampler, predictor_checkpoints, steps_of_pool
 from nag_jax.tasks.measure import Work, measure_sampler, plan_fit
 from nag_jax.tasks.pool import TRAINING
-from nag_jax.tasks.setting import plan_score
-from nag_jax.trials import read_trials
+from nag_jax.tasks.setting import latest_step, plan_score
 
 
 def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
@@ -23,8 +22,7 @@ def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
         wanted = {TRAINING: run.config.labels.training}
     else:
         wanted = {transfer.LANDMARKS: len(run.transfer.landmarks)}
-    path = run.ledger_path
-    trials = parallel.on_first(lambda: read_trials(path, run.evaluator) if path.exists() else [])
+    trials = parallel.on_first(lambda: run.workdir.trials(run.evaluator))
     paid = Counter(trial.purpose for trial in trials or [])
     return {purpose: (count, paid[purpose]) for purpose, count in (wanted | final).items() if count}
 
@@ -46,7 +44,7 @@ def plan_sampling(run: Run, name: str, n: int, *, pools: float = 1, guided: bool
     seconds, memory = measure_sampler(
         make_sampler(run, guided=guided, num_steps=1),
         n,
-        run.model.init(jax.random.key(0)),
+        run.generator.init(jax.random.key(0)),
         _any_guidance(run) if guided else None,
         evaluations=1 + denoises,
         mesh=run.mesh,
@@ -62,11 +60,11 @@ def notes_of(run: Run) -> list[str]:
 
 def _plan_predictor(run: Run) -> Work:
     recipe = run.config.predictor.training
-    done = recipe.num_steps if run.predictor_params is not None else predictor_checkpoints(run).latest_step() or 0
+    done = recipe.num_steps if run.predictor_params is not None else latest_step(predictor_checkpoints(run))
 
     def parts():
         untrained = run.generator.init(jax.random.key(0))
-        view = build.make_view(run.config.predictor, run.space, run.model.sde, run.generator, untrained)
+        view = build.make_view(run.config, run.space, run.generator, untrained)
         loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
         tokens = run.space.random(jax.random.key(0), run.config.labels.training)
         return run.predictor.init, loss, (tokens, np.zeros(len(tokens), np.float32))

@@ -1,16 +1,92 @@
 """Pools: what was generated, counted, ranked and labelled."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
+from nag_jax.evaluators import Metric
 from nag_jax.generators.contract import Samples
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
+from nag_jax.trials import Ledger
 
 TRAINING, FINAL = "training", "final"
 """Purposes in ledgers: of the labels that a predictor learns from, and of those of the best that were generated."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pool:
+    """Generated architectures, each once. Made by `generate`.
+
+    Attributes:
+        architectures: in the space's own notation; best by the predictor first, where there is one.
+        times_generated: how often each was, int `[D]`.
+        predictions: the predictor's, in its own unit, higher is better, `[D]`; NaN without one.
+        values: the labels of those that were paid for, in the metric's unit, `[D]`; NaN for the others.
+        metric: the objective, or None.
+        best: the best of those that were paid for, or None.
+        best_value: its value, or NaN.
+        labels_paid: labels in the ledger by purpose.
+        num_samples: samples that were drawn, invalid ones included.
+
+    Example:
+        >>> from nag_jax import fit, generate, space
+        >>> model = fit(space("nasbench201"), num_steps=1, network={"width": 8}, progress=False)
+        >>> pool = generate(model, num_samples=8, num_steps=2, progress=False)
+        >>> pool.num_samples, pool.best, pool.labels_paid
+        (8, None, {})
+    """
+
+    architectures: list[str] = dataclasses.field(repr=False)
+    times_generated: np.ndarray = dataclasses.field(repr=False)
+    predictions: np.ndarray = dataclasses.field(repr=False)
+    values: np.ndarray = dataclasses.field(repr=False)
+    metric: Metric | None
+    best: str | None
+    best_value: float
+    labels_paid: dict[str, int]
+    num_samples: int
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+
+def make_pool(
+    space: Space,
+    samples: Samples,
+    predict: Callable[[np.ndarray], np.ndarray] | None = None,
+    book: Ledger | None = None,
+    metric: Metric | None = None,
+) -> Pool:
+    """The valid architectures of samples, each once, with what is known of them.
+
+    Args:
+        space: the space that they were sampled in.
+        samples: what a generator's sampler returned.
+        predict: tokens `[B, N]` -> predictions `[B]`, higher is better; None for no predictor.
+        book: the ledger of the labels, None where nothing was paid for.
+        metric: the objective, None likewise.
+    """
+    tokens, counts, predictions = tally(samples.tokens[samples.valid], predict)
+    values = np.full(len(tokens), np.nan)
+    best, best_value, paid = None, np.nan, {}
+    architectures = space.to_native(tokens)
+    if book is not None and metric is not None:
+        known = {trial.key: trial.values[metric.name] for trial in book.trials()}
+        values = np.array([known.get(key, np.nan) for key in space.canonical(tokens).tolist()])
+        best, best_value = best_of(architectures, values, metric)
+        paid = book.paid_by_purpose()
+    return Pool(architectures, counts, predictions, values, metric, best, best_value, paid, len(samples.tokens))
+
+
+def best_of(architectures: list[str], values: np.ndarray, metric: Metric) -> tuple[str | None, float]:
+    """The architecture with the best of the values `[M]`, and that; None and NaN where none is finite."""
+    if not np.isfinite(values).any():
+        return None, np.nan
+    i = int(np.nanargmax(metric.sign * values))
+    return architectures[i], float(values[i])
 
 
 def rank(space: Space, tokens: np.ndarray, predictions: np.ndarray, *, exclude=None) -> np.ndarray:

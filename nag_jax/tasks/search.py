@@ -1,10 +1,10 @@
 """The task `search`: strategies decide what to label next, seed by seed, with every label counted."""
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -31,9 +31,9 @@ from nag_jax.tasks.generate import ranked
 from nag_jax.tasks.learn import Run, learn, make_sampler
 from nag_jax.tasks.measure import Work
 from nag_jax.tasks.plan import Plan
-from nag_jax.tasks.setting import Setting, check_score, plan_score, split_space, train_score
+from nag_jax.tasks.setting import Given, Setting, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
-from nag_jax.trials import Ledger, Trial, read_trials
+from nag_jax.trials import Ledger, Trial
 
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
@@ -73,9 +73,9 @@ class Search(Setting):
         """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
         return self.evaluator.covers(tokens) & self.constraints.hold(tokens)
 
-    def ledger_path(self, strategy: str, seed: int) -> Path:
-        """Where the labels of a strategy's seed are."""
-        return self.workdir.path / strategy / f"{seed}.db"
+    def ledger_name(self, strategy: str, seed: int) -> str:
+        """Where in the workdir the labels of a strategy's seed are."""
+        return f"{strategy}/{seed}.db"
 
     @property
     def seeds(self) -> range:
@@ -88,8 +88,7 @@ class Search(Setting):
 
     def trials(self, strategy: str) -> dict[int, list[Trial]]:
         """What was paid for, by seed; opens no ledger to write."""
-        paths = {seed: self.ledger_path(strategy, seed) for seed in self.seeds}
-        return {seed: read_trials(path, self.evaluator) if path.exists() else [] for seed, path in paths.items()}
+        return {seed: self.workdir.trials(self.evaluator, self.ledger_name(strategy, seed)) for seed in self.seeds}
 
     def seed_key(self, seed: int, stream: str) -> jax.Array:
         """The key of a named stream of one seed."""
@@ -180,19 +179,19 @@ def search_all(run: Search, params: Any, prior: Prior | None) -> None:
             if strategy is None or made != name:
                 strategy, made = make_strategy(run, name, params, prior), name
             design = prior.designs[seed] if prior and config.strategies[name].prior else None
-            search_seed(
-                run, name, strategy, seed, design, lambda paid, done=done, total=total: progress(done + paid, total)
-            )
+            with run.workdir.ledger(run.evaluator, run.ledger_name(name, seed)) as ledger:
+                report = functools.partial(_report, progress, done, total)
+                search_seed(run, name, strategy, seed, ledger, design=design, progress=report)
         progress(len(work) * config.search.budget, len(work) * config.search.budget)
 
 
-def check(config: settings.Search, workdir: Workdir) -> Search:
+def check(config: settings.Search, workdir: Workdir, given: Given | None = None) -> Search:
     """Builds everything and checks all that can be wrong; changes nothing.
 
     Raises:
         InputError: something in the config, the data or the workdir is wrong.
     """
-    setting = check_setting(config, workdir, _identity(config))
+    setting = check_setting(config, workdir, _identity(config), given)
     check_seed(config.seed + config.seeds - 1, "config.seed + config.seeds - 1, the last seed,")
     space, evaluator = setting.space, setting.evaluator
     objective = build.objective(config, evaluator)
@@ -285,35 +284,40 @@ def search_seed(
     name: str,
     strategy: Strategy,
     seed: int,
-    design: np.ndarray | None,
+    ledger: Ledger,
+    *,
+    design: np.ndarray | None = None,
+    purposes: tuple[str, str] = (loop.INITIAL, loop.SEARCH),
     progress: Callable[[int], None],
-) -> None:
+) -> np.ndarray:
     """Pays for labels until the seed is over; the initial design is random, or the first of the given tokens.
 
-    See `nag_jax.strategies.loop.search_labels`.
+    See `nag_jax.strategies.loop.search_labels`, also for what is returned.
     """
     given = run.config.search
-    path = run.ledger_path(name, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
 
     def first(n):
         if design is not None:
             return design[:n]
         return random_distinct(run.space, run.seed_key(seed, loop.INITIAL), n, covers=run.may_be_labelled)
 
-    with Ledger.open(path, run.evaluator) as ledger:
-        loop.search_labels(
-            run.seed_key(seed, name),
-            strategy,
-            ledger,
-            run.metric,
-            budget=given.budget,
-            initial=run.initial(name),
-            design=first,
-            batch_size=given.batch_size,
-            goal=run.goal,
-            progress=progress,
-        )
+    return loop.search_labels(
+        run.seed_key(seed, name),
+        strategy,
+        ledger,
+        run.metric,
+        budget=given.budget,
+        initial=run.initial(name),
+        design=first,
+        batch_size=given.batch_size,
+        goal=run.goal,
+        purposes=purposes,
+        progress=progress,
+    )
+
+
+def _report(progress: Callable[[int, int], None], done: int, total: int, paid: int) -> None:
+    progress(done + paid, total)
 
 
 def _options(block: AnyStrategy) -> dict[str, Any]:
@@ -330,10 +334,10 @@ def _needs_prior(config: settings.Search) -> bool:
 
 
 def _is_finished(run: Search, name: str, seed: int) -> bool:
-    path = run.ledger_path(name, seed)
-    if not path.exists():
+    path = run.ledger_name(name, seed)
+    if not run.workdir.holds(path):
         return False
-    with Ledger.open(path, run.evaluator) as ledger:
+    with run.workdir.ledger(run.evaluator, path) as ledger:
         return run.is_over([trial.values[run.metric.name] for trial in ledger.trials()])
 
 

@@ -1,8 +1,8 @@
 """What every mode that generates needs: a run's setting, and a score network trained on its space."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,8 +18,30 @@ from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.tasks import build
+from nag_jax.tasks.aim import Guidance
 from nag_jax.tasks.measure import Work, plan_fit
 from nag_jax.tasks.workdir import Workdir
+
+
+class Given(NamedTuple):
+    """What a caller has made already, in place of what settings name.
+
+    Attributes:
+        space: the space of the run.
+        evaluator: gives true values.
+        generator: what learned the space, or None where the settings say what learns it.
+        score_params: the generator's parameters.
+        training_tokens: what it learned from, tokens `[M, N]`.
+        quiet: whether no bars of progress are shown.
+    """
+
+    space: Space
+    evaluator: Evaluator
+    generator: Generator | None = None
+    score_params: Any = None
+    training_tokens: np.ndarray | None = None
+    quiet: bool = False
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -28,7 +50,8 @@ class Setting:
 
     `config` is the settings of the run: `settings.Generate`, `Search` or `Transfer`, as its task takes them. `identity`
     holds those that make the workdir this run's. `score_params` are those of a score network that is trained already,
-    as `check_score` found them.
+    as `check_score` found them, or the caller gave them, with the `training_tokens` `[M, N]` that it learned from. The
+    `model` is the generator's score network, None for a generator that has none.
     """
 
     config: Any
@@ -37,11 +60,12 @@ class Setting:
     space: Space
     evaluator: Evaluator
     constraints: Constraints
-    model: ScoreModel
+    model: ScoreModel | None
     generator: Generator
     mesh: jax.sharding.Mesh
     phases: Phases
     score_params: Any = None
+    training_tokens: np.ndarray | None = None
 
     def shared(self) -> dict[str, Any]:
         """Its fields by name, for a setting that has more of them."""
@@ -51,6 +75,13 @@ class Setting:
         """Makes the workdir the run's own; refused where another process has it."""
         self.workdir.claim(self.identity)
 
+    def guided_generator(self, given: Guidance) -> Generator:
+        """The generator, whose score a guide of scores bends where one is given."""
+        if given.score_guide is None:
+            return self.generator
+        assert self.model is not None, "guides of scores are of the gaussian family"
+        return build.make_generator(self.config, self.space, self.model, given.score_guide)
+
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
         return stream_key(self.config.seed, stream)
@@ -58,6 +89,8 @@ class Setting:
 
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
+    if run.score_params is not None:
+        return
     recipe = run.config.score.training
     recipe.optimizer()
     if run.config.score.train_fraction < 1 and not run.space.listable:
@@ -65,11 +98,13 @@ def check_score(run: Setting) -> None:
             f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
             "one: set it to 1"
         )
-    step = _checkpoints(run).latest_step()
-    params = None if step is None else _restore_score(run)
+    kept = run.workdir.checkpoints("score", dict(run.generator.description))
+    step = kept and kept.latest_step()
+    params = None if kept is None or step is None else _restore_score(run, kept)
     if run.config.score.checkpoint:
-        run.score_params = _restore_score(run, Path(run.config.score.checkpoint))
-    elif step == run.config.score.training.num_steps:
+        given = Checkpoints(run.config.score.checkpoint, dict(run.generator.description))
+        run.score_params = _restore_score(run, given)
+    elif step == recipe.num_steps:
         run.score_params = params
     if run.score_params is None:
         check_batches(recipe, run.mesh, "config.score.training.batch_size")
@@ -77,6 +112,8 @@ def check_score(run: Setting) -> None:
 
 def split_space(run: Setting) -> np.ndarray:
     """The architectures that the score network may learn from; see `generators.fit.draw_share`."""
+    if run.training_tokens is not None:
+        return run.training_tokens
     return draw_share(run.key("split"), run.space, run.config.score.train_fraction)
 
 
@@ -85,7 +122,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
-        with _checkpoints(run) as checkpoints:
+        with run.workdir.checkpoints("score", dict(run.generator.description)) or nullcontext() as checkpoints:
             return fit_generator(
                 run.key("score"),
                 run.generator,
@@ -101,7 +138,8 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
 def plan_score(run: Setting) -> Work:
     """The training of the score network, as far as it isn't done."""
     recipe = run.config.score.training
-    done = recipe.num_steps if run.score_params is not None else _checkpoints(run).latest_step() or 0
+    kept = run.workdir.checkpoints("score", dict(run.generator.description))
+    done = recipe.num_steps if run.score_params is not None else latest_step(kept)
 
     def parts():
         data, loss = data_and_loss(run.generator, run.space, split_space(run), recipe, run.mesh)
@@ -110,10 +148,11 @@ def plan_score(run: Setting) -> Work:
     return plan_fit("score network", recipe, done, parts, mesh=run.mesh)
 
 
-def _checkpoints(run: Setting, folder: Path | None = None) -> Checkpoints:
-    return Checkpoints(folder or run.workdir.path / "score", dict(run.generator.description))
+def latest_step(kept: Checkpoints | None) -> int:
+    """The step of the newest checkpoint, 0 where there is none."""
+    return (kept and kept.latest_step()) or 0
 
 
-def _restore_score(run: Setting, folder: Path | None = None) -> Any:
+def _restore_score(run: Setting, kept: Checkpoints) -> Any:
     optimizer = run.config.score.training.optimizer()
-    return jax.device_get(restore(run.generator.init, optimizer, _checkpoints(run, folder), run.mesh).ema)
+    return jax.device_get(restore(run.generator.init, optimizer, kept, run.mesh).ema)

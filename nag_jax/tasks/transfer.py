@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -14,7 +15,6 @@ from nag_jax.datasets.base import Description
 from nag_jax.datasets.triples import TaskTable, Triples
 from nag_jax.evaluators import Metric, nas_bench_graph
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import fit_recipe
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import meta_loss
@@ -173,14 +173,14 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
 
 def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_params: Any, progress) -> Any:
     training, found = run.config.predictor.training, transfer.triples
-    view = build.make_view(run.config.predictor, run.space, run.model.sde, run.generator, score_params)
+    view = build.make_view(run.config, run.space, run.generator, score_params)
     described = {
         "space": run.space.fingerprint,
         "encoder": run.config.meta.encoder,
         "predictor": run.config.predictor.name,
         "data_sets": len(transfer.table.rows),
     }
-    with Checkpoints(run.workdir.path / "meta", described, max_to_keep=1) as checkpoints:
+    with run.workdir.checkpoints("meta", described, max_to_keep=1) or nullcontext() as checkpoints:
         return fit_recipe(
             meta.init,
             meta_loss(meta, view, batch_size=training.batch_size),

@@ -1,19 +1,26 @@
-"""The folder of one run: claimed by one config and one process at a time, written atomically."""
+"""Where a run keeps what it learns and pays for: a folder of its own, or nowhere."""
 
 import fcntl
 import json
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from nag_jax.evaluators import Evaluator
+from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.system.errors import InputError
 from nag_jax.system.foreign import load_json
+from nag_jax.trials import Ledger, Trial, read_trials
+
+LEDGER = "trials.db"
+"""The name of a run's ledger, where it has one alone."""
 
 
 class Workdir:
-    """A run's folder.
+    """A run's folder: claimed by one config and one process at a time, written atomically.
 
     Attributes:
         path: the folder.
@@ -79,6 +86,41 @@ class Workdir:
                 f"workdir {self.path} is in use by another process: wait for it, or name another --workdir"
             ) from error
 
+    def holds(self, name: str) -> bool:
+        """Whether a file or folder of that name is there."""
+        return (self.path / name).exists()
+
+    def place(self, name: str) -> str:
+        """Where the file of that name is, for messages."""
+        return str(self.path / name)
+
+    @contextmanager
+    def ledger(self, evaluator: Evaluator, name: str = LEDGER) -> Iterator[Ledger]:
+        """Opens the ledger of that name, which is made where there is none.
+
+        Raises:
+            InputError: it is of another evaluator, or can't be read.
+        """
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Ledger.open(path, evaluator) as ledger:
+            yield ledger
+
+    def trials(self, evaluator: Evaluator, name: str = LEDGER) -> list[Trial]:
+        """What the ledger of that name holds, nothing where there is none; opens no ledger to write."""
+        return read_trials(self.path / name, evaluator) if self.holds(name) else []
+
+    def checkpoints(self, name: str, description: dict[str, Any], *, max_to_keep: int = 2) -> Checkpoints | None:
+        """The checkpoints of the fit of that name, of what is described; None where none are kept."""
+        return Checkpoints(self.path / name, description, max_to_keep=max_to_keep)
+
+    def read_json(self, name: str) -> Any:
+        """What `write_json` wrote under that name, or None where nothing is there that can be read."""
+        try:
+            return load_json((self.path / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+
     def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
         """Has `writer` write a file beside its place and then moves it there, so that it's whole or absent."""
         target = self.path / name
@@ -93,6 +135,46 @@ class Workdir:
         return self.write(
             name, lambda path: path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
         )
+
+
+class Unkept(Workdir):
+    """No folder: nothing is kept but the labels of one open ledger, which belongs to whoever made this.
+
+    Args:
+        book: the ledger.
+    """
+
+    def __init__(self, book: Ledger | None = None):
+        self.book = book
+
+    def check(self, config: dict[str, Any]) -> None:
+        """Nothing can be another's."""
+
+    def claim(self, config: dict[str, Any]) -> None:
+        """Nothing has to be claimed."""
+
+    def holds(self, name: str) -> bool:
+        """Nothing is there."""
+        return False
+
+    def place(self, name: str) -> str:
+        """Words for the ledger."""
+        return "the ledger"
+
+    @contextmanager
+    def ledger(self, evaluator: Evaluator, name: str = LEDGER) -> Iterator[Ledger]:
+        """The open ledger, whatever it is called."""
+        assert self.book is not None, "whoever pays has opened a ledger"
+        yield self.book
+
+    def checkpoints(self, name: str, description: dict[str, Any], *, max_to_keep: int = 2) -> None:
+        """None are kept."""
+
+    def read_json(self, name: str) -> None:
+        """Nothing was written."""
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Nothing is written."""
 
 
 def _plain(value: Any) -> Any:

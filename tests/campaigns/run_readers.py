@@ -2,7 +2,6 @@
 
 import io
 import json
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,8 +125,7 @@ def _run(folder: Path, results: dict[str, Any] = _RESULTS) -> Path:
 
 
 def _aim(path: Path) -> Any:
-    run: Any = types.SimpleNamespace(workdir=types.SimpleNamespace(path=path.parent))
-    return learn._stored_aim(run, 7)
+    return learn.read_aim(Workdir(path.parent), 7)
 
 
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 90 60">

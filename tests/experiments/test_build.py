@@ -18,7 +18,7 @@ from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
-from nag_jax.tasks.aim import GUIDES, PROGRESS, Guidance, make_aim
+from nag_jax.tasks.aim import GUIDES, PROGRESS, make_aim
 
 VARIANTS = ["", "smoke", "paper"]
 
@@ -61,9 +61,9 @@ def test_every_variant_builds_all_objects(variant, space, load):
     assert jax.eval_shape(lambda params: model.score_fn(params)(x, t), score_params).shape == x.shape
     assert len(build.make_kernels(config)) == len(config.sampler.kernels)
     generator = build.make_generator(config, space, model)
-    assert callable(build.make_view(config.predictor, space, model.sde, generator, score_params))
+    assert callable(build.make_view(config, space, generator, score_params))
     build.check_guidance(config)
-    build.check_sampler(config, space, model, build.make_guidance(config, predictor), 1)
+    build.check_coupling(config, generator, build.make_guidance(config, predictor).guide, 1)
     for training in (config.score.training, config.predictor.training):
         assert jax.tree.leaves(jax.eval_shape(training.optimizer().init, predictor_params))
 
@@ -103,7 +103,7 @@ def test_the_fields_of_the_named_process_count(load):
 @pytest.mark.parametrize("name", kernels.REGISTRY)
 def test_every_kernel_can_be_named(name, space, load):
     config = load(changes={"sampler.kernels": (name,)})
-    build.check_sampler(config, space, build.make_score_model(config, space), Guidance(None), 1)
+    build.make_generator(config, space, build.make_score_model(config, space))
 
 
 @pytest.mark.parametrize("name", models.REGISTRY)
@@ -157,12 +157,12 @@ def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
 def test_coupled_samples_fill_the_devices(space, load):
     config = load("paper")
     model = build.make_score_model(config, space)
-    given = build.make_guidance(config, build.make_predictor(config, space))
-    build.check_sampler(config, space, model, given, 8)
+    generator = build.make_generator(config, space, model)
+    build.check_coupling(config, generator, None, 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
-        build.check_sampler(config, space, model, given, 3)
+        build.check_coupling(config, build.make_generator(config, space, model), None, 3)
     config = load("paper", {"sampler.langevin.norm": "sample"})
-    build.check_sampler(config, space, model, given, 3)
+    build.check_coupling(config, build.make_generator(config, space, model), None, 3)
 
 
 def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):

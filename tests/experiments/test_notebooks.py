@@ -39,13 +39,10 @@ def test_its_code_parses_and_installs_nothing_itself(notebook):
 
 
 def test_what_it_imports_from_here_is_there(notebook):
+    own = ("nag_jax", "experiments", "configs")
     for cell in code(notebook):
         for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in (
-                "nag_jax",
-                "experiments",
-                "configs",
-            ):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in own:
                 exec(compile(ast.Module([node], []), "cell", "exec"), {})
 
 

@@ -135,7 +135,7 @@ def test_a_step_of_training_and_of_guided_sampling(config, space, model, predict
     score_params = one_step(model.init, batch_loss(generator, batch_size=BATCH), config.score.training, tokens)
     same = jax.tree.map(lambda old, new: old.shape == new.shape and bool(np.isfinite(new).all()), before, score_params)
     assert all(jax.tree.leaves(same))
-    view = build.make_view(config.predictor, space, model.sde, generator, score_params)
+    view = build.make_view(config, space, generator, score_params)
     labels = np.linspace(-1, 1, 64, dtype=np.float32)
     predictor_params = one_step(
         predictor.init,

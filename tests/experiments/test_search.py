@@ -198,7 +198,7 @@ def test_more_seeds_and_strategies_add_to_what_is_there(config, tmp_path, monkey
     monkeypatch.setattr(
         search,
         "search_seed",
-        lambda run, name, *rest: (searched.append((name, rest[1])), search_seed(run, name, *rest)),
+        lambda run, name, *rest, **told: (searched.append((name, rest[1])), search_seed(run, name, *rest, **told)),
     )
     runs.run(config, tmp_path / "run")
     assert searched == [("random_search", 2), *(("local_search", seed) for seed in range(3))]

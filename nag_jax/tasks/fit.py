@@ -1,0 +1,88 @@
+"""Learning a space: a generator trained on its architectures, without a label."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nag_jax.fitting.checkpoint import Checkpoints
+from nag_jax.fitting.recipe import Recipe
+from nag_jax.generators.contract import Generator
+from nag_jax.generators.fit import check_batches, draw_share, fit_generator
+from nag_jax.generators.gaussian import kernels
+from nag_jax.generators.gaussian.generator import gaussian
+from nag_jax.generators.gaussian.score_model import make_score_model
+from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.spaces import Space
+from nag_jax.system import parallel
+from nag_jax.system.keys import stream_key
+from nag_jax.system.progress import Phases
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A trained score network: what the architectures of a space look like. Made by `fit`.
+
+    Attributes:
+        space: the space of the architectures.
+        generator: what learned them.
+        params: its parameters.
+        tokens: what it learned from, or a sample of that, `[M, N]`.
+
+    Example:
+        >>> from nag_jax import fit
+        >>> model = fit("nasbench201", num_steps=1, network={"width": 8}, progress=False)
+        >>> model.tokens.shape
+        (15625, 8)
+    """
+
+    space: Space
+    generator: Generator = dataclasses.field(repr=False)
+    params: Any = dataclasses.field(repr=False)
+    tokens: np.ndarray = dataclasses.field(repr=False)
+
+
+def fit_score(
+    space: Space,
+    process: SDE,
+    network: Mapping[str, Any],
+    recipe: Recipe,
+    *,
+    folder: str | Path | None,
+    seed: int,
+    quiet: bool,
+) -> Model:
+    """Trains a score network on the architectures of a space; see `nag_jax.fit`.
+
+    Args:
+        space: the space to learn.
+        process: the forward process.
+        network: all fields of the settings `score.network`.
+        recipe: how the network is trained.
+        folder: keeps checkpoints, from which the same call goes on; None keeps none.
+        seed: the seed of all randomness.
+        quiet: whether no bar is shown.
+
+    Raises:
+        InputError: a field can't be, or the folder has a checkpoint of another model.
+    """
+    mesh, score = parallel.make_mesh(), make_score_model(space, process, network)
+    generator = gaussian(space, score, [kernels.make("ancestral", score.sde)])
+    tokens = draw_share(stream_key(seed, "split"), space)
+    checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
+    if checkpoints is None or checkpoints.latest_step() != recipe.num_steps:
+        check_batches(recipe, mesh)
+    with Phases(quiet=quiet)("score network") as update:
+        params = fit_generator(
+            stream_key(seed, "score"),
+            generator,
+            space,
+            tokens,
+            recipe,
+            mesh=mesh,
+            checkpoints=checkpoints,
+            progress=update,
+        )
+    return Model(space, generator, params, tokens)
