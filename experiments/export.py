@@ -24,9 +24,10 @@ from experiments.main import use_compilation_cache
 from experiments.terminal import console, number
 from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network, make_blueprint
+from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
-from nag_jax.reports.graph_figures import draw_architectures
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import Drawable, HasCosts
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 
@@ -126,9 +127,9 @@ def export(choice: Choice, out: Path) -> dict[str, Any]:
     blueprint = make_blueprint(choice.space, choice.tokens)
     described = describe(choice, blueprint)
     (out / "architecture.txt").write_text(choice.native + "\n")
-    draw_architectures(
-        choice.space, choice.tokens[None], [_objective_label(choice, described["labels"])], out / "architecture"
-    )
+    if isinstance(choice.space, Drawable):
+        label = _objective_label(choice, described["labels"])
+        draw_architectures(choice.space, choice.tokens[None], [label], out / "architecture")
     exports = export_network(blueprint, out, about=about(choice, described)) if blueprint else {}
     described["files"] = {name: _file(found) for name, found in exports.items()}
     (out / "architecture.json").write_text(json.dumps(described, indent=1) + "\n")
@@ -139,7 +140,8 @@ def export(choice: Choice, out: Path) -> dict[str, Any]:
 def describe(choice: Choice, blueprint: Blueprint | None) -> dict[str, Any]:
     """The architecture, what it costs, what was paid to know of it, and where it is from."""
     space, row = choice.space, choice.tokens
-    costs = {name: float(cost.of(row[None])[0]) for name, cost in getattr(space, "costs", dict)().items()}
+    known = space.costs() if isinstance(space, HasCosts) else {}
+    costs = {name: float(cost.of(row[None])[0]) for name, cost in known.items()}
     if blueprint:
         costs["params"] = blueprint.num_params()
     return {

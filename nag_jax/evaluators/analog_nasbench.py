@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from nag_jax.evaluators.base import own_space
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench201 import NASBench201
-from nag_jax.system.errors import InputError
 from nag_jax.system.inert_pickle import Opaque
 from nag_jax.system.packaged import installed_file, not_the_table, read_pickle
 from nag_jax.system.whole import whole_numbers
@@ -50,15 +50,13 @@ def load(*, metric: str = "baseline", space: Space | None = None, average_twins:
     Raises:
         InputError: the package is missing or damaged, or there is no such metric, or the space is another.
     """
-    space = NASBench201() if space is None else space
-    if not isinstance(space, NASBench201):
-        raise InputError(f"analog_nasbench has cells of nasbench201, not of {space.name!r}: use that space")
+    own = own_space(space, NASBench201(), has="analog_nasbench has cells")
     ops, columns = read_records(find_file())
     return TableEvaluator(
         name="analog_nasbench",
-        space=space,
+        space=own,
         source="analog_nasbench",
-        tokens=space.from_ops(ops),
+        tokens=own.from_ops(ops),
         columns=columns,
         metrics={name: _metric(name) for name in columns},
         objective=metric,

@@ -2,14 +2,16 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+from nag_jax.system.errors import InputError
 
 _Given = TypeVar("_Given")
+_Own = TypeVar("_Own", bound=Space)
 
 
 def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
@@ -22,6 +24,27 @@ def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
     """
     name = name or getattr(evaluator, "objective", None) or ""
     return evaluator.metrics[name] if name else None
+
+
+def own_space(given: Space | None, own: _Own, *, has: str) -> _Own:
+    """The space that an evaluator of certain architectures works on: the given one, where its tokens mean the same.
+
+    Args:
+        given: the space that was asked for; None for the evaluator's own.
+        own: the space whose architectures the evaluator has.
+        has: the subject of the message and what the evaluator has, as `"analog_nasbench has cells"`.
+
+    Raises:
+        InputError: the given one is another space, by its fingerprint.
+
+    Example:
+        >>> from nag_jax import spaces
+        >>> own_space(None, spaces.make("nasbench201"), has="a table has cells").name
+        'nasbench201'
+    """
+    if given is not None and given.fingerprint != own.fingerprint:
+        raise InputError(f"{has} of {own.name}, not of {given.name!r}: use that space")
+    return own if given is None else cast(_Own, given)
 
 
 class Evaluator(Protocol):

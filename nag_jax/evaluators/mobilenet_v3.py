@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nag_jax.evaluators.base import own_space
 from nag_jax.evaluators.ofa_accuracy import Layers, predict_accuracy, read_predictor
 from nag_jax.evaluators.ofa_latency import read_latencies
 from nag_jax.objectives.metric import Metric
@@ -99,24 +100,20 @@ def load(
         InputError: a file is missing or isn't what it should be, there is no such metric or device, or the space is
             another.
     """
-    space = MobileNetV3() if space is None else space
-    if not isinstance(space, MobileNetV3):
-        raise InputError(
-            f"evaluator mobilenet_v3 knows networks of mobilenet_v3, not of {space.name!r}: use that space"
-        )
-    costs, facts = space.costs(), {}
+    own = own_space(space, MobileNetV3(), has="evaluator mobilenet_v3 knows networks")
+    costs, facts = own.costs(), {}
     metrics = {name: Metric(name, direction="min") for name in ("macs", "params")}
     if device and not latency_file:
         raise InputError("evaluator mobilenet_v3 knows no latency without measurements: give it latency_file")
     if latency_file:
-        models = read_latencies(latency_file, space)
+        models = read_latencies(latency_file, own)
         if device:
             check_name(device, models, f"device of {latency_file}")
         for name, model in models.items():
             if not device or name == device:
-                own = LATENCY if device else f"{LATENCY}_{name}"
-                costs[own], facts[own] = model.cost, model.facts
-                metrics[own] = Metric(own, unit="ms", direction="min")
+                metric_name = LATENCY if device else f"{LATENCY}_{name}"
+                costs[metric_name], facts[metric_name] = model.cost, model.facts
+                metrics[metric_name] = Metric(metric_name, unit="ms", direction="min")
     accuracy = read_predictor(accuracy_file) if accuracy_file else None
     if accuracy is not None:
         metrics = {ACCURACY: Metric(ACCURACY, unit="%", direction="max", split="validation"), **metrics}
@@ -128,4 +125,4 @@ def load(
     if metric:
         check_name(metric, metrics, "metric of mobilenet_v3")
     objective = metric or (ACCURACY if accuracy is not None else None)
-    return MobileNetV3Evaluator(space, costs, metrics, accuracy=accuracy, objective=objective, facts=facts)
+    return MobileNetV3Evaluator(own, costs, metrics, accuracy=accuracy, objective=objective, facts=facts)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nag_jax.evaluators.base import own_space
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
-from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
 from nag_jax.system.packaged import installed_file, not_the_table, read_pickle
 
@@ -57,13 +57,11 @@ def load(*, dataset: str, metric: str = "validation", space: Space | None = None
         InputError: the package is missing or damaged, or there is no such data set or metric, or the space is another.
     """
     check_name(dataset, DATASETS, "data set of nas_bench_graph")
-    space = NASBenchGraph() if space is None else space
-    if not isinstance(space, NASBenchGraph):
-        raise InputError(f"nas_bench_graph has architectures of nasbench_graph, not of {space.name!r}: use that space")
-    tokens, columns = read_records(find_file(dataset), space)
+    own = own_space(space, NASBenchGraph(), has="nas_bench_graph has architectures")
+    tokens, columns = read_records(find_file(dataset), own)
     return TableEvaluator(
         name="nas_bench_graph",
-        space=space,
+        space=own,
         source=f"nas_bench_graph, {dataset}",
         tokens=tokens,
         columns=columns,

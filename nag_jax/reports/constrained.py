@@ -8,8 +8,9 @@ import pandas as pd
 
 from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.reports import facts, figures, metrics
+from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.page import page
-from nag_jax.spaces.mobilenet_v3 import MobileNetV3
+from nag_jax.spaces.capabilities import HasCosts
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.setting import Setting
 
@@ -83,6 +84,5 @@ def draw(run: Setting, pools: dict[str, np.ndarray]) -> None:
         label = f"{metric} in {unit}" if unit else metric
         figures.cost_histograms(values, (low, high), folder / f"{metric}", label=label)
     chosen = pools["constrained"][:DRAWN]
-    if isinstance(run.space, MobileNetV3) and len(chosen):
-        costs = run.evaluator(chosen)["macs"]
-        figures.draw_networks(run.space, chosen, [f"{c / 1e6:.0f} M MACs" for c in costs], folder / "networks")
+    if isinstance(run.space, HasCosts) and len(chosen):
+        draw_architectures(run.space, chosen, run.space.cost_lines(chosen), folder / "networks")

@@ -1,4 +1,4 @@
-"""The pictures of a run: its best architectures, its pools, and what quality costs in diversity.
+"""The pictures of a run: its pools, and what quality costs in diversity.
 
 Each function draws one figure, writes it as `PATH.png` and `PATH.svg` and returns it.
 """
@@ -6,21 +6,17 @@ Each function draws one figure, writes it as `PATH.png` and `PATH.svg` and retur
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from nag_jax.reports.checks import finite_vector
-from nag_jax.reports.style import COLORS, FAINT, INK, MUTED, STYLE, write
-from nag_jax.spaces import MobileNetV3, NASBench201, Space
-from nag_jax.spaces.mobilenet_v3 import EXPANSIONS, KERNELS
 from nag_jax.system.errors import InputError
+from nag_jax.system.style import COLORS, FAINT, INK, MUTED, STYLE, write
 
 
 class CurvePoint(NamedTuple):
@@ -31,136 +27,10 @@ class CurvePoint(NamedTuple):
     mean: float
 
 
-class _Operation(NamedTuple):
-    label: str
-    color: str
-    dash: Literal["solid", "dashed"] = "solid"
-
-
-_OPERATIONS = {
-    "nor_conv_3x3": _Operation("3x3", "#d55e00"),
-    "nor_conv_1x1": _Operation("1x1", "#0072b2"),
-    "avg_pool_3x3": _Operation("pool", "#009e73"),
-    "skip_connect": _Operation("skip", "#6b6b6b", "dashed"),
-}
-_NODES = {0: (0.0, 2.0), 1: (-0.8, 1.0), 2: (0.8, 1.0), 3: (0.0, 0.0)}
-_NODE_NAMES = {0: "in", 1: "1", 2: "2", 3: "out"}
-_BOW = -1.35
-"""How far the edge from input to output swings to the right, to clear node 2."""
-
-_KERNEL_COLORS = dict(zip(KERNELS, COLORS[1:], strict=False))
 _REFERENCE_LINES = ((INK, "solid"), (COLORS[1], "dashed"))
 _BINS = 48
 _TAIL = 0.15
 """The quantile of the lowest pool below which a histogram gathers everything in one bar."""
-
-
-def draw_cells(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
-    """Draws cells side by side, each edge in the colour of its operation; `none` edges are left out.
-
-    Args:
-        space: NAS-Bench-201, the only space of cells so far.
-        tokens: `[B, 8]`, best first; five fill a README's width.
-        titles: B lines, one above each cell.
-        path: where to write, without suffix.
-
-    Raises:
-        InputError: there is no cell, or not one title for each, or the space has no cells.
-    """
-    if not isinstance(space, NASBench201):
-        raise InputError(f"can't draw architectures of {space.name!r}: only cells of 'nasbench201'")
-    tokens = np.asarray(tokens)
-    if not len(tokens) or len(tokens) != len(titles):
-        raise InputError(f"expected a cell or more and a title each, found {len(tokens)} and {len(titles)}")
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(2.0 * len(tokens), 7.5), 2.65), layout="constrained")
-        for axes, row, title in zip(np.ravel(figure.subplots(1, len(tokens))), tokens, titles, strict=True):
-            _draw_cell(axes, space.cell_edges(row))
-            axes.set_title(title, fontsize=11)
-        figure.legend(handles=_operation_handles(), loc="outside lower center", ncols=len(_OPERATIONS))
-        write(figure, path)
-    return figure
-
-
-def _draw_cell(axes: Axes, edges: Sequence[tuple[int, int, str]]) -> None:
-    for source, target, name in edges:
-        if name != "none":
-            _draw_edge(axes, source, target, _OPERATIONS[name])
-    for node, (x, y) in _NODES.items():
-        inner = node in (1, 2)
-        axes.plot(x, y, "o", markersize=20, markerfacecolor="white" if inner else INK, markeredgecolor=INK)
-        color = INK if inner else "white"
-        axes.text(x, y, _NODE_NAMES[node], ha="center", va="center_baseline", fontsize=8.5, color=color)
-    axes.set(xlim=(-1.15, 1.65), ylim=(-0.3, 2.3), aspect="equal")
-    axes.axis("off")
-
-
-def _draw_edge(axes: Axes, source: int, target: int, operation: _Operation) -> None:
-    start, end = _NODES[source], _NODES[target]
-    bow = _BOW if (source, target) == (0, 3) else 0.0
-    arrow = FancyArrowPatch(
-        start,
-        end,
-        connectionstyle=f"arc3,rad={bow}",
-        arrowstyle="-|>",
-        mutation_scale=10,
-        shrinkA=10,
-        shrinkB=10.5,
-        linewidth=2,
-        linestyle=operation.dash,
-        color=operation.color,
-    )
-    axes.add_patch(arrow)
-    axes.text(
-        (start[0] + end[0]) / 2 + bow * (end[1] - start[1]) / 2,
-        (start[1] + end[1]) / 2,
-        operation.label,
-        ha="center",
-        va="center",
-        fontsize=8.5,
-        color=operation.color,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
-    )
-
-
-def _operation_handles() -> list[Line2D]:
-    return [
-        Line2D([], [], color=operation.color, linestyle=operation.dash, linewidth=2, label=name)
-        for name, operation in _OPERATIONS.items()
-    ]
-
-
-def draw_networks(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
-    """Draws networks one under another, a bar a layer: as high as its expansion, in the colour of its kernel.
-
-    Args:
-        space: MobileNetV3.
-        tokens: `[B, 20]`, best first.
-        titles: B lines, one beside each network.
-        path: where to write, without suffix.
-
-    Raises:
-        InputError: there is no network, or not one title for each, or the space has none.
-    """
-    if not isinstance(space, MobileNetV3):
-        raise InputError(f"can't draw architectures of {space.name!r} as networks: only those of 'mobilenet_v3'")
-    tokens = np.asarray(tokens)
-    if not len(tokens) or len(tokens) != len(titles):
-        raise InputError(f"expected a network or more and a title each, found {len(tokens)} and {len(titles)}")
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 1.1 * len(tokens) + 0.9), layout="constrained")
-        rows = figure.subplots(len(tokens), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for axes, row, title in zip(rows, tokens, titles, strict=True):
-            for stage, position, kernel, expansion in space.searched(row):
-                axes.bar(5 * stage + position, expansion, 0.8, color=_KERNEL_COLORS[kernel])
-            axes.set_title(title, loc="left", fontsize=10)
-        rows[-1].set(yticks=EXPANSIONS, ylim=(0, 1.08 * max(EXPANSIONS)), xlim=(-0.7, 23.7))
-        rows[-1].set_xticks([5 * stage + 1.5 for stage in range(5)], [f"stage {stage + 1}" for stage in range(5)])
-        rows[len(rows) // 2].set_ylabel("expansion")
-        handles = [Patch(color=color, label=f"kernel {kernel}") for kernel, color in _KERNEL_COLORS.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        write(figure, path)
-    return figure
 
 
 def cost_histograms(

@@ -11,7 +11,7 @@ from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.reports import facts, figures, metrics
-from nag_jax.reports.best import draw_best
+from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from nag_jax.reports.ranks import Ranking
-from nag_jax.reports.style import COLORS, INK, MUTED, STYLE, write
 from nag_jax.system.errors import InputError
+from nag_jax.system.style import COLORS, INK, MUTED, STYLE, write
 
 _MOST_POINTS = 2000
 """Drawn of all that was paid for in a trade-off: a random choice of as many shows the same cloud in a small file."""

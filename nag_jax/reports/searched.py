@@ -10,7 +10,7 @@ import pandas as pd
 from nag_jax.evaluators import Metric
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.reports import facts, search_figures
-from nag_jax.reports.best import draw_best
+from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.reports.trajectories import (

@@ -1,9 +1,9 @@
 """What every search space is: nodes, the classes each may take, and how to read and write them."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,9 @@ import numpy as np
 
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 from nag_jax.system.errors import InputError, quoted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LISTED = 10**6
 """Architectures that a space may have to be listed."""
@@ -34,6 +37,7 @@ class Space(abc.ABC):
             V classes, 0 for a class that doesn't have it. Surrogates then learn from a label about classes like it.
         weightless: classes that compute something without weights, as pooling does.
         absent: the class of nodes that an architecture doesn't have, where architectures may lack nodes.
+        drawn_as: what `draw` draws, in the plural.
 
     Example:
         >>> import jax
@@ -53,6 +57,7 @@ class Space(abc.ABC):
     class_attributes: Mapping[str, tuple[float, ...]] = MappingProxyType({})
     weightless: tuple[int, ...] = ()
     absent: int | None = None
+    drawn_as: str = "graphs"
 
     @property
     def num_nodes(self) -> int:
@@ -263,6 +268,12 @@ class Space(abc.ABC):
     def edges(self, tokens) -> list[tuple[int, int]]:
         """Which node feeds which in one architecture (tokens `[N]`): pairs of nodes, sources first."""
         return list(zip(*(nodes.tolist() for nodes in np.nonzero(self.adjacency)), strict=True))
+
+    def draw(self, figure: "Figure", tokens, titles: Sequence[str]) -> None:
+        """Draws architectures into an empty figure, here as graphs; see `Drawable`."""
+        from nag_jax.spaces.drawing import draw_graphs
+
+        draw_graphs(figure, self, tokens, titles)
 
     def path_terms(self) -> PathTerms | None:
         """The paths from input to output as products of one-hot entries, or None where they are too many to list."""

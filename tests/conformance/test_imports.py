@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nag_jax import spaces
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
     {"system"},
@@ -35,7 +37,11 @@ ONLY_IN = {
     ],
     "orbax": ["nag_jax/fitting/checkpoint.py"],
     "sqlite3": ["nag_jax/trials/"],
-    "matplotlib": [f"nag_jax/reports/{file}.py" for file in ("figures", "graph_figures", "search_figures", "style")],
+    "matplotlib": [
+        *(f"nag_jax/reports/{file}.py" for file in ("architectures", "figures", "search_figures")),
+        "nag_jax/spaces/",
+        "nag_jax/system/style.py",
+    ],
     "jraph": ["nag_jax/spaces/base.py", "nag_jax/networks/directional_gcn.py"],
     "jax.sharding": ["nag_jax/system/parallel.py"],
     "ml_collections": ["experiments/", "configs/", "nag_jax/settings/config.py"],
@@ -100,6 +106,20 @@ def test_whole_tables_are_for_reports_only():
 def test_the_library_reads_no_flags_or_configs():
     for path in sources("nag_jax"):
         assert not {"experiments", "configs"} & {name.split(".")[0] for name in imports_of(path)}, path
+
+
+def test_no_room_asks_for_a_certain_space():
+    """What a space can do is asked by capability, so that one from elsewhere can do it too."""
+    named = {name for name, value in vars(spaces).items() if isinstance(value, type)} - {"Space"}
+    askers = []
+    for path in [path for folder in ("nag_jax", "experiments") for path in sources(folder)]:
+        if not path.is_relative_to(ROOT / "nag_jax" / "spaces"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass", "type"):
+                    words = {word.id for word in ast.walk(node) if isinstance(word, ast.Name)}
+                    words |= {word.attr for word in ast.walk(node) if isinstance(word, ast.Attribute)}
+                    askers += [f"{path.relative_to(ROOT)}:{node.lineno}" for _ in words & named]
+    assert askers == []
 
 
 def test_import_loads_nothing_heavy():

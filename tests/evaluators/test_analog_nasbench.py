@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from nag_jax import evaluators
+from nag_jax import evaluators, spaces
 from nag_jax.evaluators import analog_nasbench, table_file
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.system.errors import InputError
@@ -107,8 +107,10 @@ def test_an_unknown_metric_gets_the_names():
 
 
 def test_another_space_is_refused():
-    with pytest.raises(InputError, match="cells of nasbench201, not of 'mobilenet_v3'"):
-        evaluators.make("analog_nasbench", space=types.SimpleNamespace(name="mobilenet_v3"))
+    namesake = spaces.DagSpace("nasbench201", nodes={"a": ["x", "y"]}, edges=[])
+    for another in (spaces.make("mobilenet_v3"), namesake):  # what tokens mean counts, not what the space is called
+        with pytest.raises(InputError, match=f"cells of nasbench201, not of '{another.name}': use that space"):
+            evaluators.make("analog_nasbench", space=another)
 
 
 def test_a_missing_package_gets_the_command(monkeypatch):

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from nag_jax.reports.page.drawing import inline
-from nag_jax.reports.style import STYLE, write
 from nag_jax.system.errors import InputError
+from nag_jax.system.style import STYLE, write
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"'
 

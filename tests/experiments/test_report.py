@@ -230,6 +230,15 @@ def test_figures_that_do_not_fit_are_named_instead(runs, monkeypatch):
     assert len(list(parsed(text).iter("svg"))) == len(FIGURES["search"]) - len(left_out)
 
 
+def test_what_a_space_calls_its_drawings_is_their_title(runs, tmp_path):
+    other = shutil.copytree(runs["generate"], tmp_path / "other")
+    figures = other / "figures"
+    (figures / "best_cells.svg").rename(figures / "best_circuits.svg")
+    text = page.render([read(other)])
+    assert "The best circuits" in text
+    assert "Costs: " not in text
+
+
 def test_runs_are_compared_side_by_side(runs, tmp_path):
     other = shutil.copytree(runs["generate"], tmp_path / "other")
     results = json.loads((other / "results.json").read_text())

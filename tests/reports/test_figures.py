@@ -1,18 +1,14 @@
 import re
 import subprocess
 import sys
-import types
-from typing import cast
 
 import numpy as np
 import pytest
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from nag_jax.reports import figures, metrics
-from nag_jax.spaces import NASBench201, Space
 from nag_jax.system.errors import InputError
 
-SPACE = NASBench201()
 VALUES = np.concatenate([np.full(20, 10.0), np.random.default_rng(0).normal(88, 3, size=480)])
 CURVE = [figures.CurvePoint(s, d, m) for s, d, m in [(0, 97, 84.0), (0.5, 80, 90.0), (8, 20, 93.5)]]
 pytestmark = pytest.mark.filterwarnings("error")
@@ -21,44 +17,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 def texts(path):
     """The text elements of an SVG."""
     return re.findall(r"<text[^>]*>([^<]+)</text>", path.with_suffix(".svg").read_text())
-
-
-def test_cells_are_drawn_edge_by_edge(tmp_path, check_written):
-    tokens = SPACE.from_ops([[3, 2, 4, 1, 0, 3], [0, 0, 0, 1, 0, 0]])
-    figure = figures.draw_cells(SPACE, tokens, ["first", "second"], tmp_path / "cells")
-    check_written(tmp_path / "cells")
-    assert [axes.get_title() for axes in figure.axes] == ["first", "second"]
-    arrows = [[p for p in axes.patches if isinstance(p, FancyArrowPatch)] for axes in figure.axes]
-    assert [len(a) for a in arrows] == [5, 1]
-    assert [a.get_linestyle() for a in arrows[0]].count("dashed") == 1
-    labels = [[t.get_text() for t in axes.texts] for axes in figure.axes]
-    assert sorted(labels[0]) == sorted(["3x3", "1x1", "pool", "skip", "3x3", "in", "1", "2", "out"])
-    assert {"nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "first"} <= set(texts(tmp_path / "cells"))
-    assert "none" not in texts(tmp_path / "cells")
-
-
-def test_operations_differ_in_colour(tmp_path):
-    figure = figures.draw_cells(SPACE, SPACE.from_ops([[1, 2, 3, 4, 0, 0]]), ["one"], tmp_path / "cells")
-    arrows = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
-    assert len({arrow.get_edgecolor() for arrow in arrows}) == 4
-
-
-def test_no_label_runs_over_another(tmp_path):
-    figure = figures.draw_cells(SPACE, SPACE.from_ops([[3] * 6]), ["full"], tmp_path / "cells")
-    boxes = [t.get_window_extent() for t in figure.axes[0].texts]
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
-
-
-def test_only_cells_are_drawn_as_cells(tmp_path):
-    stranger = types.SimpleNamespace(name="chains")
-    with pytest.raises(InputError, match="'chains'"):
-        figures.draw_cells(cast(Space, stranger), np.zeros((1, 3), int), ["one"], tmp_path / "cells")
-
-
-def test_every_cell_needs_its_title(tmp_path):
-    with pytest.raises(InputError, match="found 1 and 2"):
-        figures.draw_cells(SPACE, SPACE.from_ops([[0] * 6]), ["a", "b"], tmp_path / "cells")
-    assert not list(tmp_path.iterdir())
 
 
 def test_histograms_share_their_axis_and_count_everything(tmp_path, rng, check_written):

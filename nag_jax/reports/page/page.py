@@ -27,6 +27,8 @@ _BEST = {
     "networks": ("Networks within the constraints", "The first of the pool that was generated under the constraints."),
     "best_graphs": ("The best architectures", "Best first, each with its label."),
 }
+_BEST_OF_OTHERS = "best_"
+"""How the name of a figure starts that shows the best architectures of a space which isn't ours."""
 _COMPARED = {
     "histograms": (
         "Pools",
@@ -99,22 +101,32 @@ def render(runs: Sequence[Finished]) -> str:
 
 
 def _tell(run: Finished, name: str, drawings: list[Drawing]) -> Told:
-    best = [drawing for drawing in drawings if drawing.name in _BEST]
-    compared = [drawing for drawing in drawings if drawing.name not in _BEST]
+    best = [drawing for drawing in drawings if _shows_best(drawing.name)]
+    compared = [drawing for drawing in drawings if not _shows_best(drawing.name)]
     return Told(run, name, _STORIES[run.kind](run), cost(run), best, compared)
 
 
 def _drawings(run: Finished, prefix: str) -> list[Drawing]:
     """The run's figures, in the order of the tables above; those of costs, named by them, come last."""
-    known = _BEST | _COMPARED
+    known = [*_BEST, *_COMPARED]
     found = []
-    for name in sorted(run.figures, key=lambda name: list(known).index(name) if name in known else len(known)):
-        title, caption = known.get(
-            name, (f"Costs: {name}", "Costs in each pool; what the constraint allows is shaded.")
-        )
+    for name in sorted(run.figures, key=lambda name: known.index(name) if name in known else len(known)):
+        title, caption = _told_of(name)
         svg = inline(run.figures[name], f"{title}. {caption}", f"{prefix}{len(found)}-")
         found.append(Drawing(name, title, caption, svg, str(run.figures[name])))
     return found
+
+
+def _shows_best(name: str) -> bool:
+    return name in _BEST or name.startswith(_BEST_OF_OTHERS)
+
+
+def _told_of(name: str) -> tuple[str, str]:
+    """Title and caption of a figure."""
+    if name not in _BEST and _shows_best(name):
+        return f"The best {name.removeprefix(_BEST_OF_OTHERS)}", "Best first, each with its label."
+    costs = (f"Costs: {name}", "Costs in each pool; what the constraint allows is shaded.")
+    return (_BEST | _COMPARED).get(name, costs)
 
 
 def _fitting(drawn: list[list[Drawing]]) -> list[list[Drawing]]:

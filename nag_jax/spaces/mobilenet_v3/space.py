@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,9 @@ from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK, Layer, fixed_macs, f
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.foreign import load_json
 from nag_jax.system.whole import whole_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""
@@ -57,6 +60,7 @@ class MobileNetV3(Space):
     name = "mobilenet_v3"
     class_names = (*(f"{kernel}-{expansion}" for kernel, expansion in SETTINGS), "skip")
     passing = (SKIP,)
+    drawn_as = "networks"
     class_attributes = MappingProxyType(
         {
             "kernel": (*(kernel for kernel, _ in SETTINGS), 0),
@@ -266,6 +270,16 @@ class MobileNetV3(Space):
                 params[node, token] = layer.params
                 macs[node, token] = layer.macs(image[stage] if position == 0 else image[stage + 1])
         return {"params": Cost(fixed_params(), params), "macs": Cost(fixed_macs(image), macs)}
+
+    def cost_lines(self, tokens) -> list[str]:
+        """The multiply-accumulates of each network of tokens `[B, 20]`, as `"203 M MACs"`."""
+        return [f"{macs / 1e6:.0f} M MACs" for macs in self.costs()["macs"].of(tokens)]
+
+    def draw(self, figure: "Figure", tokens, titles: Sequence[str]) -> None:
+        """Draws networks one under another; see `Drawable`."""
+        from nag_jax.spaces.mobilenet_v3.drawing import draw_networks
+
+        draw_networks(figure, [self.searched(row) for row in tokens], titles)
 
     def depths(self, tokens) -> np.ndarray:
         """Layers of each stage, int `[B, 5]`."""

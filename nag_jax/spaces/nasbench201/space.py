@@ -1,12 +1,17 @@
 """NAS-Bench-201 (Dong and Yang, ICLR 2020): cells of four nodes whose six edges each carry one of five operations."""
 
 import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nag_jax.spaces.base import Space
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -33,6 +38,7 @@ class NASBench201(Space):
     passing = (_FIRST_OPERATION + OPERATIONS.index("skip_connect"),)
     blocking = (_FIRST_OPERATION + OPERATIONS.index("none"),)
     weightless = (_FIRST_OPERATION + OPERATIONS.index("avg_pool_3x3"),)
+    drawn_as = "cells"
 
     def __init__(self):
         nodes = len(EDGES) + 2
@@ -153,9 +159,15 @@ class NASBench201(Space):
         return reached[:, 3]
 
     def cell_edges(self, tokens) -> list[tuple[int, int, str]]:
-        """(source, target, operation) of the six edges of one cell (tokens `[8]`), for drawing."""
+        """(source, target, operation) of the six edges of one cell (tokens `[8]`)."""
         ops = self.to_ops(np.asarray(tokens)[None])[0]
         return [(source, target, OPERATIONS[op]) for (source, target), op in zip(EDGES, ops, strict=True)]
+
+    def draw(self, figure: "Figure", tokens, titles: Sequence[str]) -> None:
+        """Draws cells side by side; see `Drawable`."""
+        from nag_jax.spaces.nasbench201.drawing import draw_cells
+
+        draw_cells(figure, [self.cell_edges(row) for row in tokens], titles)
 
 
 def _all_ops() -> np.ndarray:

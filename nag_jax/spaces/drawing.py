@@ -1,18 +1,14 @@
-"""Pictures of architectures of any space: as cells or networks where it has them, else as graphs of classes."""
+"""Drawings of architectures as graphs of classes, for all spaces that have none of their own."""
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nag_jax.reports.figures import draw_cells, draw_networks
-from nag_jax.reports.style import COLORS, MUTED, STYLE, write
-from nag_jax.spaces import MobileNetV3, NASBench201, Space
-from nag_jax.system.errors import InputError
+from nag_jax.spaces.base import Space
+from nag_jax.system.style import COLORS, MUTED
 
 _BOW = 0.35
 """How far an edge that passes by a layer of nodes swings out, to clear them."""
@@ -20,42 +16,25 @@ _INCHES, _INCHES_OF_MANY, _MANY = 0.75, 0.42, 16
 """Height of a layer of nodes, and of one where there are many: a transformer of 12 layers has 51 of them."""
 
 
-def draw_architectures(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
-    """Draws architectures as suits their space; see `draw_cells`, `draw_networks` and `draw_graphs`."""
-    if isinstance(space, NASBench201):
-        return draw_cells(space, tokens, titles, path)
-    if isinstance(space, MobileNetV3):
-        return draw_networks(space, tokens, titles, path)
-    return draw_graphs(space, tokens, titles, path)
-
-
-def draw_graphs(space: Space, tokens, titles: Sequence[str], path: str | Path) -> Figure:
+def draw_graphs(figure: Figure, space: Space, tokens, titles: Sequence[str]) -> None:
     """Draws architectures side by side as graphs from top to bottom, each node that is there with its class's name.
 
     Args:
-        space: any.
+        figure: an empty one.
+        space: the space of the architectures.
         tokens: `[B, N]`, best first.
         titles: B lines, one above each graph.
-        path: where to write, without suffix.
-
-    Raises:
-        InputError: there is no architecture, or not one title for each.
     """
     tokens = np.asarray(tokens)
-    if not len(tokens) or len(tokens) != len(titles):
-        raise InputError(f"expected an architecture or more and a title each, found {len(tokens)} and {len(titles)}")
-    with mpl.rc_context(STYLE):
-        places = [_places(np.nonzero(row != space.absent)[0].tolist(), space.edges(row)) for row in tokens]
-        layers = 1 + max(-y for place in places for _, y in place.values())
-        height = (_INCHES if layers <= _MANY else _INCHES_OF_MANY) * layers + 0.5
-        figure = Figure(figsize=(max(2.4 * len(tokens), 4.0), height), layout="constrained")
-        rows = zip(np.ravel(figure.subplots(1, len(tokens))), tokens, places, titles, strict=True)
-        for axes, row, place, title in rows:
-            _draw_graph(axes, space, row, place)
-            axes.set_ylim(0.5 - layers, 0.5)  # one scale, by which depths compare
-            axes.set_title(title, fontsize=11)
-        write(figure, path)
-    return figure
+    places = [_places(np.nonzero(row != space.absent)[0].tolist(), space.edges(row)) for row in tokens]
+    layers = 1 + max(-y for place in places for _, y in place.values())
+    height = (_INCHES if layers <= _MANY else _INCHES_OF_MANY) * layers + 0.5
+    figure.set_size_inches(max(2.4 * len(tokens), 4.0), height)
+    rows = zip(np.ravel(figure.subplots(1, len(tokens))), tokens, places, titles, strict=True)
+    for axes, row, place, title in rows:
+        _draw_graph(axes, space, row, place)
+        axes.set_ylim(0.5 - layers, 0.5)  # one scale, by which depths compare
+        axes.set_title(title, fontsize=11)
 
 
 def _places(nodes: Sequence[int], edges: Sequence[tuple[int, int]]) -> dict[int, tuple[float, float]]:
