@@ -23,11 +23,11 @@ from experiments.finished import Candidate, FinishedRun
 from experiments.main import use_compilation_cache
 from experiments.terminal import console, number
 from nag_jax import spaces
-from nag_jax.export import Blueprint, Export, export_network, make_blueprint
+from nag_jax.export import Blueprint, Export, export_network
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
 from nag_jax.spaces import Space
-from nag_jax.spaces.capabilities import Drawable, HasCosts
+from nag_jax.spaces.capabilities import Buildable, Drawable, HasCosts
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 
@@ -124,7 +124,7 @@ def export(choice: Choice, out: Path) -> dict[str, Any]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} can't be made ({error}): name another folder with --out") from error
-    blueprint = make_blueprint(choice.space, choice.tokens)
+    blueprint = choice.space.blueprint(choice.tokens) if isinstance(choice.space, Buildable) else None
     described = describe(choice, blueprint)
     (out / "architecture.txt").write_text(choice.native + "\n")
     if isinstance(choice.space, Drawable):

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nag_jax.export.blueprint import Blueprint, Variables, random_variables
+from nag_jax.export.variables import Variables, random_variables
+from nag_jax.spaces.blueprint import Blueprint
 
 TOLERANCE = 1e-4
 """By how much outputs may differ, as a share of the largest; float32 sums in another order make it some 1e-6."""

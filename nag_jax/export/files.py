@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from nag_jax.export.blueprint import Blueprint
 from nag_jax.export.checks import Check, Reference, check_flax, check_onnx, check_torch, make_reference
 from nag_jax.export.onnx_graph import write_model
 from nag_jax.export.source import write_source
+from nag_jax.spaces.blueprint import Blueprint
 
 FLAX, TORCH, ONNX = "network_flax.py", "network_torch.py", "network.onnx"
 _TO_WRITE = {ONNX: "onnx"}
@@ -52,10 +52,10 @@ def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[st
         RuntimeError: an exported network isn't ours, which is a defect.
 
     Example:
-        >>> from nag_jax import export, spaces
+        >>> from nag_jax import spaces
         >>> space = spaces.make("nasbench201")
-        >>> blueprint = export.make_blueprint(space, space.from_index([0])[0])  # nothing but the stem and the head
-        >>> sorted(export.export_network(blueprint, Path(), about="a cell"))
+        >>> blueprint = space.blueprint(space.from_index([0])[0])  # nothing but the stem and the head
+        >>> sorted(export_network(blueprint, Path(), about="a cell"))
         ['network.onnx', 'network_flax.py', 'network_torch.py']
     """
     reference = make_reference(blueprint)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nag_jax.spaces.blueprint import Blueprint
     from nag_jax.spaces.costs import Cost
 
 
@@ -43,4 +44,13 @@ class HasCosts(Protocol):
 
     def cost_lines(self, tokens) -> list[str]:
         """The cost that says most of each architecture of tokens `[B, N]`, in words for a title: B lines."""
+        ...
+
+
+@runtime_checkable
+class Buildable(Protocol):
+    """A space whose architectures are networks that can be built, and exported as modules of their own."""
+
+    def blueprint(self, tokens) -> "Blueprint":
+        """The network of one architecture, tokens `[N]`."""
         ...

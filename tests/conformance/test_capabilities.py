@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
+from nag_jax.export import export_network
 from nag_jax.reports.architectures import draw_best
-from nag_jax.spaces.capabilities import Drawable, HasCosts
+from nag_jax.spaces.capabilities import Buildable, Drawable, HasCosts
 
 B = 3
 DECLARED = spaces.DagSpace(
@@ -48,3 +49,31 @@ def test_its_costs_add_up_over_nodes(space):
     lines = space.cost_lines(tokens)
     assert len(lines) == B
     assert all(line and "\n" not in line for line in lines)
+
+
+def test_spaces_offer_what_they_should():
+    """So that none of the tests here passes for want of spaces."""
+    assert {name for name, space in SPACES.items() if isinstance(space, Buildable)} >= {"mobilenet_v3", "nasbench201"}
+    assert {name for name, space in SPACES.items() if isinstance(space, HasCosts)} >= {"mobilenet_v3"}
+    assert {name for name, space in SPACES.items() if isinstance(space, Drawable)} == set(SPACES)
+    assert not isinstance(DECLARED, Buildable | HasCosts)
+
+
+@offering(Buildable)
+def test_its_blueprint_is_of_the_architecture_and_has_templates(space):
+    first, second, _ = drawn_at_random(space)
+    blueprint = space.blueprint(first)
+    assert blueprint.num_params() > 0
+    assert blueprint.fields != space.blueprint(second).fields
+    if isinstance(space, HasCosts):
+        assert blueprint.num_params() == space.costs()["params"].of(first[None])[0]
+    for framework in ("flax", "torch"):
+        assert (blueprint.templates / f"network_{framework}.py.jinja").is_file()
+
+
+@pytest.mark.slow  # compiles networks of full size
+@offering(Buildable)
+def test_its_networks_are_exported(space, tmp_path):
+    found = export_network(space.blueprint(drawn_at_random(space)[0]), tmp_path, about="at random")
+    assert found["network_flax.py"].check is not None
+    assert all(export.check is not None or export.missing for export in found.values())

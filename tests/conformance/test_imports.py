@@ -2,6 +2,7 @@ import ast
 import functools
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,7 @@ ONLY_IN = {
     "flax.linen": [
         "nag_jax/networks/",
         "nag_jax/predictors/ensemble.py",
-        "nag_jax/spaces/mobilenet_v3/network.py",
-        "nag_jax/spaces/nasbench201/network.py",
+        *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "nag_jax" / "spaces").glob("*/network.py")),
     ],
     "orbax": ["nag_jax/fitting/checkpoint.py"],
     "sqlite3": ["nag_jax/trials/"],
@@ -120,6 +120,19 @@ def test_no_room_asks_for_a_certain_space():
                     words |= {word.attr for word in ast.walk(node) if isinstance(word, ast.Attribute)}
                     askers += [f"{path.relative_to(ROOT)}:{node.lineno}" for _ in words & named]
     assert askers == []
+
+
+def test_templates_are_packaged():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packaged = {
+        path
+        for package, patterns in packages.items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    templates = set((ROOT / "nag_jax").rglob("*.jinja"))
+    assert len(templates) >= 8
+    assert templates <= packaged
 
 
 def test_import_loads_nothing_heavy():

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.export import cell, export_network, make_blueprint, mobilenet
-from nag_jax.export.blueprint import random_variables
+from nag_jax.export import export_network
 from nag_jax.export.checks import check_flax, make_reference
 from nag_jax.export.source import write_source
+from nag_jax.export.variables import random_variables
+from nag_jax.spaces.nasbench201.blueprint import cell_blueprint, cell_nodes
 
 CELLS = {
     "all operations": "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|avg_pool_3x3~2|",
@@ -34,7 +35,7 @@ def mobile():
 
 
 def small(space, native):
-    return cell.blueprint(space, space.from_native([native])[0], **SMALL)
+    return cell_blueprint(tuple(space.cell_edges(space.from_native([native])[0])), **SMALL)
 
 
 @pytest.mark.parametrize("native", CELLS.values(), ids=CELLS)
@@ -56,7 +57,7 @@ def test_a_cell_is_ours_in_every_form(space, native, tmp_path):
 def test_whole_cells_are_ours(space, tmp_path):
     pytest.importorskip("onnx")
     for native in CELLS.values():
-        found = export_network(cell.blueprint(space, space.from_native([native])[0]), tmp_path, about=ABOUT)
+        found = export_network(space.blueprint(space.from_native([native])[0]), tmp_path, about=ABOUT)
         assert found["network_flax.py"].check.difference < 1e-5
         assert found["network.onnx"].check.difference < 1e-5
 
@@ -66,7 +67,7 @@ def test_mobile_networks_are_ours(mobile, tmp_path):
     pytest.importorskip("onnx")
     tokens = np.asarray(mobile.random(jax.random.key(0), 2))
     for row in [*tokens, np.full(20, 8), np.tile([0, 0, 9, 9], 5)]:
-        found = export_network(mobilenet.blueprint(mobile, row), tmp_path, about=ABOUT)
+        found = export_network(mobile.blueprint(row), tmp_path, about=ABOUT)
         for file in ("network_flax.py", "network.onnx"):
             assert found[file].check.params == mobile.costs()["params"].of(row[None])[0]
             assert found[file].check.difference < 1e-5
@@ -76,8 +77,8 @@ def test_mobile_networks_are_ours(mobile, tmp_path):
 def test_torch_modules_are_ours(space, mobile, tmp_path):
     pytest.importorskip("torch")
     row = np.asarray(mobile.random(jax.random.key(1), 1))[0]
-    cells = [cell.blueprint(space, space.from_native([native])[0]) for native in CELLS.values()]
-    for blueprint in [*cells, mobilenet.blueprint(mobile, row)]:
+    cells = [space.blueprint(space.from_native([native])[0]) for native in CELLS.values()]
+    for blueprint in [*cells, mobile.blueprint(row)]:
         found = export_network(blueprint, tmp_path, about=ABOUT)["network_torch.py"]
         assert found.check.params == blueprint.num_params()
         assert found.check.difference < 1e-5
@@ -85,7 +86,7 @@ def test_torch_modules_are_ours(space, mobile, tmp_path):
 
 def test_modules_import_nothing_of_ours(space, mobile, tmp_path):
     write_source(tmp_path / "a_cell.py", small(space, CELLS["all operations"]), "flax", about=ABOUT)
-    write_source(tmp_path / "a_mobile.py", mobilenet.blueprint(mobile, np.full(20, 8)), "flax", about=ABOUT)
+    write_source(tmp_path / "a_mobile.py", mobile.blueprint(np.full(20, 8)), "flax", about=ABOUT)
     code = f"""
 import sys
 sys.modules.update(nag_jax=None, experiments=None)  # importing them now fails
@@ -102,7 +103,7 @@ for module in (a_cell, a_mobile):
 
 
 def test_a_torch_module_imports_torch_and_numpy_only(space, mobile, tmp_path):
-    for blueprint in (small(space, CELLS["all operations"]), mobilenet.blueprint(mobile, np.full(20, 8))):
+    for blueprint in (small(space, CELLS["all operations"]), mobile.blueprint(np.full(20, 8))):
         path = tmp_path / "network_torch.py"
         write_source(path, blueprint, "torch", about=ABOUT)
         imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
@@ -115,7 +116,7 @@ def test_a_torch_module_imports_torch_and_numpy_only(space, mobile, tmp_path):
 
 
 def test_modules_are_formatted(space, mobile, tmp_path):
-    blueprints = [small(space, native) for native in CELLS.values()] + [mobilenet.blueprint(mobile, np.full(20, 8))]
+    blueprints = [small(space, native) for native in CELLS.values()] + [mobile.blueprint(np.full(20, 8))]
     for i, blueprint in enumerate(blueprints):
         for framework in ("flax", "torch"):
             write_source(tmp_path / f"{framework}_{i}.py", blueprint, framework, about=ABOUT)
@@ -160,14 +161,9 @@ def test_what_is_not_installed_is_said(space, tmp_path, monkeypatch):
 
 def test_nodes_know_what_depends_on_them(space):
     def nodes(native):
-        return cell.cell_nodes(tuple(space.cell_edges(space.from_native([native])[0])))
+        return cell_nodes(tuple(space.cell_edges(space.from_native([native])[0])))
 
     assert [(node.needed, node.live) for node in nodes(CELLS["all operations"])] == [(True, True)] * 3
     dead = nodes(CELLS["convolutions that lead nowhere"])
     assert [(node.needed, node.live) for node in dead] == [(True, False), (False, False), (True, True)]
     assert [[edge.source for edge in node.edges] for node in dead] == [[0], [0, 1], [0]]
-
-
-def test_a_space_without_networks_has_no_blueprint():
-    graphs = spaces.make("nasbench_graph")
-    assert make_blueprint(graphs, graphs.from_native(["0012|gcn|gat|fc|skip"])[0]) is None

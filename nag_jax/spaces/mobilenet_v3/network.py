@@ -7,7 +7,7 @@ import jax
 
 
 class Block(Protocol):
-    """What describes an inverted residual block; `spaces.mobilenet_layers.Layer` does, and says what is what."""
+    """What describes an inverted residual block; `Layer` of `layers.py` does, and says what is what."""
 
     stage: int
     position: int

@@ -19,6 +19,8 @@ from nag_jax.system.whole import whole_numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nag_jax.spaces.blueprint import Blueprint
+
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""
 STAGES, MOST_LAYERS = 5, 4
@@ -280,6 +282,12 @@ class MobileNetV3(Space):
         from nag_jax.spaces.mobilenet_v3.drawing import draw_networks
 
         draw_networks(figure, [self.searched(row) for row in tokens], titles)
+
+    def blueprint(self, tokens) -> "Blueprint":
+        """A network, tokens `[20]`, without the layers that are skipped; see `Buildable`."""
+        from nag_jax.spaces.mobilenet_v3.blueprint import network_blueprint
+
+        return network_blueprint(self.layers(tokens), self.resolution)
 
     def depths(self, tokens) -> np.ndarray:
         """Layers of each stage, int `[B, 5]`."""

@@ -13,6 +13,8 @@ from nag_jax.system.whole import whole_numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nag_jax.spaces.blueprint import Blueprint
+
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) cell nodes of the six edges, in the order of the official string."""
@@ -168,6 +170,12 @@ class NASBench201(Space):
         from nag_jax.spaces.nasbench201.drawing import draw_cells
 
         draw_cells(figure, [self.cell_edges(row) for row in tokens], titles)
+
+    def blueprint(self, tokens) -> "Blueprint":
+        """The network that the benchmark trains for a cell, tokens `[8]`; see `Buildable`."""
+        from nag_jax.spaces.nasbench201.blueprint import cell_blueprint
+
+        return cell_blueprint(tuple(self.cell_edges(tokens)))
 
 
 def _all_ops() -> np.ndarray:

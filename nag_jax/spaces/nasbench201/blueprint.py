@@ -1,14 +1,13 @@
 """NAS-Bench-201's cells as blueprints."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from nag_jax.export.blueprint import Blueprint
-from nag_jax.export.onnx_graph import Graph
-from nag_jax.spaces.nasbench201 import NASBench201
+from nag_jax.spaces.blueprint import Blueprint, Graph
 from nag_jax.spaces.nasbench201.network import CellNetwork
 
 IMAGE_SIZE = 32
-"""Of CIFAR."""
+"""The side of CIFAR's images."""
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 
 
@@ -36,28 +35,25 @@ class Node(NamedTuple):
     live: bool
 
 
-def blueprint(
-    space: NASBench201,
-    tokens,
+def cell_blueprint(
+    edges: tuple[tuple[int, int, str], ...],
     *,
     channels: int = 16,
     cells: int = 5,
     num_classes: int = 10,
     image_size: int = IMAGE_SIZE,
 ) -> Blueprint:
-    """The network of a cell (tokens `[8]`).
+    """The network of a cell.
 
     A convolution from which no path leads to the output stays, because the benchmark counts its parameters.
 
     Args:
-        space: NAS-Bench-201.
-        tokens: of the cell.
-        channels: of the first stage.
-        cells: a stage.
-        num_classes: of the classifier.
-        image_size: of the checks, a multiple of 4.
+        edges: (source, target, operation) of the cell's six edges.
+        channels: the width of the first stage.
+        cells: the number of cells per stage.
+        num_classes: the number of classes that the classifier tells apart.
+        image_size: the side of the images in the checks, a multiple of 4.
     """
-    edges = tuple(space.cell_edges(tokens))
     nodes = cell_nodes(edges)
     sizes: dict[str, Any] = {"channels": channels, "cells": cells, "num_classes": num_classes}
 
@@ -71,7 +67,7 @@ def blueprint(
         network=CellNetwork(edges, **sizes),
         title="The network of a NAS-Bench-201 cell",
         image_size=image_size,
-        template="cell",
+        templates=Path(__file__).parent / "templates",
         fields={
             "nodes": nodes,
             "convolves": any(edge.kernel for node in nodes for edge in node.edges),

@@ -1,18 +1,16 @@
 """MobileNetV3's networks as blueprints."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
-from nag_jax.export.blueprint import Blueprint
-from nag_jax.export.onnx_graph import Graph
-from nag_jax.spaces.mobilenet_v3 import MobileNetV3
+from nag_jax.spaces.blueprint import Blueprint, Graph
 from nag_jax.spaces.mobilenet_v3.layers import IMAGE_CHANNELS
 from nag_jax.spaces.mobilenet_v3.network import MobileNet, block_name
 
 
-def blueprint(space: MobileNetV3, tokens) -> Blueprint:
-    """The network of tokens `[20]`; layers that are skipped are left out."""
-    layers: list[Any] = space.layers(tokens)  # fields of a named tuple are read-only, and so no protocol's
+def network_blueprint(layers: list[Any], resolution: int) -> Blueprint:
+    """A network of those blocks, `Layer`s from input to output with the fixed one first, for images of that side."""
     network = MobileNet(tuple(layers))
 
     def build(graph: Graph, images: str) -> str:
@@ -21,8 +19,8 @@ def blueprint(space: MobileNetV3, tokens) -> Blueprint:
     return Blueprint(
         network=network,
         title="A network of once-for-all's MobileNetV3 space",
-        image_size=space.resolution,
-        template="mobilenet",
+        image_size=resolution,
+        templates=Path(__file__).parent / "templates",
         fields={
             "image_channels": IMAGE_CHANNELS,
             "stages": [
