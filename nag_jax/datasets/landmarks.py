@@ -35,7 +35,7 @@ def choose(
     """
     if k < 1:
         raise InputError(f"a data set needs at least 1 landmark, found {k}")
-    key, tokens = jax.random.key(check_seed(seed)), np.zeros((0, space.num_nodes), np.int32)
+    key, tokens = jax.random.key(check_seed(seed)), np.zeros((0, space.width), np.int32)
     for i in range(_ROUNDS):
         new = np.asarray(space.random(jax.random.fold_in(key, i), 64))
         tokens = np.concatenate([tokens, new if covers is None else new[covers(new)]])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.datasets.base import Description, class_rows, stack
-from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import TokenSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.seeds import check_seed
 
@@ -81,7 +81,7 @@ def task_table(triples: Triples, classes: Description | None = None) -> TaskTabl
     return TaskTable(flat, batch.mask.reshape(tasks * most, -1), rows, np.asarray(batch.mask.any(axis=2)))
 
 
-def check(triples: Triples, space: Space) -> None:
+def check(triples: Triples, space: TokenSpace) -> None:
     """Raises InputError unless every triple has an architecture of the space, a known data set and a finite value."""
     rows = len(triples.tokens)
     if not rows or rows != len(triples.task) or rows != len(triples.values) or len(triples.ids) != len(triples.tasks):
@@ -98,9 +98,9 @@ def check(triples: Triples, space: Space) -> None:
         raise InputError(
             f"triple {row} is of the unknown data set {triples.task[row]}: there are 0 to {len(triples.ids) - 1}"
         )
-    if triples.tokens.ndim != 2 or triples.tokens.shape[1] != space.num_nodes:
+    if triples.tokens.ndim != 2 or triples.tokens.shape[1] != space.width:
         raise InputError(
-            f"architectures of {space.name} have {space.num_nodes} tokens, found triples of the shape "
+            f"architectures of {space.name} have {space.width} tokens, found triples of the shape "
             f"{list(triples.tokens.shape)}"
         )
     classes = (triples.tokens >= 0) & (triples.tokens < space.num_classes)
@@ -169,7 +169,7 @@ def draw_tasks(triples: Triples, share: float, *, seed: int) -> tuple[str, ...]:
     return tuple(triples.ids[i] for i in np.sort(drawn))
 
 
-def without_twins(training: Triples, evaluation: Triples, space: Space) -> Triples:
+def without_twins(training: Triples, evaluation: Triples, space: TokenSpace) -> Triples:
     """The training triples but those that give an evaluation triple away.
 
     One gives another away where both are of the same data set and of architectures that compute the same thing.

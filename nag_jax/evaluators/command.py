@@ -25,7 +25,7 @@ from nag_jax.evaluators.base import Outcome
 from nag_jax.evaluators.processes import Ended, Processes, StoppedError
 from nag_jax.evaluators.table_file import guess_split
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
-from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import TokenSpace, num_distinct
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.names import check_name
@@ -61,7 +61,7 @@ class CommandEvaluator:
 
     def __init__(
         self,
-        space: Space,
+        space: TokenSpace,
         command: str,
         metrics: dict[str, Metric],
         *,
@@ -129,7 +129,7 @@ class CommandEvaluator:
     @property
     def num_distinct(self) -> int:
         """How many labels can be paid for: architectures that compute the same thing count as one."""
-        return self.space.num_canonical or self.space.size
+        return num_distinct(self.space)
 
     def _request(self, tokens: np.ndarray, native: str) -> str:
         return json.dumps(
@@ -182,7 +182,7 @@ def load(
     timeout: float | None = None,
     retries: int = 0,
     workers: int = 1,
-    space: Space | None = None,
+    space: TokenSpace | None = None,
 ) -> CommandEvaluator:
     """Makes the evaluator, and checks that the shell finds the command.
 

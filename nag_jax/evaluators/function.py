@@ -7,6 +7,7 @@ import numpy as np
 from nag_jax.evaluators.fingerprint import of_function
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.system.errors import InputError, quoted
 
 Function = Callable[[str], float | Mapping[str, float]]
@@ -45,7 +46,7 @@ class FunctionEvaluator:
     @property
     def num_distinct(self) -> int:
         """How many labels can be paid for."""
-        return self.space.num_canonical or self.space.size
+        return num_distinct(self.space)
 
     def _evaluate(self, native: str) -> dict[str, float]:
         found = self._function(native)

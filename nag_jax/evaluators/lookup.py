@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import Counted, can_list, num_distinct
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
@@ -63,11 +64,9 @@ class ArchitectureTable:
         if (rows < 0).any():
             first = int(np.argmax(rows < 0))
             missing = self.space.to_native(np.asarray(tokens)[first : first + 1])[0]
-            total = self.space.num_canonical if self.one_a_class else self.space.size
             raise InputError(
-                f"{self.source} has no architecture {quoted(missing)} (it has {len(self.tokens):,} of the "
-                f"{total or self.space.size:,} of {self.space.name}): ask only for what covers(tokens) accepts, or "
-                "add the row"
+                f"{self.source} has no architecture {quoted(missing)} (it has {len(self.tokens):,}"
+                f"{self._of_how_many()}): ask only for what covers(tokens) accepts, or add the row"
             )
         return rows
 
@@ -93,11 +92,23 @@ class ArchitectureTable:
                 return i, earlier
         return None
 
+    def _of_how_many(self) -> str:
+        if not isinstance(self.space, Counted):
+            return ""
+        total = num_distinct(self.space) if self.one_a_class else self.space.size
+        return f" of the {total:,} of {self.space.name}"
+
     def _rows_of_classes(self) -> dict[bytes, int]:
         """The row of every architecture of the space whose class has one."""
-        row_of = {key: i for i, key in enumerate(self.space.canonical(self.tokens).tolist())}
+        canonical = self.space.canonical
+        row_of = {key: i for i, key in enumerate(canonical(self.tokens).tolist())}
+        if not can_list(self.space):
+            raise InputError(
+                f"{self.source} has a row per class, and {self.space.name} is too large to list: give each "
+                "architecture a row of its own"
+            )
         every = self.space.all_tokens()
-        keys = self.space.canonical(every).tolist()
+        keys = canonical(every).tolist()
         return {row.tobytes(): row_of[key] for row, key in zip(every, keys, strict=True) if key in row_of}
 
     def fingerprint(self) -> str:

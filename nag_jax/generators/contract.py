@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import TokenSpace
 
 
 class Beliefs(NamedTuple):
@@ -32,7 +32,7 @@ class Beliefs(NamedTuple):
         return jax.nn.softmax(self.logits, axis=-1)
 
     def estimate(self) -> Array:
-        """The expected architecture x `[B, N, V]`, in the scale of `Space.encode`."""
+        """The expected architecture x `[B, N, V]`, in the scale of `TokenSpace.encode`."""
         return 2.0 * self.probabilities() - 1.0
 
 
@@ -98,8 +98,8 @@ class Generator(NamedTuple):
     description: Any = ()
 
 
-def read(space: Space, x: Array) -> Samples:
-    """Reads relaxed one-hot rows x `[B, N, V]`, in the scale of `Space.encode`, as architectures. Jittable."""
+def read(space: TokenSpace, x: Array) -> Samples:
+    """Reads relaxed one-hot rows x `[B, N, V]`, in the scale of `TokenSpace.encode`, as architectures. Jittable."""
     tokens, sharp = space.decode(x, rule="threshold")
     return Samples(tokens, space.contains(tokens), sharp)
 

@@ -12,6 +12,7 @@ from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn
 from nag_jax.generators.contract import Generator
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import can_list
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import jitted, once
@@ -26,7 +27,7 @@ def draw_share(key: jax.Array, space: Space, share: float = 1.0) -> np.ndarray:
     Of a space too large to list, a random sample. The generator then learns from draws of its own, new at every
     step, and nothing is held out: what is generated is novel because hardly anything was ever drawn.
     """
-    if not space.listable:
+    if not can_list(space):
         return np.asarray(jitted(space.random, static_argnums=1)(key, UNLISTED_SAMPLE))
     tokens = space.all_tokens()
     order = np.asarray(jax.random.permutation(key, len(tokens)))
@@ -68,7 +69,7 @@ def data_and_loss(
 ) -> tuple[Any, LossFn]:
     """What a generator is fitted to and with: a list of architectures, or draws of its own where there is none."""
     shared = {"batch_size": recipe.batch_size, "sharding": parallel.batched(mesh)}
-    if space.listable:
+    if can_list(space):
         return np.asarray(tokens, np.int32), batch_loss(generator, **shared)
     return (), drawn_loss(generator, space, **shared)
 

@@ -29,7 +29,7 @@ def cost_band(*, moments: MomentsFn, spread: float = 1.0, row: int = 0) -> Guide
     infinity for none, and the greatest, infinity for none.
 
     Args:
-        moments: moments of the cost, as `Space.conditional_moments` of its table plus its constant.
+        moments: moments of the cost, as `NodeSpace.conditional_moments` of its table plus its constant.
         spread: standard deviation of the cost among unguided architectures.
         row: which of the bands in the args is meant.
     """

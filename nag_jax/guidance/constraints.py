@@ -10,7 +10,7 @@ import numpy as np
 
 from nag_jax.guidance.band import MomentsFn, cost_band
 from nag_jax.guidance.guide import Guide, chain
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.costs import Cost, check_bands, write
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.once import jitted, once
@@ -81,7 +81,7 @@ class Constraints:
             range.
     """
 
-    def __init__(self, space: Space, costs: Mapping[str, Cost], constraints: Sequence[Constraint]):
+    def __init__(self, space: NodeSpace, costs: Mapping[str, Cost], constraints: Sequence[Constraint]):
         for constraint in constraints:
             if constraint.metric not in costs:
                 known = ", ".join(costs) or "(none: nothing that adds up over layers is known)"

@@ -10,7 +10,7 @@ from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.reports import facts, figures, metrics
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.page import page
-from nag_jax.spaces.capabilities import HasCosts
+from nag_jax.spaces.capabilities import Drawable, HasCosts
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.setting import Setting
 
@@ -84,5 +84,5 @@ def draw(run: Setting, pools: dict[str, np.ndarray]) -> None:
         label = f"{metric} in {unit}" if unit else metric
         figures.cost_histograms(values, (low, high), folder / f"{metric}", label=label)
     chosen = pools["constrained"][:DRAWN]
-    if isinstance(run.space, HasCosts) and len(chosen):
+    if isinstance(run.space, Drawable) and isinstance(run.space, HasCosts) and len(chosen):
         draw_architectures(run.space, chosen, run.space.cost_lines(chosen), folder / "networks")

@@ -13,6 +13,7 @@ from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.reports import facts, figures, metrics
 from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
+from nag_jax.spaces.capabilities import has_posterior
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.tasks.generate import Generated
@@ -229,7 +230,7 @@ def score_loss(run: Run, params: Any, training_tokens: np.ndarray) -> dict[str, 
         return losses.score_matching(keys, score_fn, x0, model.sde)
 
     loss = float(jax.jit(lambda params: loss_of(model.score_fn(params)))(params))
-    if not run.space.has_posterior:
+    if not has_posterior(run.space):
         return {"loss": loss}
     minimum = float(jax.jit(lambda: loss_of(posterior_score(model.sde, run.space.class_posterior)))())
     return {"loss": loss, "closed_form": minimum, "ratio": loss / minimum}

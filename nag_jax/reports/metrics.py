@@ -13,6 +13,7 @@ import numpy as np
 from nag_jax.generators.contract import Samples
 from nag_jax.reports.checks import finite_vector
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import HasPaths
 from nag_jax.system.errors import InputError
 
 
@@ -24,7 +25,8 @@ class PoolMetrics(NamedTuple):
         validity_threshold: share of the samples that are architectures when cut at 0 (the published rule).
         validity_argmax: share of the samples that are architectures when each row's largest entry is taken.
             Never less than `validity_threshold`.
-        connectivity: share of the valid whose output depends on their input; validity does not ask for it.
+        connectivity: share of the valid whose output depends on their input, in spaces with paths; validity does not
+            ask for it.
         distinct: architectures that differ, among the valid.
         distinct_share: `distinct` over the number of valid samples (the published uniqueness).
         distinct_canonical: architectures that compute different things, among the valid.
@@ -73,13 +75,17 @@ def pool_metrics(space: Space, samples: Samples, *, training_tokens=None) -> Poo
         samples=len(valid),
         validity_threshold=float(sharp.mean()),
         validity_argmax=float(valid.mean()),
-        connectivity=_share(np.asarray(space.connected(tokens)).sum(), len(tokens)),
+        connectivity=_connectivity(space, tokens),
         distinct=len(unique),
         distinct_share=_share(len(unique), len(tokens)),
         distinct_canonical=len(np.unique(space.canonical(unique))),
         novelty=None if training_tokens is None else _novelty(unique, training_tokens),
         diversity=pairwise_hamming(tokens) if len(tokens) else None,
     )
+
+
+def _connectivity(space: Space, tokens: np.ndarray) -> float | None:
+    return _share(np.asarray(space.connected(tokens)).sum(), len(tokens)) if isinstance(space, HasPaths) else None
 
 
 def distinct(tokens) -> np.ndarray:

@@ -204,7 +204,7 @@ def best_architectures(run: Search, found: dict[str, Trajectories]) -> tuple[np.
             values |= {name: value for name, value in zip(architectures, row, strict=False) if np.isfinite(value)}
     names = sorted(values, key=lambda name: -run.metric.sign * values[name])
     if not names:
-        return np.zeros((0, run.space.num_nodes), np.int32), []
+        return np.zeros((0, run.space.width), np.int32), []
     tokens = run.space.from_native(names)
     first = np.sort(np.unique(run.space.canonical(tokens), return_index=True)[1])[:DRAWN]
     return tokens[first], [values[names[i]] for i in first]

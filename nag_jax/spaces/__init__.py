@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.contract import Space
 from nag_jax.spaces.declared import Block, DagSpace, chain, repeat
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.once import once
 from nag_jax.system.options import find
 
@@ -21,6 +22,7 @@ __all__ = [
     "MobileNetV3",
     "NASBench201",
     "NASBenchGraph",
+    "NodeSpace",
     "Space",
     "chain",
     "make",
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 
-def make(name: str, **options) -> Space:
+def make(name: str, **options) -> NodeSpace:
     """Makes the space of that name; the same one for the same options, so that what it compiles is compiled once.
 
     Args:
@@ -46,5 +48,5 @@ def make(name: str, **options) -> Space:
 
 
 @once
-def _build(build: Callable[..., Space], options: dict[str, Any]) -> Space:
+def _build(build: Callable[..., NodeSpace], options: dict[str, Any]) -> NodeSpace:
     return build(**options)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linprog
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.errors import InputError
 
 
@@ -43,7 +43,9 @@ def _total(table, tokens):
     return table[jnp.arange(table.shape[0], dtype=jnp.int32)[None], tokens].sum(axis=1)
 
 
-def reachable(space: Space, cost: Cost, others: Sequence[tuple[Cost, float, float]] = ()) -> tuple[float, float] | None:
+def reachable(
+    space: NodeSpace, cost: Cost, others: Sequence[tuple[Cost, float, float]] = ()
+) -> tuple[float, float] | None:
     """The least and greatest cost of architectures whose other costs lie in their bands, or None if there are none.
 
     A linear program over class probabilities, so with other costs the range may be a little too wide: what is outside
@@ -80,7 +82,7 @@ def reachable(space: Space, cost: Cost, others: Sequence[tuple[Cost, float, floa
     return ends[0], ends[1]
 
 
-def check_bands(space: Space, costs: Mapping[str, Cost], bands: Sequence[tuple[str, float, float]]) -> None:
+def check_bands(space: NodeSpace, costs: Mapping[str, Cost], bands: Sequence[tuple[str, float, float]]) -> None:
     """Raises InputError where no architecture can have costs in all of the bands (name, low, high)."""
     for i, (name, low, high) in enumerate(bands):
         others = [(costs[other], lower, upper) for other, lower, upper in bands[:i]]

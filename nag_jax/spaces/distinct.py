@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.contract import Space
 from nag_jax.system.errors import InputError
 
 MOST_DRAWS = 10**6

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.style import COLORS, MUTED
 
 _BOW = 0.35
@@ -16,7 +16,7 @@ _INCHES, _INCHES_OF_MANY, _MANY = 0.75, 0.42, 16
 """Height of a layer of nodes, and of one where there are many: a transformer of 12 layers has 51 of them."""
 
 
-def draw_graphs(figure: Figure, space: Space, tokens, titles: Sequence[str]) -> None:
+def draw_graphs(figure: Figure, space: NodeSpace, tokens, titles: Sequence[str]) -> None:
     """Draws architectures side by side as graphs from top to bottom, each node that is there with its class's name.
 
     Args:
@@ -50,7 +50,7 @@ def _places(nodes: Sequence[int], edges: Sequence[tuple[int, int]]) -> dict[int,
     return places
 
 
-def _draw_graph(axes: Axes, space: Space, row: np.ndarray, places: Mapping[int, tuple[float, float]]) -> None:
+def _draw_graph(axes: Axes, space: NodeSpace, row: np.ndarray, places: Mapping[int, tuple[float, float]]) -> None:
     for source, target in space.edges(row):
         bow = _BOW if places[source][1] - places[target][1] > 1 else 0.0
         arrow = {

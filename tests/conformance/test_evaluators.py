@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from nag_jax import evaluators
+from nag_jax import evaluators, spaces
 from nag_jax.evaluators import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
@@ -26,7 +26,7 @@ B = 7
 def table_path(tmp_path_factory):
     """A small table of real cells, for evaluators that read one."""
     source = evaluators.make("analog_nasbench")
-    tokens = source.space.all_tokens()[::37]
+    tokens = spaces.make("nasbench201").all_tokens()[::37]
     labels = source(tokens)["baseline"]
     path = tmp_path_factory.mktemp("table") / "cells.csv"
     rows = [f"{arch},{labels[i]},{i + 0.5}" for i, arch in enumerate(source.space.to_native(tokens))]

@@ -42,7 +42,10 @@ ONLY_IN = {
         "nag_jax/spaces/",
         "nag_jax/system/style.py",
     ],
-    "jraph": ["nag_jax/spaces/base.py", "nag_jax/networks/directional_gcn.py"],
+    "jraph": [
+        *(f"nag_jax/spaces/{file}.py" for file in ("capabilities", "graphs", "nodes")),
+        "nag_jax/networks/directional_gcn.py",
+    ],
     "jax.sharding": ["nag_jax/system/parallel.py"],
     "ml_collections": ["experiments/", "configs/", "nag_jax/settings/config.py"],
     "absl": ["experiments/"],

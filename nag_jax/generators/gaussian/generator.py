@@ -15,7 +15,7 @@ from nag_jax.generators.gaussian.parametrization import ScoreFn
 from nag_jax.generators.gaussian.sampler import FINAL_STEPS, Origin, make_sampler
 from nag_jax.generators.gaussian.score_guides import ScoreGuide
 from nag_jax.generators.gaussian.score_model import ScoreModel
-from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import TokenSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import expand
 from nag_jax.system.once import once
@@ -26,7 +26,7 @@ MakeScoreGuide = Callable[[ScoreFn, Any], ScoreGuide]
 
 @once
 def gaussian(
-    space: Space,
+    space: TokenSpace,
     model: ScoreModel,
     kernels: Sequence[Kernel],
     *,
@@ -96,13 +96,13 @@ def gaussian(
     )
 
 
-def _origin(space: Space, start) -> Origin:
+def _origin(space: TokenSpace, start) -> Origin:
     """Pure noise is the prior, around zero, whatever the tokens are."""
     begun = expand(start.progress > 0.0, start.tokens[..., None])
     return Origin(jnp.where(begun, space.encode(start.tokens), 0.0), 1.0 - start.progress)
 
 
-def _describe(space: Space, model: ScoreModel) -> tuple[tuple[str, Any], ...]:
+def _describe(space: TokenSpace, model: ScoreModel) -> tuple[tuple[str, Any], ...]:
     """What a checkpoint of the score network must agree with."""
     network = {
         field.name: getattr(model.network, field.name)
@@ -111,7 +111,7 @@ def _describe(space: Space, model: ScoreModel) -> tuple[tuple[str, Any], ...]:
     }
     described = {
         "space": space.fingerprint,
-        "nodes": space.num_nodes,
+        "nodes": space.width,
         "parametrization": model.parametrization,
         "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
         **{f"network.{name}": value for name, value in network.items()},

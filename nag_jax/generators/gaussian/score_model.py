@@ -18,7 +18,7 @@ from nag_jax.generators.gaussian.parametrization import (
 )
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.networks.score_network import GraphTransformer
-from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import TokenSpace, closed_form
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.once import once
@@ -86,7 +86,7 @@ class ScoreModel:
 
 @once
 def make_score_model(
-    space: Space, process: SDE, network: Mapping[str, Any], *, parametrization: str = "denoiser"
+    space: TokenSpace, process: SDE, network: Mapping[str, Any], *, parametrization: str = "denoiser"
 ) -> ScoreModel:
     """The score network of a space, with the space's closed form where its architectures keep to inequalities.
 
@@ -108,5 +108,4 @@ def make_score_model(
         coordinates=tuple(map(tuple, space.coordinates.tolist())),
         **network,
     )
-    closed_form = space.class_posterior if space.is_ruled and space.has_posterior else None
-    return ScoreModel(made, process, space.allowed, parametrization, closed_form)
+    return ScoreModel(made, process, space.allowed, parametrization, closed_form(space))

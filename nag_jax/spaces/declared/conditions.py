@@ -123,7 +123,7 @@ class Conditions:
         return up
 
     def inequalities(self) -> list[np.ndarray]:
-        """See `Space.inequalities`: a node is there as often as its condition holds, no more and no less."""
+        """See `NodeSpace.inequalities`: a node is there as often as its condition holds, no more and no less."""
         rows = []
         for node in np.nonzero(self.conditional)[0]:
             row = np.zeros(self.choices.shape)

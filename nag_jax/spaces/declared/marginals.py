@@ -31,7 +31,7 @@ def draw_classes(tree: Conditions, key) -> jax.Array:
 
 
 def class_posterior(tree: Conditions, log_likelihood) -> jax.Array:
-    """Marginal class probabilities `[B, N, V]`, given evidence about every node; see `Space.class_posterior`.
+    """Marginal class probabilities `[B, N, V]`, given evidence about every node; see `NodeSpace.class_posterior`.
 
     Args:
         tree: the conditions.
@@ -57,7 +57,7 @@ def class_posterior(tree: Conditions, log_likelihood) -> jax.Array:
 
 
 def conditional_moments(tree: Conditions, p, table) -> tuple[jax.Array, jax.Array]:
-    """Mean and variance of a sum over nodes, given the class of one node; see `Space.conditional_moments`.
+    """Mean and variance of a sum over nodes, given the class of one node; see `NodeSpace.conditional_moments`.
 
     Args:
         tree: the conditions.

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.spaces.base import MOST_LISTED, Space
 from nag_jax.spaces.declared import marginals
 from nag_jax.spaces.declared.blocks import Condition
 from nag_jax.spaces.declared.declarations import (
@@ -32,6 +31,7 @@ from nag_jax.spaces.declared.rules import (
     listed_posterior,
 )
 from nag_jax.spaces.declared.wiring import all_edges, edges_between, reaches_output
+from nag_jax.spaces.nodes import MOST_LISTED, NodeSpace
 from nag_jax.spaces.paths import PathTerms, dag_path_terms
 from nag_jax.system.errors import InputError
 
@@ -41,7 +41,7 @@ MOST_SUMMED = 2**15
 _DRAWS = 2**14
 
 
-class DagSpace(Space):
+class DagSpace(NodeSpace):
     """A space made of declarations.
 
     Args:
@@ -62,7 +62,7 @@ class DagSpace(Space):
         blocking: classes that pass nothing on.
         weightless: classes that compute something without weights, as pooling does.
         attributes: numbers that classes have in common: attribute to those of the classes that have it, as
-            `{"kernel": {"conv3x3": 3, "conv1x1": 1}}`; see `Space.class_attributes`.
+            `{"kernel": {"conv3x3": 3, "conv1x1": 1}}`; see `NodeSpace.class_attributes`.
 
     Raises:
         InputError: a name is missing, repeated or unknown, an edge or a condition goes backwards, there is no choice,
@@ -133,7 +133,7 @@ class DagSpace(Space):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """See `Space.fingerprint`: the name and a digest of the declarations, and of what the rules say of a sample."""
+        """The name, and a digest of the declarations and of what the rules say of a sample; see `Space`."""
         tokens = self._tree.sample(_DRAWS)
         digest = hashlib.sha256(repr((self.class_names, self.node_names, self.passing, self.blocking)).encode())
         arrays = [self.allowed, self.adjacency, self._keep(tokens), self._representatives(tokens)]
@@ -180,11 +180,11 @@ class DagSpace(Space):
         return inside if self._rule is None else inside & self._rule(tokens)
 
     def inequalities(self) -> list[np.ndarray]:
-        """See `Space.inequalities`: a node is there as often as its condition holds, twice, for both directions."""
+        """See `NodeSpace.inequalities`: a node is there as often as its condition holds, twice, for both directions."""
         return self._tree.inequalities()
 
     def all_tokens(self) -> np.ndarray:
-        """Every architecture, tokens `[size, N]` in lexicographic order; see `Space.all_tokens`."""
+        """Every architecture, tokens `[size, N]` in lexicographic order; see `NodeSpace.all_tokens`."""
         if not self.listable:
             return super().all_tokens()  # which says so
         return self._tree.every() if self._rule is None else self._every.copy()
@@ -204,7 +204,7 @@ class DagSpace(Space):
         return jnp.asarray(self._every)[index]
 
     def class_posterior(self, log_likelihood) -> jax.Array:
-        """See `Space.class_posterior`; with a rule, summed over all architectures.
+        """See `NodeSpace.class_posterior`; with a rule, summed over all architectures.
 
         Raises:
             InputError: there is a rule, and there are more than `MOST_SUMMED` architectures.
@@ -216,7 +216,7 @@ class DagSpace(Space):
         return listed_posterior(self._every, log_likelihood)
 
     def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
-        """See `Space.conditional_moments`; as if there were no rule."""
+        """See `NodeSpace.conditional_moments`; as if there were no rule."""
         return marginals.conditional_moments(self._tree, p, table)
 
     def _changed(self, tokens, node, new, key) -> jax.Array:
@@ -229,7 +229,7 @@ class DagSpace(Space):
         return jnp.where(self._rule(drawn[None])[0], drawn, self._tree.settled(tokens, self._first))
 
     def moves(self, tokens) -> jax.Array:
-        """See `Space.moves`: the changes of nodes that are there, to what keeps to the rule."""
+        """See `NodeSpace.moves`: the changes of nodes that are there, to what keeps to the rule."""
         tokens = jnp.asarray(tokens)
         moves = super().moves(tokens) & jnp.asarray(self._tree.choices) & self._tree.present(tokens)[:, None]
         if self._rule is None:
@@ -240,23 +240,23 @@ class DagSpace(Space):
         return moves & self.contains(children).reshape(moves.shape)
 
     def mutate(self, key, tokens) -> jax.Array:
-        """See `Space.mutate`; an architecture that can't change a single node without breaking the rule stays."""
+        """See `NodeSpace.mutate`; an architecture that can't change a single node without breaking the rule stays."""
         children = super().mutate(key, tokens)
         if self._rule is None:
             return children
         return jnp.where(self.contains(children)[:, None], children, jnp.asarray(tokens, jnp.int32))
 
     def neighbors(self, tokens) -> np.ndarray:
-        """See `Space.neighbors`; nodes that a change opens take their first class."""
+        """See `NodeSpace.neighbors`; nodes that a change opens take their first class."""
         return self._tree.settled(super().neighbors(tokens), self._first)
 
     def edges(self, tokens) -> list[tuple[int, int]]:
-        """See `Space.edges`; what feeds an absent node that passes its input on feeds what that node leads to."""
+        """See `NodeSpace.edges`; what feeds an absent node that passes its input on feeds what that node leads to."""
         present = self._tree.present(np.asarray(tokens))
         return edges_between(self._flow, present, is_passing=self._passes_absent)
 
     def path_terms(self) -> PathTerms | None:
-        """See `Space.path_terms`; of the declared edges."""
+        """See `NodeSpace.path_terms`; of the declared edges."""
         return dag_path_terms(self._flow, self.allowed, passing=self.passing, blocking=self.blocking)
 
     def to_native(self, tokens) -> list[str]:
@@ -264,11 +264,11 @@ class DagSpace(Space):
         return self._notation.write(self._checked(tokens))
 
     def from_native(self, architectures: list[str]) -> np.ndarray:
-        """Tokens `[B, N]` of strings as `to_native` writes them; see `Space.from_native`."""
+        """Tokens `[B, N]` of strings as `to_native` writes them; see `NodeSpace.from_native`."""
         return self._checked(self._notation.read(architectures))
 
     def describe(self) -> dict[str, Any]:
-        """See `Space.describe`; with the conditions, and what the rule's documentation says of it."""
+        """See `NodeSpace.describe`; with the conditions, and what the rule's documentation says of it."""
         rule = None if self._rule is None else " ".join((self._rule.__doc__ or "without description").split())
         return super().describe() | {"when": self._notation.conditions(), "rule": rule}
 

@@ -1,6 +1,6 @@
 """once-for-all's MobileNetV3: 2.2e19 networks."""
 
-from nag_jax.spaces.mobilenet_v3.space import (
+from nag_jax.spaces.mobilenet_v3.layout import (
     DEPTHS,
     EXPANSIONS,
     KERNELS,
@@ -9,7 +9,7 @@ from nag_jax.spaces.mobilenet_v3.space import (
     SETTINGS,
     SKIP,
     STAGES,
-    MobileNetV3,
 )
+from nag_jax.spaces.mobilenet_v3.space import MobileNetV3
 
 __all__ = ["DEPTHS", "EXPANSIONS", "KERNELS", "MOST_LAYERS", "RESOLUTIONS", "SETTINGS", "SKIP", "STAGES", "MobileNetV3"]

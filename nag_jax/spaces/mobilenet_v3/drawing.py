@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from nag_jax.spaces.mobilenet_v3.space import EXPANSIONS, KERNELS, STAGES
+from nag_jax.spaces.mobilenet_v3.layout import EXPANSIONS, KERNELS, STAGES
 from nag_jax.system.style import COLORS
 
 _KERNEL_COLORS = dict(zip(KERNELS, COLORS[1:], strict=False))

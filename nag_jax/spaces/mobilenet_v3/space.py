@@ -1,6 +1,5 @@
 """The MobileNetV3 space of once-for-all (Cai et al., ICLR 2020): 2.2e19 networks in five stages of 2 to 4 layers."""
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,9 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.spaces.base import Space
 from nag_jax.spaces.costs import Cost
-from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK, Layer, fixed_macs, fixed_params, layer_at, sizes
+from nag_jax.spaces.mobilenet_v3 import posterior
+from nag_jax.spaces.mobilenet_v3.costs import network_costs
+from nag_jax.spaces.mobilenet_v3.layers import FIXED_BLOCK, Layer, layer_at
+from nag_jax.spaces.mobilenet_v3.layout import (
+    DEPTHS,
+    EXPANSIONS,
+    KERNELS,
+    MOST_LAYERS,
+    RESOLUTIONS,
+    SETTINGS,
+    SKIP,
+    STAGES,
+)
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.foreign import load_json
 from nag_jax.system.whole import whole_numbers
@@ -21,23 +32,13 @@ if TYPE_CHECKING:
 
     from nag_jax.spaces.blueprint import Blueprint
 
-KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
-"""Kernel sizes and expansion ratios of a layer; layers of a stage."""
-STAGES, MOST_LAYERS = 5, 4
-SETTINGS = tuple((kernel, expansion) for kernel in KERNELS for expansion in EXPANSIONS)
-"""(kernel, expansion) of the classes 0 to 8."""
-SKIP = len(SETTINGS)
-"""The class of a layer that isn't there."""
-RESOLUTIONS = tuple(range(128, 225, 4))
-"""Image sizes that the supernet was trained with."""
-
 _NODES = STAGES * MOST_LAYERS
 _ABSENT = "0-0-0"
 _MUTATIONS = ("one", "resample")
 _MUTATION_RATE = 0.1
 
 
-class MobileNetV3(Space):
+class MobileNetV3(NodeSpace):
     """Sub-networks of once-for-all's MobileNetV3 (d234, e346, k357), a node a layer.
 
     A layer takes one of nine settings, or the class `skip`, which the first two layers of a stage can't take and which
@@ -103,7 +104,7 @@ class MobileNetV3(Space):
         return super().contains(tokens) & ~gaps.any(axis=-1)
 
     def inequalities(self) -> list[np.ndarray]:
-        """See `Space.inequalities`: a fourth layer is skipped wherever the third is."""
+        """See `NodeSpace.inequalities`: a fourth layer is skipped wherever the third is."""
         rows = [np.zeros(self.allowed.shape) for _ in range(STAGES)]
         for stage, row in enumerate(rows):
             row[[stage * MOST_LAYERS + 2, stage * MOST_LAYERS + 3], SKIP] = 1.0, -1.0
@@ -125,47 +126,15 @@ class MobileNetV3(Space):
         return jax.vmap(one)(keys).astype(jnp.int32)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
-        """See `Space.class_posterior`: a mixture over the depths of each stage, and independent settings given them."""
-        grouped = log_likelihood.reshape(-1, STAGES, MOST_LAYERS, len(self.class_names))
-        settings, skips = grouped[..., :SKIP], grouped[..., SKIP]
-        evidence = jax.nn.logsumexp(settings, axis=-1) - math.log(len(SETTINGS))
-        depth_evidence = jnp.stack(
-            [evidence[..., :d].sum(axis=-1) + skips[..., d:].sum(axis=-1) for d in DEPTHS], axis=-1
-        )
-        of_depth = jax.nn.softmax(depth_evidence, axis=-1)
-        reaches = (np.arange(MOST_LAYERS)[:, None] < np.array(DEPTHS)).astype(np.float32)
-        present = (of_depth[..., None, :] * reaches[None, None]).sum(axis=-1)
-        probabilities = jnp.concatenate(
-            [jax.nn.softmax(settings, axis=-1) * present[..., None], 1.0 - present[..., None]], axis=-1
-        )
-        return probabilities.reshape(log_likelihood.shape)
+        """See `NodeSpace.class_posterior`; within a stage layers depend on each other through its depth."""
+        return posterior.class_posterior(log_likelihood)
 
     def conditional_moments(self, p, table) -> tuple[jax.Array, jax.Array]:
-        """See `Space.conditional_moments`; within a stage layers depend on each other through its depth."""
-        layers = p.reshape(-1, STAGES, MOST_LAYERS, len(self.class_names))
-        table = jnp.asarray(table, jnp.float32)
-        terms = (table[:, :SKIP] - table[:, SKIP:]).reshape(1, STAGES, MOST_LAYERS, SKIP)  # beyond a skip's
-        third, fourth = layers[..., 2, SKIP], layers[..., 3, SKIP]
-        depths = jnp.stack([third, jnp.maximum(fourth - third, 0.0), 1.0 - fourth], axis=-1)[:, :, None]
-        settings = layers[..., :SKIP] / jnp.maximum(layers[..., :SKIP].sum(axis=-1, keepdims=True), 1e-12)
-        mean = (settings * terms).sum(axis=-1)
-        variance = jnp.maximum((settings * terms**2).sum(axis=-1) - mean**2, 0.0)
-        reaches = (np.arange(MOST_LAYERS)[:, None] < np.array(DEPTHS)).astype(np.float32)
-        of_depth = jnp.tensordot(mean, reaches, 1)[:, :, None]
-        variance_of_depth = jnp.tensordot(variance, reaches, 1)[:, :, None]
-        stage, stage_variance = _mixture(depths, of_depth, variance_of_depth)
-        others = stage.sum(axis=1, keepdims=True) - stage
-        left = stage_variance.sum(axis=1, keepdims=True) - stage_variance
-        rest, rest_variance = _mixture(
-            depths * reaches[None, None], of_depth - mean[..., None], variance_of_depth - variance[..., None]
-        )
-        absent, absent_variance = _mixture(depths * (1.0 - reaches)[None, None], of_depth, variance_of_depth)
-        means = jnp.concatenate([(others + rest)[..., None] + terms, (others + absent)[..., None]], axis=-1)
-        variances = jnp.stack([left + rest_variance] * SKIP + [left + absent_variance], axis=-1)
-        return means.reshape(p.shape) + table[:, SKIP].sum(), jnp.maximum(variances, 0.0).reshape(p.shape)
+        """See `NodeSpace.conditional_moments`; within a stage layers depend on each other through its depth."""
+        return posterior.conditional_moments(p, table)
 
     def moves(self, tokens) -> jax.Array:
-        """See `Space.moves`; a third layer goes only after the fourth, and a fourth comes only after the third."""
+        """See `NodeSpace.moves`; a third layer goes only after the fourth, and a fourth comes only after the third."""
         tokens = jnp.asarray(tokens)
         skipped = (tokens == SKIP).reshape(STAGES, MOST_LAYERS)
         to_skip = jnp.zeros((STAGES, MOST_LAYERS), bool).at[:, 2].set(skipped[:, 3]).at[:, 3].set(True)
@@ -174,7 +143,7 @@ class MobileNetV3(Space):
         return super().moves(tokens) & jnp.where(is_skip[None], to_skip.reshape(-1, 1), to_setting.reshape(-1, 1))
 
     def mutate(self, key, tokens) -> jax.Array:
-        """See `Space.mutate`, or, with the mutation `"resample"`, the class: a child may then equal its parent."""
+        """See `NodeSpace.mutate`, or, with the mutation `"resample"`, the class: a child may then equal its parent."""
         if self._mutation == "one":
             return super().mutate(key, tokens)
         tokens = jnp.asarray(tokens, jnp.int32)
@@ -195,7 +164,7 @@ class MobileNetV3(Space):
         """Tokens `[B, 20]` of strings as `to_native` writes them, or of once-for-all's dictionaries as JSON.
 
         Raises:
-            InputError: see `Space.from_native`.
+            InputError: see `NodeSpace.from_native`.
         """
         tokens = np.empty((len(architectures), _NODES), np.int32)
         for row, architecture in enumerate(architectures):
@@ -258,20 +227,8 @@ class MobileNetV3(Space):
         return [(*divmod(node, MOST_LAYERS), *SETTINGS[token]) for node, token in enumerate(row) if token != SKIP]
 
     def costs(self) -> dict[str, Cost]:
-        """Parameters, and multiply-accumulates at `resolution`, exactly: `"params"` and `"macs"`.
-
-        Parameters include the scales and offsets of batch norms. A multiply-accumulate is one of a convolution or of
-        the classifier; biases, norms, activations and means are not counted.
-        """
-        image = sizes(self.resolution)
-        params, macs = np.zeros(self.allowed.shape), np.zeros(self.allowed.shape)
-        for node in range(_NODES):
-            stage, position = divmod(node, MOST_LAYERS)
-            for token, setting in enumerate(SETTINGS):
-                layer = layer_at(stage, position, *setting)
-                params[node, token] = layer.params
-                macs[node, token] = layer.macs(image[stage] if position == 0 else image[stage + 1])
-        return {"params": Cost(fixed_params(), params), "macs": Cost(fixed_macs(image), macs)}
+        """Parameters and multiply-accumulates at `resolution`, exactly: `"params"`, `"macs"`; see `network_costs`."""
+        return network_costs(self.resolution)
 
     def cost_lines(self, tokens) -> list[str]:
         """The multiply-accumulates of each network of tokens `[B, 20]`, as `"203 M MACs"`."""
@@ -329,13 +286,6 @@ class MobileNetV3(Space):
             reason = str(error).removeprefix("row 0: ")
             native = quoted(architecture)
             raise InputError(f"row {row}: {native} is not a network of mobilenet_v3 ({reason})") from error
-
-
-def _mixture(weights, means, variances):
-    """Mean and variance of mixtures whose components, with weights that need not sum to 1, are on the last axis."""
-    weights = weights / jnp.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
-    mean = (weights * means).sum(axis=-1)
-    return mean, (weights * (variances + (means - mean[..., None]) ** 2)).sum(axis=-1)
 
 
 def _present(depths):

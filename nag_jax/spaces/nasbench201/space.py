@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
 
@@ -24,7 +24,7 @@ _FIRST_OPERATION = 2
 _PLACES = len(OPERATIONS) ** np.arange(len(EDGES) - 1, -1, -1)
 
 
-class NASBench201(Space):
+class NASBench201(NodeSpace):
     """The 15,625 cells as a line graph of 8 nodes: the input, the cell's six edges in string order, the output.
 
     A node feeds another where the cell edge that it stands for ends at the cell node at which the other begins.
@@ -131,7 +131,7 @@ class NASBench201(Space):
         return [strings[i] for i in self.to_index(tokens)]
 
     def from_native(self, architectures: list[str]) -> np.ndarray:
-        """Tokens `[B, 8]` of official strings; see `Space.from_native`."""
+        """Tokens `[B, 8]` of official strings; see `NodeSpace.from_native`."""
         lookup = _string_lookup()
         index = [lookup.get(architecture, -1) for architecture in architectures]
         if -1 in index:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.spaces.base import Space
+from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.spaces.paths import Wiring
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
@@ -43,7 +43,7 @@ _INTERCHANGEABLE = {"0000": (0, 1, 2, 3), "0001": (1, 2), "0011": (2, 3), "0111"
 """Operations with the same input and no reader, which may swap places. In "0012" the two chains may swap."""
 
 
-class NASBenchGraph(Space):
+class NASBenchGraph(NodeSpace):
     """59,040 descriptions of the benchmark's 26,206 architectures: a macro structure, then four operations.
 
     Every operation reads the input or one earlier operation, and what nobody reads goes to the output. All combinations
@@ -104,7 +104,7 @@ class NASBenchGraph(Space):
         return (jnp.concatenate([macro[:, None], digits], axis=1) + _FIRST_TOKEN[None]).astype(jnp.int32)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
-        """See `Space.class_posterior`: that of independent nodes, given that not all operations are skips."""
+        """See `NodeSpace.class_posterior`: that of independent nodes, given that not all operations are skips."""
         p = super().class_posterior(log_likelihood)
         skip = self.class_names.index("skip")
         only_skips = p[:, 1:, skip].prod(axis=-1)[:, None, None]
@@ -113,7 +113,7 @@ class NASBenchGraph(Space):
         return jnp.concatenate([p[:, :1], operations], axis=1)
 
     def moves(self, tokens) -> jax.Array:
-        """See `Space.moves`; the last operation that isn't a skip doesn't become one."""
+        """See `NodeSpace.moves`; the last operation that isn't a skip doesn't become one."""
         skip = self.class_names.index("skip")
         last = (jnp.asarray(tokens)[1:] == skip).sum() == _NODES - 1
         return super().moves(tokens) & ~(last & (jnp.arange(self.num_classes, dtype=jnp.int32) == skip))[None]
@@ -125,7 +125,7 @@ class NASBenchGraph(Space):
         return ["|".join(row) for row in names[np.asarray(tokens)].tolist()]
 
     def from_native(self, architectures: list[str]) -> np.ndarray:
-        """Tokens `[B, 5]` of strings as `to_native` writes them; see `Space.from_native`.
+        """Tokens `[B, 5]` of strings as `to_native` writes them; see `NodeSpace.from_native`.
 
         The package also takes link lists that are not among the nine, as [0, 1, 2, 1] in its documentation, and puts
         their operations into another order. So does this: `0121|gcn|gin|fc|cheb` is read as `0112|gcn|gin|cheb|fc`.
@@ -186,7 +186,7 @@ class NASBenchGraph(Space):
         )
 
     def edges(self, tokens) -> list[tuple[int, int]]:
-        """See `Space.edges`; node 0 stands for the network's input, and what feeds nothing goes to its output."""
+        """See `NodeSpace.edges`; node 0 stands for the network's input, and what feeds nothing goes to its output."""
         return [(int(source), node) for node, source in enumerate(LINKS[tokens[0]], start=1)]
 
     def connected(self, tokens) -> np.ndarray:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nag_jax.spaces import Space, make
+from nag_jax.spaces import NodeSpace, make
 from nag_jax.system.errors import InputError
 
 
-class Toy(Space):
+class Toy(NodeSpace):
     """Three nodes with 2, 1 and 3 classes, `copies` times over."""
 
     name = "toy"

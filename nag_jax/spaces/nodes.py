@@ -1,4 +1,4 @@
-"""What every search space is: nodes, the classes each may take, and how to read and write them."""
+"""Spaces whose architectures give each node of one DAG a class, and what follows from that for all of them."""
 
 import abc
 from collections.abc import Mapping, Sequence
@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import jraph
 import numpy as np
 
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 from nag_jax.system.errors import InputError, quoted
 
 if TYPE_CHECKING:
+    from jraph import GraphsTuple
     from matplotlib.figure import Figure
 
 MOST_LISTED = 10**6
 """Architectures that a space may have to be listed."""
 
 
-class Space(abc.ABC):
-    """A set of architectures that share one DAG; an architecture gives each node a class.
+class NodeSpace(abc.ABC):
+    """A space whose architectures share one DAG of N nodes; an architecture gives each node a class.
 
-    A subclass sets the attributes and the abstract methods. Architectures are `tokens`, int32 `[B, N]`,
-    in memory, and `x`, float32 `[B, N, V]` with entries -1 and +1, where they are diffused.
+    It keeps to `Space` and offers most capabilities, as if nodes were independent of each other: a subclass sets the
+    attributes and the abstract methods, and overrides what a rule of its own makes different. Architectures are
+    `tokens`, int32 `[B, N]`, in memory, and `x`, float32 `[B, N, V]` with entries -1 and +1, where they are diffused.
 
     Attributes:
         name: the name in the registry.
@@ -58,6 +59,11 @@ class Space(abc.ABC):
     weightless: tuple[int, ...] = ()
     absent: int | None = None
     drawn_as: str = "graphs"
+
+    @property
+    def width(self) -> int:
+        """N: an architecture has a token per node."""
+        return self.allowed.shape[0]
 
     @property
     def num_nodes(self) -> int:
@@ -283,18 +289,8 @@ class Space(abc.ABC):
         """How x `[B, N, V]` is wired, differentiably, where its tokens choose that; None where all share one DAG."""
         return None
 
-    def graph(self, tokens) -> jraph.GraphsTuple:
+    def graph(self, tokens) -> "GraphsTuple":
         """The B architectures as one jraph batch: nodes one-hot `[B*N, V]`, an edge wherever a node feeds another."""
-        tokens = jnp.asarray(tokens)
-        batch = tokens.shape[0]
-        senders, receivers = np.nonzero(self.adjacency)
-        offsets = self.num_nodes * np.arange(batch)[:, None]
-        return jraph.GraphsTuple(
-            nodes=jax.nn.one_hot(tokens.reshape(-1), self.num_classes, dtype=jnp.float32),
-            edges=None,
-            senders=jnp.asarray((senders + offsets).reshape(-1)),
-            receivers=jnp.asarray((receivers + offsets).reshape(-1)),
-            globals=None,
-            n_node=jnp.full(batch, self.num_nodes, jnp.int32),
-            n_edge=jnp.full(batch, len(senders), jnp.int32),
-        )
+        from nag_jax.spaces.graphs import batch_of
+
+        return batch_of(tokens, self.adjacency, self.num_classes)
