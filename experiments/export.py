@@ -26,7 +26,7 @@ from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.capabilities import Buildable, Drawable, HasCosts
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
@@ -47,7 +47,7 @@ class Choice(NamedTuple):
         predicted: by the run, if it was.
     """
 
-    space: Space
+    space: NodeSpace
     tokens: np.ndarray
     run: FinishedRun | None = None
     rank: int | None = None
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         command_line.fail(str(error))
 
 
-def choose(space: Space, run: FinishedRun | None, wanted: str) -> Choice:
+def choose(space: NodeSpace, run: FinishedRun | None, wanted: str) -> Choice:
     """The architecture that the command line asks for.
 
     Raises:
@@ -104,11 +104,11 @@ def choose(space: Space, run: FinishedRun | None, wanted: str) -> Choice:
     return Choice(space, _tokens(space, candidate), run, rank, candidate.predicted)
 
 
-def _tokens(space: Space, candidate: Candidate) -> np.ndarray:
+def _tokens(space: NodeSpace, candidate: Candidate) -> np.ndarray:
     return space.from_native([candidate.architecture])[0]
 
 
-def _read(space: Space, run: FinishedRun | None, wanted: str) -> Choice:
+def _read(space: NodeSpace, run: FinishedRun | None, wanted: str) -> Choice:
     try:
         return Choice(space, space.from_native([wanted])[0], run)
     except InputError as error:

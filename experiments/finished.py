@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from nag_jax.reports.page.finished import read_results
 from nag_jax.settings.config import from_config
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
 from nag_jax.trials import Trial, read_trials
@@ -52,7 +52,7 @@ class FinishedRun:
         """Metric, unit, direction and split of what it searched by; None where it only kept to constraints."""
         return self.results.get("objective")
 
-    def space(self) -> Space:
+    def space(self) -> NodeSpace:
         """The space of its architectures."""
         return build.make_space(self.config)
 

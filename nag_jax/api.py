@@ -22,7 +22,7 @@ from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
 from nag_jax.settings.search import Loop, Strategy, default_options
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
@@ -64,7 +64,7 @@ _ARGUMENTS = {
 """Fields of settings to the arguments of the calls here that set them."""
 
 
-def space(name: str, **options) -> Space:
+def space(name: str, **options) -> NodeSpace:
     """Makes a search space.
 
     Args:
@@ -83,7 +83,7 @@ def space(name: str, **options) -> Space:
 
 def evaluator(
     source: "str | Path | pd.DataFrame | Function",
-    space: Space,
+    space: NodeSpace,
     *,
     metric: str | None = None,
     direction: str | None = None,
@@ -130,7 +130,7 @@ def evaluator(
 
 
 def fit(
-    space: Space | str,
+    space: NodeSpace | str,
     *,
     process: SDE | None = None,
     network: Mapping[str, Any] | None = None,
@@ -247,7 +247,7 @@ def generate(
 
 
 def search(
-    space: Space,
+    space: NodeSpace,
     evaluator: Evaluator,
     *,
     strategy: str = "bo_nag",

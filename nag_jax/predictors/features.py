@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from nag_jax.predictors.wiring import chooses_wiring, links, profile
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.paths import PathTerms
 from nag_jax.system.errors import InputError
 
@@ -18,14 +18,14 @@ FeatureFn = Callable[[Array], Array]
 """x `[B, N, V]` -> features `[B, F]`."""
 
 
-def one_hot(space: Space) -> FeatureFn:
+def one_hot(space: NodeSpace) -> FeatureFn:
     """The one-hot entries, in 0..1 for architectures, of the nodes and classes where there is a choice."""
     rows, classes = np.nonzero(space.allowed & (space.allowed.sum(axis=1, keepdims=True) > 1))
     columns = rows * space.num_classes + classes
     return lambda x: (x.reshape(x.shape[0], -1)[:, columns] + 1.0) / 2.0
 
 
-def path_counts(space: Space) -> FeatureFn:
+def path_counts(space: NodeSpace) -> FeatureFn:
     """What the paths from input to output do, softly: how many have each word, pass each class, or have each length.
 
     For architectures these are counts, equal wherever skips and blocked paths make no difference.
@@ -38,7 +38,7 @@ def path_counts(space: Space) -> FeatureFn:
     return _sums(space, terms, summaries[terms.words])
 
 
-def live_one_hot(space: Space) -> FeatureFn:
+def live_one_hot(space: NodeSpace) -> FeatureFn:
     """The one-hot entries of nodes that an unblocked path from input to output passes, and which nodes none passes.
 
     Softly, an entry is the sum over such paths of the products of their one-hot entries, at most 1.
@@ -62,7 +62,7 @@ def live_one_hot(space: Space) -> FeatureFn:
     return features
 
 
-def live_counts(space: Space) -> FeatureFn:
+def live_counts(space: NodeSpace) -> FeatureFn:
     """How many nodes of each class an unblocked path passes.
 
     Raises:
@@ -74,7 +74,7 @@ def live_counts(space: Space) -> FeatureFn:
     return lambda x: live(x)[:, : len(classes)] @ of_class
 
 
-def path_profile(space: Space) -> FeatureFn:
+def path_profile(space: NodeSpace) -> FeatureFn:
     """The logarithms of how many paths, plus 1, pass each class or have each length; see `path_counts`.
 
     Raises:
@@ -84,7 +84,7 @@ def path_profile(space: Space) -> FeatureFn:
     return _log_counts(space, terms, [_classes(terms), _lengths(terms)])
 
 
-def path_depth_profile(space: Space) -> FeatureFn:
+def path_depth_profile(space: NodeSpace) -> FeatureFn:
     """Those of `path_profile`, and the same of how many paths have each depth.
 
     A path's depth is how many of its operations have weights. In spaces that name no class without weights there are
@@ -98,7 +98,7 @@ def path_depth_profile(space: Space) -> FeatureFn:
     return _log_counts(space, terms, [_classes(terms), _lengths(terms), *depths])
 
 
-def attributes(space: Space) -> FeatureFn:
+def attributes(space: NodeSpace) -> FeatureFn:
     """The values that the attributes of each node's class have, as one-hot entries: classes that share one are alike.
 
     Raises:
@@ -110,7 +110,7 @@ def attributes(space: Space) -> FeatureFn:
     return lambda x: jnp.einsum("bnv,vf->bnf", has_choice * (x + 1.0) / 2.0, entries).reshape(x.shape[0], -1)
 
 
-def attribute_totals(space: Space) -> FeatureFn:
+def attribute_totals(space: NodeSpace) -> FeatureFn:
     """Each attribute summed over the nodes, in units of its largest value.
 
     Raises:
@@ -135,7 +135,7 @@ REGISTRY = {
 }
 
 
-def make(name: str, space: Space) -> FeatureFn:
+def make(name: str, space: NodeSpace) -> FeatureFn:
     """Makes the features of that name.
 
     Raises:
@@ -152,7 +152,7 @@ def make(name: str, space: Space) -> FeatureFn:
     return REGISTRY[name](space)
 
 
-def standardized(names: Sequence[str], space: Space) -> FeatureFn:
+def standardized(names: Sequence[str], space: NodeSpace) -> FeatureFn:
     """Those features side by side, each of mean 0 and together of square 1 over random architectures of the space."""
     functions = [make(name, space) for name in names]
 
@@ -164,7 +164,7 @@ def standardized(names: Sequence[str], space: Space) -> FeatureFn:
     return lambda x: (raw(x) - mean) / scale
 
 
-def default(space: Space) -> tuple[str, ...]:
+def default(space: NodeSpace) -> tuple[str, ...]:
     """The most telling features that the space has, from coarse to fine."""
     if chooses_wiring(space):
         return ("profile", "links")
@@ -173,14 +173,14 @@ def default(space: Space) -> tuple[str, ...]:
     return ("attribute_totals", "attributes") if space.class_attributes else ("one_hot",)
 
 
-def path_encoding(space: Space) -> tuple[str, ...]:
+def path_encoding(space: NodeSpace) -> tuple[str, ...]:
     """What comes closest to White et al.'s path encoding; one-hot entries where the space has too many paths."""
     if chooses_wiring(space):
         return ("profile",)
     return ("path_counts",) if space.path_terms() is not None else ("one_hot",)
 
 
-def for_trend(space: Space) -> tuple[str, ...]:
+def for_trend(space: NodeSpace) -> tuple[str, ...]:
     """Features that a surrogate may extrapolate from few labels, since their effect is about linear.
 
     None where paths are too many to list and classes have attributes, whose totals are the coarse group of the kernel
@@ -193,7 +193,7 @@ def for_trend(space: Space) -> tuple[str, ...]:
     return () if space.class_attributes else ("one_hot",)
 
 
-def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def for_transfer(space: NodeSpace) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """For a predictor of many data sets: features whose effect is about linear, and all, from coarse to fine."""
     if chooses_wiring(space):
         return ("profile",), ("profile", "links", "one_hot")
@@ -202,14 +202,14 @@ def for_transfer(space: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ("live_counts", "path_depth_profile"), ("path_depth_profile", "one_hot")
 
 
-def _terms(space: Space) -> PathTerms:
+def _terms(space: NodeSpace) -> PathTerms:
     terms = space.path_terms()
     if terms is None:
         raise InputError(f"{space.name} has too many paths to count: use the features {list(default(space))}")
     return terms
 
 
-def _attribute_table(space: Space) -> np.ndarray:
+def _attribute_table(space: NodeSpace) -> np.ndarray:
     """The attributes of classes, float32 `[V, A]`."""
     if not space.class_attributes:
         raise InputError(f"the classes of {space.name} have no attributes: use the features {list(default(space))}")
@@ -221,7 +221,7 @@ def _places(terms: PathTerms) -> list[tuple[int, int]]:
     return sorted({entry for entries in terms.entries for entry in entries})
 
 
-def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
+def _sums(space: NodeSpace, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
     """The products of the terms' entries, summed with weights `[M, F]`."""
     selectors = _selectors(space, terms)
 
@@ -236,7 +236,7 @@ def _sums(space: Space, terms: PathTerms, weights: np.ndarray) -> FeatureFn:
     return features
 
 
-def _log_counts(space: Space, terms: PathTerms, summaries: Sequence[np.ndarray]) -> FeatureFn:
+def _log_counts(space: NodeSpace, terms: PathTerms, summaries: Sequence[np.ndarray]) -> FeatureFn:
     """The logarithms of 1 plus how many paths have words of each kind, of summaries `[W, F]` side by side."""
     counts = _sums(space, terms, np.concatenate(summaries, axis=1)[terms.words])
     return lambda x: jnp.log1p(jnp.maximum(counts(x), 0.0))
@@ -254,7 +254,7 @@ def _lengths(terms: PathTerms, uncounted: Collection[int] = ()) -> np.ndarray:
     return (lengths[:, None] == np.unique(lengths)).astype(np.float32)
 
 
-def _selectors(space: Space, terms: PathTerms) -> list[np.ndarray]:
+def _selectors(space: NodeSpace, terms: PathTerms) -> list[np.ndarray]:
     """0/1 matrices `[N V + 1, M]` that pick the i-th factor of each term.
 
     The last row stands for the constant 1, the factor of terms that have fewer.

@@ -26,7 +26,7 @@ from jax import Array
 from nag_jax.datasets.triples import TaskTable
 from nag_jax.predictors import features as feature_functions
 from nag_jax.predictors.features import square_distances
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system import interrupts
 
 Progress = Callable[[int, int], None]
@@ -150,7 +150,7 @@ class MetaGaussianProcess:
 
     def __init__(
         self,
-        space: Space,
+        space: NodeSpace,
         *,
         linear: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from nag_jax.generators.contract import Generator
 from nag_jax.generators.gaussian.losses import perturb
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system.keys import expand, fold_in, uniform
 from nag_jax.system.once import once
 
@@ -20,18 +20,18 @@ A function, or a `jax.tree_util.Partial` of one with parameters, which then are 
 
 
 @once
-def clean_view(space: Space) -> View:
+def clean_view(space: NodeSpace) -> View:
     """Clean architectures at t = 0."""
     return lambda keys, tokens: (space.encode(tokens), jnp.zeros(tokens.shape[0], jnp.float32))
 
 
 @once
-def noised_view(space: Space, sde: SDE) -> View:
+def noised_view(space: NodeSpace, sde: SDE) -> View:
     """Noised architectures at t uniform in [t_min, 1], as published: for guidance at the noised x."""
     return lambda keys, tokens: perturb(keys, space.encode(tokens), sde)[:2]
 
 
-def denoised_view(space: Space, generator: Generator, params: Any, *, share: float) -> View:
+def denoised_view(space: NodeSpace, generator: Generator, params: Any, *, share: float) -> View:
     """A share of the batch as a generator believes it to be, halfway through; the rest clean; all at t = 0.
 
     Guidance asks for values of such soft architectures, so the predictor learns their average labels; with `share` 0 it
@@ -47,7 +47,7 @@ def denoised_view(space: Space, generator: Generator, params: Any, *, share: flo
 
 
 @once
-def _soft_view(space: Space, generator: Generator, share: float) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def _soft_view(space: NodeSpace, generator: Generator, share: float) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """(the generator's parameters, keys, tokens) -> what `denoised_view` shows."""
 
     def view(params, keys, tokens):

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import Array
 
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.paths import Wiring
 from nag_jax.system.errors import InputError
 
 
-def profile(space: Space) -> Callable[[Array], Array]:
+def profile(space: NodeSpace) -> Callable[[Array], Array]:
     """How many operations there are of each class, how many paths pass each class, and how many have each length.
 
     What `path_counts` summarises, for spaces whose tokens choose the wiring. What passes its input on adds no length.
@@ -32,7 +32,7 @@ def profile(space: Space) -> Callable[[Array], Array]:
     return features
 
 
-def links(space: Space) -> Callable[[Array], Array]:
+def links(space: NodeSpace) -> Callable[[Array], Array]:
     """How many operations of each class read one of each class, or the input, or feed the output.
 
     Reading by way of operations that pass their input on counts too, so architectures that differ in where those are
@@ -63,19 +63,19 @@ def links(space: Space) -> Callable[[Array], Array]:
     return features
 
 
-def chooses_wiring(space: Space) -> bool:
+def chooses_wiring(space: NodeSpace) -> bool:
     """Whether the space has these features."""
     return space.wiring(_nothing(space)) is not None
 
 
-def _wiring(space: Space, x: Array) -> Wiring:
+def _wiring(space: NodeSpace, x: Array) -> Wiring:
     wiring = space.wiring(x)
     if wiring is None:
         raise InputError(f"all architectures of {space.name} share one DAG: use 'path_counts' or 'one_hot'")
     return wiring
 
 
-def _nothing(space: Space) -> Array:
+def _nothing(space: NodeSpace) -> Array:
     return jnp.zeros((1, space.num_nodes, space.num_classes), jnp.float32)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.bananas import bananas
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import bo
@@ -35,7 +35,9 @@ REGISTRY = {
 __all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator"]
 
 
-def make(name: str, space: Space, *, covers: Callable[[np.ndarray], np.ndarray] | None = None, **options) -> Strategy:
+def make(
+    name: str, space: NodeSpace, *, covers: Callable[[np.ndarray], np.ndarray] | None = None, **options
+) -> Strategy:
     """Makes the strategy of that name.
 
     Args:

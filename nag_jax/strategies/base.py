@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import numpy as np
 
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import jitted
@@ -57,12 +57,12 @@ class History:
     keys: np.ndarray
 
     @classmethod
-    def empty(cls, space: Space) -> Self:
+    def empty(cls, space: NodeSpace) -> Self:
         """No trial yet."""
         tokens = np.zeros((0, space.num_nodes), np.int32)
         return cls(tokens, np.zeros(0), space.canonical(tokens))
 
-    def add(self, space: Space, tokens, values) -> Self:
+    def add(self, space: NodeSpace, tokens, values) -> Self:
         """With more trials at the end.
 
         Raises:
@@ -108,7 +108,7 @@ class Domain:
         2
     """
 
-    def __init__(self, space: Space, covers: Callable[[np.ndarray], np.ndarray] | None = None):
+    def __init__(self, space: NodeSpace, covers: Callable[[np.ndarray], np.ndarray] | None = None):
         self.space = space
         self._covers = covers
         self._random = jitted(space.random, static_argnums=1)
@@ -144,7 +144,7 @@ class Domain:
         return self.new(self._random(key, _MOST_DRAWS), taken)[:n]
 
     def mutate(self, key: jax.Array, tokens) -> np.ndarray:
-        """Tokens `[B, N]` with one node of each changed; see `Space.mutate`."""
+        """Tokens `[B, N]` with one node of each changed; see `NodeSpace.mutate`."""
         return np.asarray(self._mutate(key, np.asarray(tokens, np.int32)))
 
     def descendant(self, key: jax.Array, parent: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.predictors.labels import NORMALIZATIONS
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies import acquisitions, maximizers, surrogates
 from nag_jax.strategies.base import Domain, Strategy, complete, remember
 from nag_jax.strategies.maximizers import AcquireFn, Belief, PoolFn
@@ -113,7 +113,7 @@ def make_believe(model: Surrogate) -> Callable[[jax.Array, Data], Belief]:
 
 
 @once
-def make_score(space: Space, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray, int], np.ndarray]:
+def make_score(space: NodeSpace, acquire: AcquireFn) -> Callable[[jax.Array, Belief, np.ndarray, int], np.ndarray]:
     """(key, belief, tokens `[P, N]`, least) -> acquisition `[P]`, compiled once for all P up to `least`."""
 
     @jax.jit

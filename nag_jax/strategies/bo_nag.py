@@ -18,7 +18,7 @@ from nag_jax.generators.contract import Generator, Start, sample
 from nag_jax.guidance import Guide
 from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.exceedance import exceedance
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import make_acquire, pool_strategy
@@ -161,7 +161,7 @@ def generator_pool(
 
 @once
 def make_generate(
-    space: Space,
+    space: NodeSpace,
     acquire: AcquireFn,
     source: Source,
     *,

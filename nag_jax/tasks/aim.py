@@ -19,7 +19,7 @@ from nag_jax.guidance.constraints import Constraints
 from nag_jax.guidance.exceedance import exceedance, mean_value
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import predict
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.once import once
 
@@ -51,7 +51,7 @@ def measure(
     generator_params: Any,
     predictor: Predictor,
     predictor_params: Any,
-    space: Space,
+    space: NodeSpace,
     tokens: np.ndarray,
     *,
     top_share: float,
@@ -82,7 +82,7 @@ def measure(
 
 
 @once
-def _measured(generator: Generator, predictor: Predictor, space: Space):
+def _measured(generator: Generator, predictor: Predictor, space: NodeSpace):
     """`estimate_spread` compiled: (parameters of the generator, of the predictor, keys, tokens) -> spread."""
 
     @jax.jit

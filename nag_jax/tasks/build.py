@@ -23,7 +23,7 @@ from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
 from nag_jax.settings import Generate, Settings, Transfer
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.system.once import once
@@ -43,12 +43,12 @@ def _named(block: Any, name: str, registry: dict[str, Any]) -> dict[str, Any]:
     return to_dict(getattr(block, name)) if name in registry and hasattr(block, name) else {}
 
 
-def make_space(config: Settings) -> Space:
+def make_space(config: Settings) -> NodeSpace:
     """The space of `config.space`."""
     return spaces.make(config.space.name, **options(config.space, "name"))
 
 
-def make_evaluator(config: Settings, space: Space):
+def make_evaluator(config: Settings, space: NodeSpace):
     """The evaluator of `config.evaluator`, whose objective is checked to exist; numbers that are 0 are left to it."""
     given = options(config.evaluator, "name", "direction", "unit", "split")
     given = {name: value for name, value in given.items() if value != 0} | {"metric": config.evaluator.metric}
@@ -62,7 +62,7 @@ def objective(config: Settings, evaluator: Evaluator) -> Metric | None:
     return evaluators.objective(evaluator, config.evaluator.metric)
 
 
-def make_constraints(config: Settings, space: Space, evaluator: Evaluator) -> Constraints:
+def make_constraints(config: Settings, space: NodeSpace, evaluator: Evaluator) -> Constraints:
     """Those of `config.constraints`, on the evaluator's costs; none where there are none."""
     return _constraints(space, getattr(evaluator, "costs", {}), parse(config.constraints or ""))
 
@@ -75,7 +75,7 @@ def make_sde(config: Settings) -> SDE:
     return sde.make(config.sde.name, **_named(config.sde, config.sde.name, sde.REGISTRY))
 
 
-def make_score_model(config: Settings, space: Space) -> ScoreModel:
+def make_score_model(config: Settings, space: NodeSpace) -> ScoreModel:
     """The score network of `config.score`."""
     score = config.score
     return score_models.make_score_model(
@@ -84,13 +84,13 @@ def make_score_model(config: Settings, space: Space) -> ScoreModel:
 
 
 def make_generator(
-    config: Settings, space: Space, model: ScoreModel, score_guide: MakeScoreGuide | None = None
+    config: Settings, space: NodeSpace, model: ScoreModel, score_guide: MakeScoreGuide | None = None
 ) -> Generator:
     """The generator of the score network, with the kernels of `config.sampler`."""
     return gaussian(space, model, make_kernels(config), final=config.sampler.final, score_guide=score_guide)
 
 
-def make_predictor(config: Generate, space: Space, context: Array | None = None) -> Predictor:
+def make_predictor(config: Generate, space: NodeSpace, context: Array | None = None) -> Predictor:
     """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published.
 
     The context is an example of the embedding of a data set, where there is one.
@@ -106,7 +106,7 @@ def make_predictor(config: Generate, space: Space, context: Array | None = None)
     )
 
 
-def make_meta(config: Transfer, space: Space, item_shape: tuple[int, ...]) -> MetaGaussianProcess | MetaPredictor:
+def make_meta(config: Transfer, space: NodeSpace, item_shape: tuple[int, ...]) -> MetaGaussianProcess | MetaPredictor:
     """The meta-predictor of `config.meta`, for data sets with items of that shape."""
     if config.meta.name == "gaussian_process":
         return MetaGaussianProcess(space, **to_dict(config.meta.gaussian_process))
@@ -127,7 +127,7 @@ def make_kernels(config: Settings) -> list[Kernel]:
     ]
 
 
-def make_view(config: Generate, space: Space, generator: Generator, params: Any) -> View:
+def make_view(config: Generate, space: NodeSpace, generator: Generator, params: Any) -> View:
     """What the predictor of `config.predictor` is shown in training."""
     view = config.predictor.view
     if view == "clean":

@@ -15,7 +15,7 @@ from nag_jax.generators.gaussian import kernels
 from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.score_model import make_score_model
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system import parallel
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
@@ -38,14 +38,14 @@ class Model:
         (15625, 8)
     """
 
-    space: Space
+    space: NodeSpace
     generator: Generator = dataclasses.field(repr=False)
     params: Any = dataclasses.field(repr=False)
     tokens: np.ndarray = dataclasses.field(repr=False)
 
 
 def fit_score(
-    space: Space,
+    space: NodeSpace,
     process: SDE,
     network: Mapping[str, Any],
     recipe: Recipe,

@@ -14,7 +14,7 @@ from nag_jax.generators.contract import Generator
 from nag_jax.generators.fit import check_batches, data_and_loss, draw_share, fit_generator
 from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.guidance.constraints import Constraints
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
@@ -36,7 +36,7 @@ class Given(NamedTuple):
         quiet: whether no bars of progress are shown.
     """
 
-    space: Space
+    space: NodeSpace
     evaluator: Evaluator
     generator: Generator | None = None
     score_params: Any = None
@@ -57,7 +57,7 @@ class Setting:
     config: Any
     workdir: Workdir
     identity: dict[str, Any]
-    space: Space
+    space: NodeSpace
     evaluator: Evaluator
     constraints: Constraints
     model: ScoreModel | None

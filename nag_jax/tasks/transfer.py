@@ -21,7 +21,7 @@ from nag_jax.predictors.fit import meta_loss
 from nag_jax.predictors.labels import normalize
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
@@ -67,7 +67,7 @@ class Transfer:
         return Predictor(init, apply)
 
 
-def prepare(config: Any, space: Space, evaluator) -> Transfer | None:
+def prepare(config: Any, space: NodeSpace, evaluator) -> Transfer | None:
     """Reads the triples and describes the new data set; None where the config transfers nothing.
 
     Raises:
@@ -216,7 +216,7 @@ def _read_metad2a(config: Any) -> tuple[Triples, TaskTable]:
     return data.triples, triples.task_table(data.triples, classes)
 
 
-def _read_graphs(config: Any, space: Space, where: np.ndarray) -> tuple[Triples, TaskTable]:
+def _read_graphs(config: Any, space: NodeSpace, where: np.ndarray) -> tuple[Triples, TaskTable]:
     """All data sets of NAS-Bench-Graph but that of the evaluator."""
     new, metric = config.evaluator.dataset, config.evaluator.metric
     learned = _learned_metrics(config) or (metric,)
@@ -250,7 +250,7 @@ def _check_learned(learned: tuple[str, ...], metrics: Mapping[str, Metric], obje
         )
 
 
-def _covered_by_all(space: Space):
+def _covered_by_all(space: NodeSpace):
     """Whether all data sets of NAS-Bench-Graph have an architecture, as a function of tokens."""
     tables = [nas_bench_graph.load(dataset=name, space=space) for name in nas_bench_graph.DATASETS]
     return lambda tokens: np.all([table.covers(tokens) for table in tables], axis=0)

@@ -1,6 +1,6 @@
 """Surrogates: what is believed of architectures that nobody has labelled."""
 
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.surrogates.base import Data, Surrogate, make_data, padded_capacity
 from nag_jax.strategies.surrogates.deep_ensemble import deep_ensemble
 from nag_jax.strategies.surrogates.gaussian_process import gaussian_process
@@ -13,7 +13,7 @@ __all__ = ["REGISTRY", "Data", "Surrogate", "make", "make_data", "padded_capacit
 
 
 @once
-def make(name: str, space: Space, **options) -> Surrogate:
+def make(name: str, space: NodeSpace, **options) -> Surrogate:
     """Makes the surrogate of that name.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from nag_jax.predictors.labels import normalize
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.base import History
 
 
@@ -46,7 +46,7 @@ def padded_capacity(n: int, least: int) -> int:
     return least << max(0, (-(-n // least) - 1).bit_length())
 
 
-def make_data(space: Space, history: History, *, labels: str, least: int) -> Data:
+def make_data(space: NodeSpace, history: History, *, labels: str, least: int) -> Data:
     """The trials that didn't fail, as what surrogates are fitted on.
 
     Args:

@@ -10,7 +10,7 @@ from jax import Array
 
 from nag_jax.networks.mlp import FeaturePerceptron
 from nag_jax.predictors import Predictor, ensemble, features, make_predictor
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.surrogates.base import Surrogate
 
 _LEAST_SPREAD = 0.05
@@ -25,7 +25,7 @@ class Posterior(NamedTuple):
 
 
 def deep_ensemble(
-    space: Space,
+    space: NodeSpace,
     *,
     groups: Sequence[str] | None = None,
     members: int = 5,

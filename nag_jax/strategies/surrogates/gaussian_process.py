@@ -12,7 +12,7 @@ from jax import Array
 
 from nag_jax.predictors import features
 from nag_jax.predictors.features import square_distances
-from nag_jax.spaces import Space
+from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.surrogates.base import Surrogate
 
 PriorFn = Callable[[Array], Array]
@@ -91,7 +91,7 @@ class NestedExpSquared(tinygp.kernels.Kernel):
 
 
 def gaussian_process(
-    space: Space,
+    space: NodeSpace,
     *,
     groups: Sequence[str] | None = None,
     trend: Sequence[str] | None = None,
@@ -166,7 +166,7 @@ def gaussian_process(
     return Surrogate(fit, predict, noise_of)
 
 
-def _trend(space: Space, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
+def _trend(space: NodeSpace, names: Sequence[str], prior: PriorFn | None) -> features.FeatureFn:
     """What labels are a linear function of, with weights of variance 1: first the prior's belief."""
     parts: list[features.FeatureFn] = [] if prior is None else [prior]
     parts.append(lambda x: jnp.full((x.shape[0], 1), _OFFSET_STD, jnp.float32))
