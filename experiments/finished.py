@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.reports.page.finished import read_results
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import NodeSpace
@@ -84,12 +86,12 @@ class FinishedRun:
         guided = frame[frame["pool"] == "guided"]
         predicted = dict(zip(guided["arch"], guided["predicted"], strict=True))
         final = [trial for trial in self.trials() if trial.purpose == FINAL]
-        first = [trial.architecture for trial in _best_first(final, self.objective)]
+        first = [trial.architecture for trial in self._best_first(final, self.objective)]
         return [Candidate(arch, predicted.get(arch)) for arch in dict.fromkeys([*first, *predicted])]
 
     def _searched(self) -> list[Candidate]:
         assert self.objective is not None
-        best_first = _best_first(self.trials(), self.objective)
+        best_first = self._best_first(self.trials(), self.objective)
         return [Candidate(arch) for arch in dict.fromkeys(trial.architecture for trial in best_first)]
 
     def _streamed(self, most: int) -> list[Candidate]:
@@ -101,9 +103,11 @@ class FinishedRun:
             best = best.drop_duplicates("architecture").nlargest(most, "predicted")
         return [Candidate(*row) for row in best.itertuples(index=False, name=None)]
 
-
-def _best_first(trials: list[Trial], objective: dict[str, Any]) -> list[Trial]:
-    """The trials that have a label, by it; equal ones in the order of payment."""
-    metric, sign = objective["metric"], -1 if objective["direction"] == "max" else 1
-    labelled = [trial for trial in trials if trial.values[metric] == trial.values[metric]]
-    return sorted(labelled, key=lambda trial: sign * trial.values[metric])
+    def _best_first(self, trials: list[Trial], objective: dict[str, Any]) -> list[Trial]:
+        """The trials that have a label, by it or by the utility of several; equal ones in the order of payment."""
+        several = objective.get("objectives") or [objective]
+        metrics = tuple(Metric(about["metric"], direction=about["direction"]) for about in several)
+        objectives = Objectives(metrics, build.make_utility(self.config, len(metrics)))
+        utilities = objectives.utilities(objectives.of_each(trial.values for trial in trials))
+        order = np.argsort(-utilities, kind="stable")
+        return [trials[i] for i in order if np.isfinite(utilities[i])]

@@ -30,6 +30,7 @@ from experiments.bench.products import dense_products, flops, phases, repeated, 
 from experiments.bench.timing import best_seconds
 from experiments.main import use_compilation_cache
 from nag_jax.generators.sharded import COLLECTIVES, ShardedSampler
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.system.keys import normal, sample_keys
@@ -107,7 +108,7 @@ def sampler(variant: str, n: int) -> dict[str, Any]:
     score_params, predictor_params = model.init(jax.random.key(0)), predictor.init(jax.random.key(1))
     aim = make_aim(predictor_params, 1.0, [1.0] * len(PROGRESS), scale=1.0)
     mesh, steps = parallel.make_mesh(), config.sampler.num_steps
-    given = build.make_guidance(config, predictor)
+    given = build.make_guidance(config, predictor, Objectives((Metric("accuracy"),)))
     unconditional = ShardedSampler(build.make_generator(config, space, model), num_steps=steps, mesh=mesh)
     guided = ShardedSampler(
         build.make_generator(config, space, model, given.score_guide), guide=given.guide, num_steps=steps, mesh=mesh

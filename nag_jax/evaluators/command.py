@@ -23,12 +23,10 @@ import numpy as np
 from nag_jax import spaces
 from nag_jax.evaluators.base import Outcome
 from nag_jax.evaluators.processes import Ended, Processes, StoppedError
-from nag_jax.evaluators.table_file import guess_split
-from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
+from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics, guess_split, parse_metrics
 from nag_jax.spaces.capabilities import TokenSpace, num_distinct
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError, quoted, shown
-from nag_jax.system.names import check_name
 
 _BROKEN = {126: "can't be executed", 127: "isn't found"}
 """Exit statuses by which a shell says that the command, not the architecture, is at fault."""
@@ -227,27 +225,6 @@ def load(
         retries=retries,
         workers=workers,
     )
-
-
-def parse_metrics(text: str) -> list[Metric]:
-    """Reads metrics in words.
-
-    Raises:
-        InputError: one has no name or more than four parts, or there is no such direction or split.
-
-    Example:
-        >>> parse_metrics("latency:min:ms")
-        [Metric(name='latency', unit='ms', direction='min', split='none')]
-    """
-    found = []
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, direction, unit, split, *rest = [*map(str.strip, part.split(":")), "", "", ""]
-        if not name or any(rest):
-            raise InputError(f"metric {part!r} isn't understood: write NAME:DIRECTION:UNIT:SPLIT, as 'latency:min:ms'")
-        check_name(direction or "max", ("max", "min"), f"direction of the metric {name!r}")
-        check_name(split or "none", ("train", "validation", "test", "none"), f"split of the metric {name!r}")
-        found.append(Metric(name, unit, direction or "max", split or guess_split(name)))  # pyright: ignore[reportArgumentType]
-    return found
 
 
 def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, float], str]:

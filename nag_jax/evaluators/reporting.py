@@ -7,7 +7,7 @@ import numpy as np
 
 from nag_jax.evaluators.base import Evaluator
 from nag_jax.evaluators.lookup import ArchitectureTable
-from nag_jax.objectives.metric import Metric
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.system.errors import InputError
 
 
@@ -41,6 +41,19 @@ class ReportingView:
     def best(self, metric: str) -> float:
         """The best value in the table, in the metric's direction."""
         return self.best_mean(metric, 1)
+
+    def worth(self, objectives: Objectives) -> np.ndarray:
+        """What all rows are worth, float64 `[R]`, in the order of `architectures()`; see `Objectives.worth`."""
+        return objectives.worth(objectives.of({name: self._table.values(name) for name in objectives.names}))
+
+    def worth_of(self, tokens, objectives: Objectives) -> np.ndarray:
+        """What tokens `[B, N]` are worth, float64 `[B]`; see `values`."""
+        return objectives.worth(objectives.of({name: self.values(tokens, name) for name in objectives.names}))
+
+    def best_worth(self, objectives: Objectives) -> float:
+        """The best of `worth`, in the direction of the objectives' metric."""
+        sign = objectives.metric.sign
+        return float(sign * np.nanmax(sign * self.worth(objectives)))
 
     def best_mean(self, metric: str, k: int) -> float:
         """The mean value of the best k architectures, in the metric's direction.

@@ -10,7 +10,7 @@ import numpy as np
 
 from nag_jax import spaces
 from nag_jax.evaluators.table import TableEvaluator
-from nag_jax.objectives.metric import Direction, Split, describe_metrics
+from nag_jax.objectives.metric import Direction, Split, describe_metrics, guess_split, parse_metrics
 from nag_jax.spaces import Space
 from nag_jax.system.columns import check_csv, check_distinct
 from nag_jax.system.errors import InputError, quoted
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ARCHITECTURE_COLUMN = "arch"
-_SPLITS: dict[str, Split] = {
-    **dict.fromkeys(("valid", "validation", "val"), "validation"),
-    "test": "test",
-    **dict.fromkeys(("train", "training"), "train"),
-}
-"""What words of a column's name say."""
 
 
 def load(
     *,
     path: str | Path,
     metric: str,
+    metrics: str = "",
     space: Space | None = None,
     directions: Mapping[str, Direction] | None = None,
     units: Mapping[str, str] | None = None,
@@ -48,6 +43,7 @@ def load(
     Args:
         path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
         metric: the column to search by.
+        metrics: what is known of other columns, in words as `"latency:min:ms"`; see `parse_metrics`.
         space: whose architectures the strings are; NAS-Bench-201 by default.
         directions: `"max"` or `"min"` by column; `"max"` by default.
         units: by column; empty by default.
@@ -61,13 +57,14 @@ def load(
             architecture comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
     """
     frame, place = read(Path(path))
+    further = parse_metrics(metrics)
     return from_frame(
         frame,
         metric=metric,
         space=space,
-        directions=directions,
-        units=units,
-        splits=splits,
+        directions={**{found.name: found.direction for found in further}, **(directions or {})},
+        units={**{found.name: found.unit for found in further}, **(units or {})},
+        splits={**{found.name: found.split for found in further}, **(splits or {})},
         allow_failed=allow_failed,
         average_twins=average_twins,
         source=str(path),
@@ -254,15 +251,3 @@ def _is_text(value: object) -> bool:
         return isinstance(value, str) and bool(np.isnan(float(value)))
     except ValueError:
         return True
-
-
-def guess_split(column: str) -> Split:
-    """What the last of a metric's name's whole words that says something tells of the data that it was measured on.
-
-    Example:
-        >>> guess_split("cifar10-valid_ori-test"), guess_split("latest_acc")
-        ('test', 'none')
-    """
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column)
-    found = [_SPLITS[word.lower()] for word in words if word.lower() in _SPLITS]
-    return found[-1] if found else "none"  # pyright: ignore[reportReturnType]

@@ -30,6 +30,7 @@ class DirectionalGCN(nn.Module):
         noise_aware: whether the noise level is embedded and added after pooling.
         bias: whether message-passing layers have biases; the published ones don't.
         dropout: rate, in training.
+        outputs: M, the values of an architecture.
     """
 
     adjacency: tuple[tuple[bool, ...], ...]
@@ -41,6 +42,7 @@ class DirectionalGCN(nn.Module):
     noise_aware: bool = False
     bias: bool = True
     dropout: float = 0.0
+    outputs: int = 1
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,7 +51,7 @@ class DirectionalGCN(nn.Module):
 
     @nn.compact
     def __call__(self, x, condition, context, *, deterministic: bool = True):
-        """Value `[1]` of one architecture x `[N, V]` at a scalar noise level, given a context `[C]` or None."""
+        """Values `[M]` of one architecture x `[N, V]` at a scalar noise level, given a context `[C]` or None."""
         drop = nn.Dropout(self.dropout, deterministic=deterministic)
         h = (x + 1.0) / 2.0
         for i in range(self.num_layers):
@@ -58,7 +60,7 @@ class DirectionalGCN(nn.Module):
         pooled = h.mean(axis=0) if self.pooling == "mean" else h.reshape(-1)
         if self.noise_aware:
             pooled += TimeEmbedding(pooled.shape[-1], 4 * pooled.shape[-1], name="time")(condition)
-        return head(pooled, context, self.head_width, drop)
+        return head(pooled, context, self.head_width, drop, self.outputs)
 
     def _messages(self, h, i: int, *, forward: bool):
         update = nn.Dense(

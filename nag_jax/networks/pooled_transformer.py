@@ -22,6 +22,7 @@ class PooledTransformer(nn.Module):
         attention: whom a node sees; see `layers.ATTENTION`.
         noise_aware: whether the noise level is embedded and added to every node.
         dropout: rate, in training.
+        outputs: M, the values of an architecture.
     """
 
     adjacency: tuple[tuple[bool, ...], ...]
@@ -33,6 +34,7 @@ class PooledTransformer(nn.Module):
     attention: str = "all"
     noise_aware: bool = False
     dropout: float = 0.0
+    outputs: int = 1
 
     def __post_init__(self):
         super().__post_init__()
@@ -43,7 +45,7 @@ class PooledTransformer(nn.Module):
 
     @nn.compact
     def __call__(self, x, condition, context, *, deterministic: bool = True):
-        """Value `[1]` of one architecture x `[N, V]` at a scalar noise level, given a context `[C]` or None."""
+        """Values `[M]` of one architecture x `[N, V]` at a scalar noise level, given a context `[C]` or None."""
         drop = nn.Dropout(self.dropout, deterministic=deterministic)
         relations = tuple(map(tuple, dag_relations(np.array(self.adjacency)).tolist()))
         h = nn.Dense(self.width, name="embed")((x + 1.0) / 2.0)
@@ -57,4 +59,4 @@ class PooledTransformer(nn.Module):
         h = h[None]
         for i in range(self.num_layers):
             h = Block(attention, self.mlp_width, self.dropout, name=f"block_{i}")(h, deterministic)
-        return head(h[0].mean(axis=0), context, self.head_width, drop)
+        return head(h[0].mean(axis=0), context, self.head_width, drop, self.outputs)

@@ -1,16 +1,24 @@
 """Metrics: one measured quantity each, with its unit, direction and split."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from nag_jax.system.errors import quoted
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
 Direction = Literal["max", "min"]
 
 
 Split = Literal["train", "validation", "test", "none"]
+
+_SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("valid", "validation", "val"), "validation"),
+    "test": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+}
+"""What words of a metric's name say."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +87,36 @@ def describe_metrics(
         name: Metric(name, units.get(name, ""), directions.get(name, "max"), splits.get(name, guess_split(name)))
         for name in names
     }
+
+
+def parse_metrics(text: str) -> list[Metric]:
+    """Reads metrics in words.
+
+    Raises:
+        InputError: one has no name or more than four parts, or there is no such direction or split.
+
+    Example:
+        >>> parse_metrics("latency:min:ms")
+        [Metric(name='latency', unit='ms', direction='min', split='none')]
+    """
+    found = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, direction, unit, split, *rest = [*map(str.strip, part.split(":")), "", "", ""]
+        if not name or any(rest):
+            raise InputError(f"metric {part!r} isn't understood: write NAME:DIRECTION:UNIT:SPLIT, as 'latency:min:ms'")
+        check_name(direction or "max", ("max", "min"), f"direction of the metric {name!r}")
+        check_name(split or "none", ("train", "validation", "test", "none"), f"split of the metric {name!r}")
+        found.append(Metric(name, unit, direction or "max", split or guess_split(name)))  # pyright: ignore[reportArgumentType]
+    return found
+
+
+def guess_split(name: str) -> Split:
+    """What the last of a metric's name's whole words that says something tells of the data that it was measured on.
+
+    Example:
+        >>> guess_split("cifar10-valid_ori-test"), guess_split("latest_acc")
+        ('test', 'none')
+    """
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    found = [_SPLITS[word.lower()] for word in words if word.lower() in _SPLITS]
+    return found[-1] if found else "none"  # pyright: ignore[reportReturnType]

@@ -1,4 +1,4 @@
-"""Predictors: learned models of an objective. Higher is better, in units of the normalised label.
+"""Predictors: learned models of the objectives. Higher is better, in units of the normalised labels.
 
 A network here is written for one architecture; `make_predictor` batches it and `ensemble` stacks members.
 """
@@ -12,11 +12,11 @@ import jax.numpy as jnp
 
 
 class Predictor(NamedTuple):
-    """A learned model of an objective.
+    """A learned model of M objectives.
 
     Attributes:
         init: key -> params.
-        apply: (params, x `[B, N, V]`, t `[B]`, context) -> `[B, K]`, one column a member of an ensemble. The context
+        apply: (params, x `[B, N, V]`, t `[B]`, context) -> `[B, M, K]`: objectives, members of an ensemble. The context
             is None, or what is known of the data set, `[C]`, or of each architecture's data set, `[B, C]`. Keyword
             `dropout_key` turns dropout on.
     """
@@ -29,7 +29,7 @@ def make_predictor(network: nn.Module, shape: tuple[int, int], *, condition=lamb
     """Batches a network of one architecture.
 
     Args:
-        network: called as (x `[N, V]`, condition, context).
+        network: called as (x `[N, V]`, condition, context), which gives `[M]`.
         shape: (N, V).
         condition: t `[B]` -> the noise level that the network embeds.
         context: an example of the context, for its shape.
@@ -44,15 +44,17 @@ def make_predictor(network: nn.Module, shape: tuple[int, int], *, condition=lamb
             return network.apply(params, x, level, context, deterministic=dropout_key is None, rngs=rngs)
 
         each = 0 if context is not None and context.ndim == 2 else None
-        return jax.vmap(one, in_axes=(0, 0, each, 0))(x, condition(t), context, jnp.arange(x.shape[0], dtype=jnp.int32))
+        numbers = jnp.arange(x.shape[0], dtype=jnp.int32)
+        values: Any = jax.vmap(one, in_axes=(0, 0, each, 0))(x, condition(t), context, numbers)
+        return jnp.expand_dims(values, -1)
 
     return Predictor(init, apply)
 
 
 def ensemble(predictor: Predictor, size: int) -> Predictor:
-    """`size` members from different initialisations, one column each; parameters are stacked.
+    """`size` members from different initialisations; parameters are stacked.
 
-    The mean over columns is the estimate, their spread its uncertainty (Lakshminarayanan et al., NeurIPS 2017).
+    The mean over members is the estimate, their spread its uncertainty (Lakshminarayanan et al., NeurIPS 2017).
     """
 
     def init(key):
@@ -62,9 +64,9 @@ def ensemble(predictor: Predictor, size: int) -> Predictor:
         def member(numbered):
             params, i = numbered
             key = None if dropout_key is None else jax.random.fold_in(dropout_key, i)
-            return predictor.apply(params, x, t, context, dropout_key=key)[:, 0]
+            return predictor.apply(params, x, t, context, dropout_key=key)[:, :, 0]
 
         # A loop, not vmap: batched over members, XLA's gathers and scatters on CPU take twice as long.
-        return jax.lax.map(member, (params, jnp.arange(size, dtype=jnp.int32))).T
+        return jnp.moveaxis(jax.lax.map(member, (params, jnp.arange(size, dtype=jnp.int32))), 0, -1)
 
     return Predictor(init, apply)

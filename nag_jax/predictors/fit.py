@@ -21,7 +21,7 @@ LEAST_ROWS = 64
 
 
 def regression_loss(predictor: Predictor, view: View, *, batch_size: int) -> LossFn:
-    """Mean squared error of every member on batches of data = (tokens `[M, N]`, labels `[M]`), with replacement."""
+    """Mean squared error of every member on batches of data = (tokens `[L, N]`, labels `[L, M]`), with replacement."""
     loss = _viewed_loss(predictor, batch_size)
     return lambda params, key, data: loss(params, key, (*data, _as_pytree(view)))
 
@@ -40,13 +40,13 @@ def _viewed_loss(predictor: Predictor, batch_size: int) -> LossFn:
         rows = jax.random.randint(batch_key, (batch_size,), 0, tokens.shape[0], jnp.int32)
         x, t = view(sample_keys(view_key, batch_size), tokens[rows])
         values = predictor.apply(params, x, t, dropout_key=dropout_key)
-        return jnp.mean((values - labels[rows][:, None]) ** 2)
+        return jnp.mean((values - labels[rows][:, :, None]) ** 2)
 
     return loss
 
 
 def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossFn:
-    """The same on triples: data = (tokens `[R, N]`, labels `[R]`, task `[R]`, a `datasets.triples.TaskTable`)."""
+    """The same on triples: data = (tokens `[R, N]`, labels `[R, M]`, task `[R]`, a `datasets.triples.TaskTable`)."""
 
     def loss(params, key, data):
         tokens, labels, task, table = data
@@ -55,7 +55,7 @@ def meta_loss(predictor: MetaPredictor, view: View, *, batch_size: int) -> LossF
         x, t = view(sample_keys(view_key, batch_size), tokens[rows])
         contexts = jax.vmap(lambda i: predictor.embed(params, *table.of(i)))(task[rows])
         values = predictor.apply(params, x, t, contexts, dropout_key=dropout_key)
-        return jnp.mean((values - labels[rows][:, None]) ** 2)
+        return jnp.mean((values - labels[rows][:, :, None]) ** 2)
 
     return loss
 
@@ -72,7 +72,7 @@ def fit_predictor(
     checkpoints: Checkpoints | None = None,
     progress: Progress | None = None,
 ):
-    """Fits a predictor to architectures tokens `[M, N]` and their labels `[M]`, which `labels.normalize` made.
+    """Fits a predictor to architectures tokens `[L, N]` and their labels `[L, M]`, which `labels.normalize_each` made.
 
     See `training.fit.fit` for the rest.
 
@@ -84,7 +84,7 @@ def fit_predictor(
 
 
 def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over members, each `[B]`, for clean architectures x `[B, N, V]`."""
+    """Mean and standard deviation over members, each `[B, M]`, for clean architectures x `[B, N, V]`."""
     apply = _compiled(predictor)
     size = min(batch_size, 1 << (max(LEAST_ROWS, len(x)) - 1).bit_length())
     pieces = []
@@ -93,7 +93,7 @@ def predict(predictor: Predictor, params, x, *, batch_size: int = 4096) -> tuple
         padded = np.concatenate([piece, np.repeat(piece[-1:], size - len(piece), axis=0)])
         pieces.append(np.asarray(apply(params, padded))[: len(piece)])
     values = np.concatenate(pieces)
-    return values.mean(axis=1), values.std(axis=1)
+    return values.mean(axis=-1), values.std(axis=-1)
 
 
 @once

@@ -1,12 +1,20 @@
 """Labels in units that mean the same across tasks, so that one guidance scale serves all."""
 
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from scipy.special import ndtri
 
 from nag_jax.system.errors import InputError
 
 NORMALIZATIONS = ("rank", "normal", "tail", "regret", "z")
 
+_MOST_KNOTS = 21
+"""Quantiles that bring normalised labels back into units: a slope at the ends is that of a twentieth of the labels."""
+_LEAST_STEP = 1e-4
+"""What keeps equal knots apart; labels have standard deviation 1."""
 _REGRET_SOFTNESS = 0.03
 """Regret, in interquartile ranges, below which `"regret"` is about linear in the label."""
 
@@ -37,6 +45,45 @@ def normalize(values: np.ndarray, method: str, *, maximize: bool = True) -> np.n
     if np.ptp(values) == 0:  # their mean may differ from them in the last bit, and so their deviation from 0
         return np.zeros(len(values), np.float32)
     return ((values - values.mean()) / values.std()).astype(np.float32)
+
+
+class Scales(NamedTuple):
+    """How normalised labels are brought back into their units: a piecewise linear function of each objective.
+
+    Attributes:
+        normalized: its knots, float32 `[M, Q]`, increasing.
+        units: its values there, float32 `[M, Q]`, not decreasing.
+    """
+
+    normalized: Array
+    units: Array
+
+    def to_units(self, values: Any) -> Array:
+        """Normalised values `[..., M]` in the labels' units; linear beyond the ends, so that there is a slope."""
+        knots, levels = (jnp.expand_dims(each, tuple(range(values.ndim - 1))) for each in self)
+        slopes = jnp.diff(levels) / jnp.diff(knots)
+        # A line and what each knot bends it by: no gathers, which are slow to compile in a loop and to differentiate.
+        bends = jnp.diff(slopes) * jnp.maximum(values[..., None] - knots[..., 1:-1], 0.0)
+        return levels[..., 0] + slopes[..., 0] * (values - knots[..., 0]) + bends.sum(axis=-1)
+
+
+def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]:
+    """Values `[L, M]` of which each objective is normalised by itself, float32 `[L, M]`, and the way back.
+
+    Args:
+        values: finite, higher is better.
+        method: see `normalize`.
+
+    Example:
+        >>> normalized, scales = normalize_each(np.array([[1.0], [2.0], [4.0]]), "normal")
+        >>> scales.to_units(normalized).round(3).tolist()
+        [[1.0], [2.0], [4.0]]
+    """
+    normalized = np.stack([normalize(column, method) for column in values.T], axis=-1)
+    shares = np.linspace(0.0, 1.0, min(len(values), _MOST_KNOTS))
+    knots = np.quantile(normalized, shares, axis=0).T + _LEAST_STEP * np.arange(len(shares))
+    levels = np.quantile(values, shares, axis=0).T
+    return normalized, Scales(jnp.asarray(knots, jnp.float32), jnp.asarray(levels, jnp.float32))
 
 
 def _spread(values: np.ndarray) -> float:

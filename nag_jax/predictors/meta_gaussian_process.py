@@ -219,7 +219,7 @@ class MetaGaussianProcess:
         return jnp.concatenate(_context(params.scaling, features, mask))
 
     def apply(self, params: Params, x: Array, t: Array, context: Array) -> Array:
-        """The posterior mean `[B, 1]` of relaxed x `[B, N, V]` on one data set; t doesn't count."""
+        """The posterior mean `[B, 1, 1]` of relaxed x `[B, N, V]` on one data set; t doesn't count."""
         split = params.scaling.centre.shape[0]
         similar, difficulty = _between(
             params.hyperparameters, Contexts(context[None, :split], context[None, split:]), params.contexts
@@ -230,7 +230,7 @@ class MetaGaussianProcess:
         )
         architectures = _in_units(params.scaling, *self._features(x))
         mean = _alike(params.hyperparameters, architectures, params.architectures) @ weights
-        return (mean + params.weights @ difficulty[0, params.task])[:, None]
+        return (mean + params.weights @ difficulty[0, params.task])[:, None, None]
 
     def _features(self, x: Array) -> tuple[Array, tuple[Array, ...]]:
         linear = jnp.concatenate([function(x) for function in self._linear], axis=1)

@@ -18,8 +18,8 @@ class MetaPredictor(NamedTuple):
     Attributes:
         init: key -> params.
         embed: (params, features `[C, I, F]` or pixels `[C, I, H, W, 3]`, mask `[C, I]`) -> context `[D]`.
-        apply: (params, x `[B, N, V]`, t `[B]`, context `[D]` or `[B, D]`) -> `[B, K]`, one column a member of an
-            ensemble. Keyword `dropout_key` turns dropout on.
+        apply: (params, x `[B, N, V]`, t `[B]`, context `[D]` or `[B, D]`) -> `[B, M, K]`: objectives, members
+            of an ensemble. Keyword `dropout_key` turns dropout on.
     """
 
     init: Callable[[Array], Any]

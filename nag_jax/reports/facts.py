@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.system.fields import to_dict
 from nag_jax.tasks.learn import Run
 from nag_jax.tasks.setting import Setting
@@ -50,14 +52,23 @@ def of_labels(failed: int, by_purpose: dict[str, int], reasons: dict[str, int]) 
 
 def of_objective(run: Run) -> dict[str, Any]:
     """What was searched for, and whose values of it."""
-    return {
-        "metric": run.metric.name,
-        "unit": run.metric.unit,
-        "direction": run.metric.direction,
-        "split": run.metric.split,
-        "evaluator": run.evaluator.name,
-        "space": run.space.name,
-    }
+    return of_objectives(run.objectives) | {"evaluator": run.evaluator.name, "space": run.space.name}
+
+
+def of_objectives(objectives: Objectives) -> dict[str, Any]:
+    """The metric that is searched by; of a utility also the objectives that it is of."""
+    several = {} if objectives.is_single else {"objectives": list(map(of_metric, objectives.metrics))}
+    return of_metric(objectives.metric) | several
+
+
+def of_metric(metric: Metric) -> dict[str, str]:
+    """What is known of a metric."""
+    return {"metric": metric.name, "unit": metric.unit, "direction": metric.direction, "split": metric.split}
+
+
+def of_values(objectives: Objectives, values: np.ndarray) -> dict[str, Any]:
+    """One architecture's values `[M]` in their units, where they have a utility; nothing where there is one."""
+    return {} if objectives.is_single else {"objectives": objectives.in_units(values)}
 
 
 def of_setting(run: Setting) -> dict[str, Any]:

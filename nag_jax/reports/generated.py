@@ -25,26 +25,26 @@ _LOSS_SAMPLES = 4096
 
 
 class Truth:
-    """True values for reports, higher is better after `oriented`; of the architectures that the table has."""
+    """What architectures of the table are truly worth, for reports: the objective, or the utility of several."""
 
     def __init__(self, run: Run, view: ReportingView):
-        self.metric = run.metric
         self.sign = run.metric.sign
+        self._objectives = run.objectives
         self._view = view
         self._covers = run.evaluator.covers
-        values = self._view.all(self.metric.name)
+        values = self._view.worth(self._objectives)
         finite = np.isfinite(values)
         self.tokens, self.all = self._view.architectures()[finite], values[finite]
 
     def of(self, tokens: np.ndarray) -> np.ndarray:
         """Finite values of those tokens `[B, N]` that the table has."""
-        values = self._view.values(tokens[self._covers(tokens)], self.metric.name)
+        values = self._view.worth_of(tokens[self._covers(tokens)], self._objectives)
         return values[np.isfinite(values)]
 
     @property
     def best(self) -> float:
         """The best value of the table."""
-        return self._view.best(self.metric.name)
+        return self._view.best_worth(self._objectives)
 
 
 def known_truth(run: Run) -> Truth | None:
@@ -136,38 +136,49 @@ def describe_predictions(outcome: Generated, samples: Samples) -> dict[str, Any]
 def describe_best(run: Run, truth: Truth | None, outcome: Generated) -> dict[str, Any]:
     """The best of the generated architectures that were paid for at the end."""
     i = int(_best_first(run, outcome)[0])
-    value = float(outcome.final_labels[i])
+    value = float(run.objectives.worth(outcome.final_values)[i])
     return {
         "architecture": run.space.to_native(outcome.final[i : i + 1])[0],
         "value": value,
         "regret": abs(truth.best - value) if truth else None,
         "rank_by_predictor": i + 1,
-        "of": len(outcome.final_labels),
+        "of": len(outcome.final),
+        **facts.of_values(run.objectives, outcome.final_values[i]),
     }
 
 
 def _best_first(run: Run, outcome: Generated) -> np.ndarray:
     """The order of the labels paid at the end; failed ones, NaN, come last."""
-    return np.argsort(-run.metric.sign * outcome.final_labels, kind="stable")
+    return np.argsort(-run.objectives.utilities(outcome.final_values), kind="stable")
 
 
 def list_architectures(run: Run, ledger: Ledger, outcome: Generated) -> pd.DataFrame:
-    """Every distinct generated architecture: pool, times generated, prediction, and its label where one was paid."""
-    paid = {trial.key: trial.values[run.metric.name] for trial in ledger.trials()}
+    """Every distinct generated architecture: pool, times generated, prediction, and its labels where they were paid."""
+    paid = _paid(run, ledger)
     frames = []
     for name, samples in outcome.pools.items():
         unique, counts, predictions = tally(samples.tokens[samples.valid], outcome.learned.predict)
-        frame = pd.DataFrame(
-            {
-                "pool": name,
-                "arch": run.space.to_native(unique),
-                "times_generated": counts,
-                "predicted": predictions,
-                f"label_{run.metric.name}": [paid.get(key) for key in run.space.canonical(unique).tolist()],
-            }
-        )
-        frames.append(frame)
+        columns = {
+            "pool": name,
+            "arch": run.space.to_native(unique),
+            "times_generated": counts,
+            "predicted": predictions,
+        }
+        keys = run.space.canonical(unique).tolist()
+        columns |= {f"label_{metric}": [labels.get(key) for key in keys] for metric, labels in paid.items()}
+        frames.append(pd.DataFrame(columns))
     return pd.concat(frames[::-1], ignore_index=True)
+
+
+def _paid(run: Run, ledger: Ledger) -> dict[str, dict[int | str, float]]:
+    """The objectives and, where there are several, their utility, by the key of what was paid for."""
+    trials = ledger.trials()
+    values = run.objectives.of_each(trial.values for trial in trials)
+    columns = run.objectives.in_units(values) | {run.metric.name: run.objectives.worth(values)}
+    return {
+        name: dict(zip([trial.key for trial in trials], column.tolist(), strict=True))
+        for name, column in columns.items()
+    }
 
 
 def draw(run: Run, truth: Truth | None, outcome: Generated, pools, sweep, predictions) -> None:
@@ -180,7 +191,8 @@ def draw(run: Run, truth: Truth | None, outcome: Generated, pools, sweep, predic
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
     label = f"{run.metric.name}{unit}, {run.metric.split}"
     order = _best_first(run, outcome)[:5]
-    titles = [f"{outcome.final_labels[i]:.2f} {run.metric.unit}" for i in order]
+    worth = run.objectives.worth(outcome.final_values)
+    titles = [f"{worth[i]:.2f} {run.metric.unit}" for i in order]
     draw_best(run.space, outcome.final[order], titles, folder)
     references, mean, sign = {}, "predicted_mean", 1.0
     if truth:

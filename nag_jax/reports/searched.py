@@ -36,7 +36,8 @@ class Trajectories(NamedTuple):
     """All trials of one strategy, in the metrics' own units, for S seeds of at most T labels.
 
     Attributes:
-        objective: `[S, T]`, NaN where a trial failed or the seed was over before.
+        objective: `[S, T]`, NaN where a trial failed or the seed was over before; the utility of several objectives.
+        objectives: each of several objectives by name, `[S, T]`, likewise; empty where there is one.
         reported: `[S, T]`, likewise.
         second: `[S, T]`, likewise, or None where there is no second metric.
         architectures: native strings, S lists of the labels that were paid.
@@ -45,6 +46,7 @@ class Trajectories(NamedTuple):
     """
 
     objective: np.ndarray
+    objectives: dict[str, np.ndarray]
     reported: np.ndarray
     second: np.ndarray | None
     architectures: list[list[str]]
@@ -68,8 +70,8 @@ def write(outcome: Searched) -> dict[str, Any]:
     labels = labels_to_optimum(run, found, optimum)
     volumes = measure_hypervolumes(run, found)
     results = {
-        "objective": describe_metric(run, run.metric.name, optimum.get("objective")),
-        "reported": describe_metric(run, run.reported.name, optimum.get("reported")),
+        "objective": facts.of_objectives(run.objectives) | {"best_of_table": optimum.get("objective")},
+        "reported": facts.of_metric(run.reported) | {"best_of_table": optimum.get("reported")},
         "space": run.space.name,
         "evaluator": run.evaluator.name,
         "best": describe_best(run, found),
@@ -94,18 +96,29 @@ def write(outcome: Searched) -> dict[str, Any]:
 def read(run: Search, name: str) -> Trajectories:
     """The trials of a strategy's seeds, from their ledgers."""
     seeds, budget = range(run.config.seed, run.config.seed + run.config.seeds), run.config.search.budget
-    metrics = [run.metric, run.reported, *([run.second] if run.second else [])]
-    values, architectures = np.full((len(metrics), len(seeds), budget), np.nan), []
-    purposes, reasons = Counter(), Counter()
+    several = () if run.objectives.is_single else run.objectives.names
+    names = {run.metric.name, *several, run.reported.name, *([run.second.name] if run.second else [])}
+    values = {name: np.full((len(seeds), budget), np.nan) for name in names}
+    architectures, purposes, reasons = [], Counter(), Counter()
     for row, seed in enumerate(seeds):
         with run.workdir.ledger(run.evaluator, run.ledger_name(name, seed)) as ledger:
             trials = ledger.trials()[:budget]
-        for of_metric, metric in zip(values, metrics, strict=True):
-            of_metric[row, : len(trials)] = [trial.values[metric.name] for trial in trials]
+        worth = run.objectives.worth(run.objectives.of_each(trial.values for trial in trials))
+        for metric, of_metric in values.items():
+            is_searched = metric == run.metric.name
+            of_metric[row, : len(trials)] = worth if is_searched else [trial.values[metric] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
         purposes.update(trial.purpose for trial in trials)
         reasons.update(trial.reason for trial in trials if trial.reason)
-    return Trajectories(values[0], values[1], values[2] if run.second else None, architectures, purposes, reasons)
+    return Trajectories(
+        objective=values[run.metric.name],
+        objectives={name: values[name] for name in several},
+        reported=values[run.reported.name],
+        second=values[run.second.name] if run.second else None,
+        architectures=architectures,
+        purposes=purposes,
+        reasons=reasons,
+    )
 
 
 def reached_values(run: Search, trials: Trajectories) -> np.ndarray:
@@ -119,19 +132,8 @@ def best_of_table(run: Search) -> dict[str, float]:
         view = reporting_view(run.evaluator)
     except InputError:
         return {}
-    return {"objective": view.best(run.metric.name), "reported": view.best(run.reported.name)}
-
-
-def describe_metric(run: Search, name: str, best: float | None) -> dict[str, Any]:
-    """A metric's facts for `results.json`."""
-    metric = run.evaluator.metrics[name]
-    return {
-        "metric": name,
-        "unit": metric.unit,
-        "direction": metric.direction,
-        "split": metric.split,
-        "best_of_table": best,
-    }
+    best = view.best_worth(run.objectives)
+    return {"objective": best, "reported": best if run.reported == run.metric else view.best(run.reported.name)}
 
 
 def report_at(run: Search) -> list[int]:
@@ -193,6 +195,8 @@ def describe_best(run: Search, found: dict[str, Trajectories]) -> dict[str, Any]
                 "seed": run.config.seed + int(row),
                 "label": int(label) + 1,
             }
+            if trials.objectives:
+                best["objectives"] = {name: values[row, label] for name, values in trials.objectives.items()}
     return best
 
 
@@ -272,6 +276,7 @@ def list_trials(run: Search, found: dict[str, Trajectories]) -> pd.DataFrame:
                 "seed": run.config.seed + i,
                 "labels": np.arange(1, paid + 1),
                 "arch": architectures,
+                **{name: values[i, :paid] for name, values in trials.objectives.items()},
                 run.metric.name: trials.objective[i, :paid],
                 "best_so_far": best[i, :paid],
                 f"{run.reported.name}_of_best": reported[i, :paid],

@@ -37,7 +37,9 @@ class Evaluator:
         "", "The shell command that reads an architecture as JSON and prints its metrics; see docs/extending.md."
     )
     metrics: str = option(
-        "", "Metrics that the command prints beside the objective, as `latency:min:ms, test_accuracy:max:%:test`."
+        "",
+        "Metrics that the command prints beside the objective, or what is known of a table's other columns, as "
+        "`latency:min:ms, test_accuracy:max:%:test`.",
     )
     timeout: float = option(0.0, "How many seconds a command may take; 0 sets no limit.", NOT_NEGATIVE)
     retries: int = option(0, "How often a failed command is tried again.", NOT_NEGATIVE)

@@ -11,6 +11,7 @@ from nag_jax.settings.score import Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
 from nag_jax.settings.space import MobileNetSpace, Space
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
+from nag_jax.settings.utility import Utility
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import COUNT, SEED, option, with_default
 
@@ -44,6 +45,10 @@ class Settings:
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
     space: Space | MobileNetSpace = Space()
     evaluator: Evaluator | MobileNetEvaluator = Evaluator()
+    objectives: tuple[str, ...] = option(
+        (), "The metrics that count, in order; empty is the evaluator's one. Several need a `utility`."
+    )
+    utility: Utility = Utility()
     constraints: str | None = option(
         None, "Budgets of costs, joined by `;`, as `macs <= 300e6; params <= 5e6`; empty for none."
     )

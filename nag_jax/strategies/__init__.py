@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nag_jax.objectives import Utility
 from nag_jax.spaces import NodeSpace
 from nag_jax.strategies.bananas import bananas
 from nag_jax.strategies.base import Domain, Strategy
@@ -36,7 +37,12 @@ __all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator"]
 
 
 def make(
-    name: str, space: NodeSpace, *, covers: Callable[[np.ndarray], np.ndarray] | None = None, **options
+    name: str,
+    space: NodeSpace,
+    *,
+    covers: Callable[[np.ndarray], np.ndarray] | None = None,
+    utility: Utility | None = None,
+    **options,
 ) -> Strategy:
     """Makes the strategy of that name.
 
@@ -44,6 +50,7 @@ def make(
         name: a key of `REGISTRY`, or `FILE.py:NAME` of a function of your own, whose first argument is `domain`.
         space: to search.
         covers: tokens `[B, N]` -> bool `[B]`: which architectures can be labelled; None for all.
+        utility: makes one number of several objectives; None where there is one.
         **options: keyword arguments of the function there.
 
     Raises:
@@ -57,7 +64,9 @@ def make(
         >>> tokens.shape
         (10, 5)
     """
-    return check_options("strategy", name, REGISTRY, options, given=("domain",))(Domain(space, covers), **options)
+    return check_options("strategy", name, REGISTRY, options, given=("domain",))(
+        Domain(space, covers, utility), **options
+    )
 
 
 def needs_generator(name: str) -> bool:

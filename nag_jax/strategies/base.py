@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import numpy as np
 
+from nag_jax.objectives.utility import Utility, identity, of_trials
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
@@ -26,15 +27,15 @@ class Strategy(NamedTuple):
         init: key -> state.
         ask: (key, state, n) -> (tokens int32 `[m, N]`, state): architectures that differ from each other and from all
             that was told, up to `space.canonical`. m is n, or less where fewer are left.
-        tell: (state, tokens `[m, N]`, values `[m]`) -> state. Higher is better; NaN is a failed trial, which counts as
-            labelled.
+        tell: (state, tokens `[m, N]`, values `[m, M]` of the objectives) -> state. Higher is better; NaN is a failed
+            trial, which counts as labelled.
 
     Example:
         >>> from nag_jax import spaces, strategies
         >>> strategy = strategies.make("random_search", spaces.make("nasbench_graph"))
         >>> tokens, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 2)
-        >>> strategy.tell(state, tokens, np.array([0.5, np.nan])).succeeded().values
-        array([0.5])
+        >>> strategy.tell(state, tokens, np.array([[0.5], [np.nan]])).succeeded().values
+        array([[0.5]])
     """
 
     init: Callable[[jax.Array], Any]
@@ -44,61 +45,69 @@ class Strategy(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class History:
-    """All that was told, in order; M trials.
+    """All that was told, in order; T trials.
 
     Attributes:
-        tokens: int32 `[M, N]`.
-        values: float64 `[M]`, NaN where the trial failed.
-        keys: the canonical keys `[M]`.
+        tokens: int32 `[T, N]`.
+        values: float64 `[T, M]`, the objectives, higher is better; NaN where the trial failed.
+        utilities: float64 `[T]`, what the values are worth; NaN where the trial failed.
+        keys: the canonical keys `[T]`.
+        utility: makes utilities of values.
     """
 
     tokens: np.ndarray
     values: np.ndarray
+    utilities: np.ndarray
     keys: np.ndarray
+    utility: Utility
 
     @classmethod
-    def empty(cls, space: NodeSpace) -> Self:
-        """No trial yet."""
+    def empty(cls, space: NodeSpace, utility: Utility | None = None) -> Self:
+        """No trial yet, of the only objective where no utility is given."""
         tokens = np.zeros((0, space.num_nodes), np.int32)
-        return cls(tokens, np.zeros(0), space.canonical(tokens))
+        return cls(tokens, np.zeros((0, 0)), np.zeros(0), space.canonical(tokens), utility or identity())
 
     def add(self, space: NodeSpace, tokens, values) -> Self:
         """With more trials at the end.
 
         Raises:
-            InputError: there isn't one value an architecture.
+            InputError: there isn't a row of values for each architecture, or it has another number of objectives.
         """
         tokens = np.asarray(tokens, np.int32).reshape(-1, space.num_nodes)
         values = np.asarray(values, np.float64)
-        if values.shape != (len(tokens),):
-            raise InputError(f"expected a value for each of {len(tokens)} architectures, found {list(values.shape)}")
+        if values.ndim != 2 or len(values) != len(tokens):
+            raise InputError(f"expected values [{len(tokens)}, M], a row an architecture, found {list(values.shape)}")
+        values = np.where(np.isfinite(values), values, np.nan)
         return dataclasses.replace(
             self,
             tokens=np.concatenate([self.tokens, tokens]),
-            values=np.concatenate([self.values, np.where(np.isfinite(values), values, np.nan)]),
+            values=np.concatenate([self.values.reshape(-1, values.shape[1]), values]),
+            utilities=np.concatenate([self.utilities, of_trials(self.utility, values)]),
             keys=np.concatenate([self.keys, space.canonical(tokens)]),
         )
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.tokens)
 
     def succeeded(self) -> Self:
         """Without the failed trials."""
-        good = np.isfinite(self.values)
-        return dataclasses.replace(self, tokens=self.tokens[good], values=self.values[good], keys=self.keys[good])
+        good = np.isfinite(self.utilities)
+        rows = {name: getattr(self, name)[good] for name in ("tokens", "values", "utilities", "keys")}
+        return dataclasses.replace(self, **rows)
 
     def best(self, n: int) -> np.ndarray:
-        """Tokens `[m, N]` of the n best trials that didn't fail, best first; m is less where there are fewer."""
+        """Tokens `[m, N]` of the n trials of the highest utility, best first; m is less where fewer didn't fail."""
         good = self.succeeded()
-        return good.tokens[np.argsort(-good.values, kind="stable")[:n]]
+        return good.tokens[np.argsort(-good.utilities, kind="stable")[:n]]
 
 
 class Domain:
     """What may be proposed: the architectures of a space, or those of them that an evaluator covers.
 
     Args:
-        space: whose architectures.
+        space: the space of the architectures.
         covers: tokens `[B, N]` -> bool `[B]`; None for all.
+        utility: makes one number of the values that are told; None for the value of the only objective.
 
     Example:
         >>> from nag_jax import spaces
@@ -108,8 +117,14 @@ class Domain:
         2
     """
 
-    def __init__(self, space: NodeSpace, covers: Callable[[np.ndarray], np.ndarray] | None = None):
+    def __init__(
+        self,
+        space: NodeSpace,
+        covers: Callable[[np.ndarray], np.ndarray] | None = None,
+        utility: Utility | None = None,
+    ):
         self.space = space
+        self.utility = utility or identity()
         self._covers = covers
         self._random = jitted(space.random, static_argnums=1)
         self._mutate = jitted(space.mutate)
@@ -211,6 +226,6 @@ def one_by_one(domain: Domain, propose: Callable[[jax.Array, History, np.ndarray
 def remember(domain: Domain) -> dict[str, Callable]:
     """The `init` and `tell` of strategies whose state is the history."""
     return {
-        "init": lambda key: History.empty(domain.space),
+        "init": lambda key: History.empty(domain.space, domain.utility),
         "tell": lambda state, tokens, values: state.add(domain.space, tokens, values),
     }

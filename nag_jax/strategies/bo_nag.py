@@ -195,7 +195,7 @@ def make_generate(
             jnp.asarray(_PROGRESS),
         )
         spread = jnp.hypot(spread, _LEAST_SPREAD)
-        bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)[:, None]))
+        bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)))
         guide = bend if source.guide is None else guidance.chain(bend, source.guide)
 
         def one_round(aim, key):

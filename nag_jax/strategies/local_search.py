@@ -15,7 +15,7 @@ class _Climb:
     Attributes:
         history: all trials.
         place: tokens `[N]`, or None where the next trial starts a climb.
-        value: of the place.
+        value: the utility of the place.
     """
 
     history: History
@@ -31,7 +31,7 @@ def local_search(domain: Domain) -> Strategy:
     """
 
     def init(key):
-        return _Climb(History.empty(domain.space), None, -np.inf)
+        return _Climb(History.empty(domain.space, domain.utility), None, -np.inf)
 
     def ask(key, state, n):
         order_key, random_key = jax.random.split(key)
@@ -45,7 +45,8 @@ def local_search(domain: Domain) -> Strategy:
     def tell(state, tokens, values):
         history = state.history.add(domain.space, tokens, values)
         place, value = state.place, state.value
-        for row, told in zip(np.asarray(tokens, np.int32), np.nan_to_num(values, nan=-np.inf), strict=True):
+        utilities = np.nan_to_num(history.utilities[len(state.history) :], nan=-np.inf)
+        for row, told in zip(np.asarray(tokens, np.int32), utilities, strict=True):
             if told > value or (place is None and np.isfinite(told)):
                 place, value = row, float(told)
         if place is not None and not len(domain.new(domain.space.neighbors(place), history.keys)):

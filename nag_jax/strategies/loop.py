@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from nag_jax.evaluators import Metric
+from nag_jax.objectives import Objectives
 from nag_jax.strategies.base import Strategy
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
@@ -15,23 +15,25 @@ INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
 
 
-def is_over(values: Sequence[float], metric: Metric, *, budget: int, goal: float | None = None) -> bool:
-    """Whether a search is over that paid for these values of the metric: the budget is spent, or the goal reached.
+def is_over(worth: Sequence[float], objectives: Objectives, *, budget: int, goal: float | None = None) -> bool:
+    """Whether a search is over whose labels are worth so much: the budget is spent, or the goal reached.
 
     Example:
-        >>> is_over([90.1, 94.4], Metric("accuracy", unit="%"), budget=10, goal=94.0)
+        >>> from nag_jax.objectives import Metric
+        >>> is_over([90.1, 94.4], Objectives((Metric("accuracy", unit="%"),)), budget=10, goal=94.0)
         True
     """
-    if len(values) >= budget:
+    if len(worth) >= budget:
         return True
-    return goal is not None and bool(np.any(metric.sign * np.asarray(values) >= metric.sign * goal))
+    sign = objectives.metric.sign
+    return goal is not None and bool(np.any(sign * np.asarray(worth) >= sign * goal))
 
 
 def search_labels(
     key: jax.Array,
     strategy: Strategy,
     ledger: Ledger,
-    metric: Metric,
+    objectives: Objectives,
     *,
     budget: int,
     initial: int,
@@ -50,26 +52,27 @@ def search_labels(
         key: of the search.
         strategy: what to label next.
         ledger: of this search alone.
-        metric: the objective.
+        objectives: the metrics that count; the strategy is told their values.
         budget: labels in all, those that the ledger holds already included.
         initial: labels of the initial design.
         design: n -> tokens `[n, N]` of the initial design, as far as it isn't stored.
         batch_size: labels between two decisions.
-        goal: value at which the search is over, or None.
+        goal: what a label is worth at which the search is over, or None; see `Objectives.worth`.
         purposes: of the labels of the initial design and of the others.
         progress: called with the number of labels paid for.
 
     Returns:
-        Values `[M]` of the metric in the order of payment, NaN for failed trials.
+        What the labels are worth, `[T]`, in the order of payment, NaN for failed trials; of the only objective the
+        values, in its unit.
 
     Raises:
         InputError: the strategy finds nothing new before the search is over.
     """
     stored = ledger.trials()
-    state, values = strategy.init(key), []
-    while not is_over(values, metric, budget=budget, goal=goal):
+    state, worth = strategy.init(key), []
+    while not is_over(worth, objectives, budget=budget, goal=goal):
         interrupts.check()
-        told = len(values)
+        told = len(worth)
         wanted = min(batch_size, budget - told) if told else initial
         if told + wanted > len(stored):
             if told:
@@ -80,11 +83,11 @@ def search_labels(
             ledger.label(tokens, purposes[bool(told)], lambda paid, _, already=already: progress(already + paid))
             stored += ledger.trials(after=already)
         batch = stored[told : told + wanted]
-        labels = np.array([trial.values[metric.name] for trial in batch])
+        values = objectives.of_each(trial.values for trial in batch)
         tokens = ledger.space.from_native([trial.architecture for trial in batch])
-        state = strategy.tell(state, tokens, metric.sign * labels)
-        values += labels.tolist()
-        progress(len(values))
+        state = strategy.tell(state, tokens, values)
+        worth += objectives.worth(values).tolist()
+        progress(len(worth))
         if len(batch) < wanted:
-            raise InputError(f"the strategy found nothing new after {len(values)} labels: lower the budget")
-    return np.array(values)
+            raise InputError(f"the strategy found nothing new after {len(worth)} labels: lower the budget")
+    return np.array(worth)

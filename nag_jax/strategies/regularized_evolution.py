@@ -25,7 +25,7 @@ def regularized_evolution(domain: Domain, *, population: int = 50, tournament: i
         raise InputError(f"population and tournament must be at least 1, found {population} and {tournament}")
 
     def propose(key, history, taken):
-        values = np.nan_to_num(history.values[-population:], nan=-np.inf)
+        values = np.nan_to_num(history.utilities[-population:], nan=-np.inf)
         if len(history) < population or not np.isfinite(values).any():
             return domain.random(key, 1, taken)
         draw_key, mutation_key = jax.random.split(key)

@@ -37,7 +37,7 @@ def tpe(domain: Domain, *, multivariate: bool = True, startup: int = 10) -> Stra
         seed = int(jax.random.bits(key, dtype="uint32"))
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=multivariate, n_startup_trials=startup)
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        for row, value in zip(history.tokens, history.values, strict=True):
+        for row, value in zip(history.tokens, history.utilities, strict=True):
             study.add_trial(
                 optuna.trial.create_trial(
                     params={name: int(c) for name, c in zip(choices, row, strict=True)},

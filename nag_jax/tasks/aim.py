@@ -17,8 +17,10 @@ from nag_jax.guidance import Guide
 from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.constraints import Constraints
 from nag_jax.guidance.exceedance import exceedance, mean_value
+from nag_jax.objectives import Objectives
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import predict
+from nag_jax.predictors.labels import Scales
 from nag_jax.spaces import NodeSpace
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.once import once
@@ -54,43 +56,65 @@ def measure(
     space: NodeSpace,
     tokens: np.ndarray,
     *,
+    objectives: Objectives,
+    scales: Scales | None,
     top_share: float,
     softness: float,
 ) -> tuple[float, list[float]]:
-    """The value to exceed, and how far estimates are from final values, by progress. Costs no label.
+    """The utility to exceed, and how far estimates are from final utilities, by progress. Costs no label.
 
     Args:
         key: the key of the noise.
         generator: whose beliefs are asked for values.
         generator_params: its parameters.
-        predictor: the model of the objective.
+        predictor: the model of the objectives.
         predictor_params: its parameters.
         space: the space of the architectures.
         tokens: unlabelled architectures of the space, `[M, N]`.
-        top_share: the share of them that the value is exceeded by.
-        softness: least spread, in standard deviations of the predictions.
+        objectives: what is predicted, and its utility.
+        scales: see `predicted_utility`.
+        top_share: the share of them that exceeds the utility.
+        softness: least spread, in standard deviations of the predicted utilities.
 
     Returns:
-        The value, and the spread at each of `PROGRESS`, both in the predictor's unit.
+        The utility, and the spread at each of `PROGRESS`, both in the unit of `predicted_utility`.
     """
-    predictions = predict(predictor, predictor_params, space.encode(tokens))[0]
+    predictions = predict_utility(objectives, scales, predictor, predictor_params, space.encode(tokens))
     few = tokens[:SPREAD_SAMPLES]
-    measured = _measured(generator, predictor, space)
-    spread = np.asarray(measured(generator_params, predictor_params, sample_keys(key, len(few)), few))
+    measured = _measured(generator, predictor, space, objectives)
+    spread = np.asarray(measured(generator_params, predictor_params, scales, sample_keys(key, len(few)), few))
     target = np.float32(np.quantile(predictions, 1.0 - top_share))
     return float(target), np.hypot(spread, softness * predictions.std()).astype(np.float32).tolist()
 
 
+def predicted_utility(objectives: Objectives, scales: Scales | None, means: Any) -> Any:
+    """The utility `[...]` of predicted means `[..., M]`, in units; of one objective the mean itself, normalised.
+
+    Args:
+        objectives: what is predicted, and its utility.
+        scales: bring means into the objectives' units; None for one objective, whose order they don't change.
+        means: over the members of the predictor.
+    """
+    return objectives.utility(means if scales is None else scales.to_units(means))
+
+
+def predict_utility(
+    objectives: Objectives, scales: Scales | None, predictor: Predictor, params: Any, x: jax.Array
+) -> np.ndarray:
+    """The predicted utility `[B]` of architectures without noise, x `[B, N, V]`; see `predicted_utility`."""
+    return np.asarray(predicted_utility(objectives, scales, predict(predictor, params, x)[0]))
+
+
 @once
-def _measured(generator: Generator, predictor: Predictor, space: NodeSpace):
-    """`estimate_spread` compiled: (parameters of the generator, of the predictor, keys, tokens) -> spread."""
+def _measured(generator: Generator, predictor: Predictor, space: NodeSpace, objectives: Objectives):
+    """`estimate_spread` compiled: (parameters of generator and predictor, scales, keys, tokens) -> spread."""
 
     @jax.jit
-    def measured(generator_params, predictor_params, keys, tokens):
+    def measured(generator_params, predictor_params, scales, keys, tokens):
         return estimate_spread(
             lambda keys, tokens, progress: generator.believe(generator_params, keys, tokens, progress),
             keys,
-            lambda x: _clean(predictor, predictor_params, x).mean(axis=-1),
+            lambda x: _estimate(objectives, predictor, {"params": predictor_params, "scales": scales}, x),
             space.encode(tokens),
             tokens,
             jnp.asarray(PROGRESS),
@@ -99,10 +123,13 @@ def _measured(generator: Generator, predictor: Predictor, space: NodeSpace):
     return measured
 
 
-def make_aim(predictor_params: Any, target: float, spread: list[float], *, scale: float) -> dict[str, Any]:
-    """What guidance by a predictor is given: the predictor's parameters, and what `measure` found."""
+def make_aim(
+    predictor_params: Any, target: float, spread: list[float], *, scale: float, scales: Scales | None = None
+) -> dict[str, Any]:
+    """What guidance by a predictor is given: its parameters and scales, and what `measure` found."""
     return {
         "params": predictor_params,
+        "scales": scales,
         "scale": np.float32(scale),
         "target": np.float32(target),
         "progress": PROGRESS,
@@ -119,6 +146,7 @@ def feasible(constraints: Constraints, tokens: np.ndarray) -> np.ndarray:
 @once
 def make_guidance(
     predictor: Predictor,
+    objectives: Objectives,
     *,
     process: SDE | None = None,
     name: str = "class_tilt",
@@ -133,10 +161,11 @@ def make_guidance(
     Constraints come last, so that they bend what the predictor asks for.
 
     Args:
-        predictor: the model of the objective.
+        predictor: the model of the objectives.
+        objectives: what is predicted, and its utility.
         process: the forward process of the gaussian family, which guides of scores need.
         name: a key of `GUIDES`, or `FILE.py:NAME` of a guide of beliefs of your own.
-        value: `"exceedance"` of the target, or the predictor's `"mean"`.
+        value: `"exceedance"` of the target, or the `"mean"`, which is the predicted utility.
         through_denoiser: for `"predictor_gradient"`; False takes the gradient at the noised x.
         max_norm: bound on the score in units of the noise, after a guide of scores; 0 for none.
         constraints: constraints on costs; None for none.
@@ -145,28 +174,37 @@ def make_guidance(
     bands = constraints.guide() if constraints else None
     if name in score_guides.REGISTRY:
         assert process is not None, "guides of scores are of the gaussian family"
-        return Guidance(bands, _score_guide(predictor, process, name, value, through_denoiser, max_norm))
+        return Guidance(bands, _score_guide(predictor, objectives, process, name, value, through_denoiser, max_norm))
     make_value = mean_value if value == "mean" else exceedance
-    value_fn = make_value(lambda x, args: _clean(predictor, args["params"], x))
+    value_fn = make_value(lambda x, args: _estimate(objectives, predictor, args, x))
     bend = guidance.make(name, value_fn=value_fn, **options)
     return Guidance(guidance.chain(bend, bands) if bands else bend)
 
 
-def _clean(predictor: Predictor, params: Any, x: jax.Array) -> jax.Array:
-    """Estimates `[B, K]` of architectures without noise."""
-    return predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32))
+def _estimate(
+    objectives: Objectives, predictor: Predictor, args: Mapping[str, Any], x: jax.Array, t: jax.Array | None = None
+) -> jax.Array:
+    """The predicted utility `[B]` of architectures at noise levels t `[B]`, without noise where there are none."""
+    t = jnp.zeros(x.shape[0], jnp.float32) if t is None else t
+    return predicted_utility(objectives, args["scales"], predictor.apply(args["params"], x, t).mean(axis=-1))
 
 
 def _score_guide(
-    predictor: Predictor, process: SDE, name: str, value: str, through_denoiser: bool, max_norm: float
+    predictor: Predictor,
+    objectives: Objectives,
+    process: SDE,
+    name: str,
+    value: str,
+    through_denoiser: bool,
+    max_norm: float,
 ) -> MakeScoreGuide:
     """Guidance of the score by a predictor that sees x at its noise level."""
 
     def make(score_fn, args):
         def worth(x, t):
             if value == "mean":
-                return predictor.apply(args["params"], x, t).mean(axis=-1)
-            return exceedance(lambda x, args: predictor.apply(args["params"], x, t))(x, 1.0 - t, args)
+                return _estimate(objectives, predictor, args, x, t)
+            return exceedance(lambda x, args: _estimate(objectives, predictor, args, x, t))(x, 1.0 - t, args)
 
         if name == "predictor_gradient":
             value_fn = score_guides.through_denoiser(worth, score_fn, process) if through_denoiser else worth

@@ -7,7 +7,7 @@ from jax import Array
 
 from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
-from nag_jax.evaluators import Evaluator, Metric
+from nag_jax.evaluators import Evaluator
 from nag_jax.generators.contract import Generator
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian import score_model as score_models
@@ -18,6 +18,7 @@ from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance import Guide
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.networks import set_encoder
+from nag_jax.objectives import Objectives, Utility, utility
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
@@ -26,6 +27,7 @@ from nag_jax.settings import Generate, Settings, Transfer
 from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
+from nag_jax.system.names import check_name
 from nag_jax.system.once import once
 from nag_jax.system.options import find
 from nag_jax.tasks import aim
@@ -57,9 +59,27 @@ def make_evaluator(config: Settings, space: NodeSpace):
     return evaluators.make(config.evaluator.name, space=space, **given)
 
 
-def objective(config: Settings, evaluator: Evaluator) -> Metric | None:
-    """The metric to search by; see `evaluators.base.objective`."""
-    return evaluators.objective(evaluator, config.evaluator.metric)
+def make_objectives(config: Settings, evaluator: Evaluator) -> Objectives | None:
+    """Those of `config.objectives` with the utility of `config.utility`, or the one metric; None where there is none.
+
+    Raises:
+        InputError: the evaluator doesn't have a metric, or the utility can't be made or isn't of so many objectives.
+    """
+    if not config.objectives:
+        found = evaluators.objective(evaluator, config.evaluator.metric)
+        names = [] if found is None else [found.name]
+    else:
+        names = list(config.objectives)
+    for name in names:
+        check_name(name, evaluator.metrics, "metric of config.objectives")
+    made = make_utility(config, max(1, len(names)))
+    return Objectives(tuple(evaluator.metrics[name] for name in names), made) if names else None
+
+
+def make_utility(config: Settings, num_objectives: int) -> Utility:
+    """The utility of `config.utility`; options that are empty are left to it."""
+    given = {option: value for option, value in to_dict(config.utility).items() if option != "name" and value != ()}
+    return utility.make(config.utility.name, num_objectives, **given)
 
 
 def make_constraints(config: Settings, space: NodeSpace, evaluator: Evaluator) -> Constraints:
@@ -90,8 +110,8 @@ def make_generator(
     return gaussian(space, model, make_kernels(config), final=config.sampler.final, score_guide=score_guide)
 
 
-def make_predictor(config: Generate, space: NodeSpace, context: Array | None = None) -> Predictor:
-    """The predictor of `config.predictor`. A noise-aware network embeds sigma(t), as published.
+def make_predictor(config: Generate, space: NodeSpace, outputs: int = 1, context: Array | None = None) -> Predictor:
+    """The predictor of `config.predictor` of so many objectives. A noise-aware network embeds sigma(t), as published.
 
     The context is an example of the embedding of a data set, where there is one.
     """
@@ -99,6 +119,7 @@ def make_predictor(config: Generate, space: NodeSpace, context: Array | None = N
         config.predictor.name,
         adjacency=space.adjacency,
         num_classes=space.num_classes,
+        outputs=outputs,
         members=config.predictor.members,
         condition=make_sde(config).sigma,
         context=context,
@@ -171,11 +192,14 @@ def check_coupling(config: Settings, generator: Generator, guide: Guide | None, 
         )
 
 
-def make_guidance(config: Generate, predictor: Predictor, constraints: Constraints | None = None) -> Guidance:
+def make_guidance(
+    config: Generate, predictor: Predictor, objectives: Objectives, constraints: Constraints | None = None
+) -> Guidance:
     """The guidance of `config.guidance`; see `nag_jax.tasks.aim.make_guidance`."""
     given = config.guidance
     return aim.make_guidance(
         predictor,
+        objectives,
         process=make_sde(config),
         name=given.transform,
         value=given.value,

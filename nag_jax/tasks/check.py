@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings import Generate, Settings
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
@@ -63,7 +64,9 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
     if isinstance(config, Generate):
         config.predictor.training.optimizer()
         build.check_guidance(config)
-        guidance = build.make_guidance(config, build.make_predictor(config, space), run.constraints)
+        objectives = build.make_objectives(config, evaluator) or Objectives((Metric("none"),))
+        predictor = build.make_predictor(config, space, len(objectives))
+        guidance = build.make_guidance(config, predictor, objectives, run.constraints)
     build.check_coupling(config, run.guided_generator(guidance), guidance.guide, run.mesh.size)
     return run
 

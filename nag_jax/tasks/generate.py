@@ -28,7 +28,7 @@ class Generated(NamedTuple):
         pools: name to what was generated.
         sweep: guidance scale to what was generated.
         final: tokens `[F, N]` paid for at the end, in the order of the predictor.
-        final_labels: their labels `[F]`.
+        final_values: their values `[F, M]`, higher is better.
     """
 
     run: Run
@@ -36,7 +36,7 @@ class Generated(NamedTuple):
     pools: dict[str, Samples]
     sweep: dict[float, Samples]
     final: np.ndarray
-    final_labels: np.ndarray
+    final_values: np.ndarray
 
 
 def check(config: Generate, workdir: Workdir) -> Setting:
@@ -46,7 +46,7 @@ def check(config: Generate, workdir: Workdir) -> Setting:
         InputError: something in the config, the data or the workdir is wrong.
     """
     setting = check_setting(config, workdir, to_dict(config))
-    has_objective = build.objective(config, setting.evaluator) is not None
+    has_objective = build.make_objectives(config, setting.evaluator) is not None
     return learn.checked(setting) if has_objective else constrained.checked(setting)
 
 
@@ -57,8 +57,8 @@ def run(ready: Setting) -> Generated | constrained.Constrained:
     parallel.on_first(ready.claim)
     learned = learn.learn(ready)
     pools, sweep = generate_pools(ready, learned)
-    final, final_labels = pay_for_best(ready, pools["guided"], learned)
-    return Generated(ready, learned, pools, sweep, final, final_labels)
+    final, final_values = pay_for_best(ready, pools["guided"], learned)
+    return Generated(ready, learned, pools, sweep, final, final_values)
 
 
 def plan(ready: Setting) -> Plan:
@@ -109,13 +109,13 @@ def pay_for_best(run: Run, samples: Samples, learned: Learned) -> tuple[np.ndarr
     """Pays for the generated architectures that the predictor ranks highest and nobody has labelled in training.
 
     Returns:
-        Tokens `[F, N]` in the predictor's order, and their labels `[F]`. F is less than asked for where the pool has
+        Tokens `[F, N]` in the predictor's order, and their values `[F, M]`. F is less than asked for where the pool has
         fewer that differ.
     """
     with run.phases("labels of the best", "label") as progress:
         final = ranked(run, samples, learned)[: run.config.labels.final]
-        labels = run.pay(final, FINAL, progress)
-    return final, labels
+        values = run.pay(final, FINAL, progress)
+    return final, values
 
 
 def ranked(run: Run, samples: Samples, learned: Learned) -> np.ndarray:

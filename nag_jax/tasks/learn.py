@@ -11,20 +11,20 @@ from typing import Any
 import jax
 import numpy as np
 
-from nag_jax.evaluators import Metric
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.sharded import ShardedSampler, sharded
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.predictors import Predictor
-from nag_jax.predictors.fit import fit_predictor, predict
-from nag_jax.predictors.labels import normalize
+from nag_jax.predictors.fit import fit_predictor
+from nag_jax.predictors.labels import Scales, normalize_each
 from nag_jax.settings import Generate
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build, transfer
-from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure
+from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure, predict_utility
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
@@ -37,16 +37,21 @@ class Run(Setting):
     """What the phases share, checked by `prepare`.
 
     Attributes:
-        metric: the objective.
-        predictor: of it.
+        objectives: the metrics that count, and their utility.
+        predictor: the model of them.
         predictor_params: those of a predictor that is trained already.
         transfer: what the predictor learns from, where that isn't paid labels.
     """
 
-    metric: Metric
+    objectives: Objectives
     predictor: Predictor
     predictor_params: Any = None
     transfer: Transfer | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """What is searched by: the objective, or the utility of several."""
+        return self.objectives.metric
 
     def claim(self) -> None:
         """Makes the workdir the run's own, once its ledger is known to be intact and of this evaluator."""
@@ -56,13 +61,17 @@ class Run(Setting):
         super().claim()
 
     def pay(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
-        """Labels `[B]` of tokens `[B, N]` in the objective, paid for through the ledger by the first process."""
+        """Values `[B, M]` of tokens `[B, N]`, paid for through the ledger by the first process; higher is better."""
 
         def label():
             with self.workdir.ledger(self.evaluator) as ledger:
-                return ledger.label(tokens, purpose, progress)[self.metric.name]
+                return self.objectives.of(ledger.label(tokens, purpose, progress))
 
         return parallel.from_first(label)
+
+    def pay_for_labels(self, tokens: np.ndarray, purpose: str, progress: Callable[[int, int], None]) -> np.ndarray:
+        """Labels `[B]` in the unit of `metric`; see `pay`."""
+        return self.objectives.worth(self.pay(tokens, purpose, progress))
 
 
 @dataclasses.dataclass
@@ -73,7 +82,7 @@ class Learned:
         training_tokens: what the score network learned from, `[M, N]`.
         score_params: parameters of the score network.
         labelled: architectures that the predictor learned from, `[L, N]`.
-        predict: tokens `[B, N]` -> the predictor's mean `[B]`, higher is better.
+        predict: tokens `[B, N]` -> the predicted utility `[B]`, higher is better; see `aim.predicted_utility`.
         guidance: what guides, see `aim`; its `params` are the predictor's.
     """
 
@@ -89,17 +98,19 @@ def learn(run: Run) -> Learned:
     training_tokens = split_space(run)
     score_params = train_score(run, training_tokens)
     if run.transfer is None:
-        labelled, labels = pay_for_training(run)
-        predictor_params = train_predictor(run, score_params, labelled, labels)
+        labelled, values = pay_for_training(run)
+        predictor_params, scales = train_predictor(run, score_params, labelled, values)
     else:
-        labelled = run.transfer.landmarks
-        predictor_params = transfer.learn(run, run.transfer, score_params, run.pay)
+        labelled, scales = run.transfer.landmarks, None
+        predictor_params = transfer.learn(run, run.transfer, score_params, run.pay_for_labels)
     return Learned(
         training_tokens=training_tokens,
         score_params=score_params,
         labelled=labelled,
-        predict=lambda tokens: predict(run.predictor, predictor_params, run.space.encode(tokens))[0],
-        guidance=aim(run, score_params, predictor_params, feasible(run.constraints, training_tokens)),
+        predict=lambda tokens: predict_utility(
+            run.objectives, scales, run.predictor, predictor_params, run.space.encode(tokens)
+        ),
+        guidance=aim(run, score_params, predictor_params, scales, feasible(run.constraints, training_tokens)),
     )
 
 
@@ -119,8 +130,8 @@ def checked(setting: Setting) -> Run:
         InputError: there is no objective, or something in the config, the data or the workdir is wrong.
     """
     config, space, evaluator = setting.config, setting.space, setting.evaluator
-    metric = build.objective(config, evaluator)
-    if metric is None:
+    objectives = build.make_objectives(config, evaluator)
+    if objectives is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
     check_score(setting)
     source = transfer.prepare(config, space, evaluator)
@@ -132,8 +143,8 @@ def checked(setting: Setting) -> Run:
             f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
-    predictor = build.make_predictor(config, space) if source is None else source.predictor
-    run = Run(metric=metric, predictor=predictor, transfer=source, **setting.shared())
+    predictor = build.make_predictor(config, space, len(objectives)) if source is None else source.predictor
+    run = Run(objectives=objectives, predictor=predictor, transfer=source, **setting.shared())
     optimizer = config.predictor.training.optimizer()
     if source is None and (kept := predictor_checkpoints(run)) and (step := kept.latest_step()) is not None:
         state = restore(run.predictor.init, optimizer, kept, run.mesh)
@@ -147,7 +158,9 @@ def make_sampler(run: Run, *, guided: bool, num_steps: int | None = None) -> Sha
 
     `num_steps` stands in for the config's.
     """
-    given = build.make_guidance(run.config, run.predictor, run.constraints) if guided else Guidance(None)
+    given = Guidance(None)
+    if guided:
+        given = build.make_guidance(run.config, run.predictor, run.objectives, run.constraints)
     steps = num_steps or steps_of_pool(run.config, guided=guided)
     return sharded(run.guided_generator(given), guide=given.guide, num_steps=steps, mesh=run.mesh)
 
@@ -158,28 +171,29 @@ def steps_of_pool(config: Generate, *, guided: bool) -> int:
 
 
 def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Pays for random architectures that differ; returns those whose trial didn't fail, tokens `[M, N]` and labels."""
+    """Pays for random architectures that differ: tokens `[L, N]` and values `[L, M]` of those that didn't fail."""
     with run.phases("labels for training", "label") as progress:
         tokens = random_distinct(run.space, run.key("labels"), run.config.labels.training, covers=run.evaluator.covers)
-        labels = run.pay(tokens, TRAINING, progress)
-    good = np.isfinite(labels)
+        values = run.pay(tokens, TRAINING, progress)
+    good = np.asarray(np.isfinite(values).all(axis=-1))
     if good.sum() < 2:
         raise InputError(
             f"{good.sum()} of {len(good)} training labels are finite, too few to learn from: see the failed trials in "
             f"{run.workdir.place(LEDGER)}, or ask for more with config.labels.training"
         )
-    return tokens[good], labels[good]
+    return tokens[good], values[good]
 
 
-def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.ndarray) -> Any:
-    """Trains the predictor on the paid labels, or restores it; returns its parameters."""
+def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, values: np.ndarray) -> tuple[Any, Scales | None]:
+    """Trains the predictor on the paid labels, or restores it; returns its parameters and the scales of its values."""
     config = run.config.predictor
-    targets = normalize(labels, config.labels, maximize=run.metric.direction == "max")
+    targets, scales = normalize_each(values, config.labels)
+    scales = None if run.objectives.is_single else scales
     view = build.make_view(run.config, run.space, run.generator, score_params)
     with run.phases("predictor") as progress, predictor_checkpoints(run) or nullcontext() as checkpoints:
         if run.predictor_params is not None:
-            return run.predictor_params
-        return fit_predictor(
+            return run.predictor_params, scales
+        params = fit_predictor(
             run.key("predictor"),
             run.predictor,
             view,
@@ -190,9 +204,12 @@ def train_predictor(run: Run, score_params: Any, tokens: np.ndarray, labels: np.
             checkpoints=checkpoints,
             progress=progress,
         )
+        return params, scales
 
 
-def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) -> dict[str, Any]:
+def aim(
+    run: Run, score_params: Any, predictor_params: Any, scales: Scales | None, tokens: np.ndarray
+) -> dict[str, Any]:
     """What guides: the predictor, the value to exceed, and how far estimates are from final values, by time.
 
     Target and spread are measured with the predictor on unlabelled architectures, so they cost no label. `aim.json`
@@ -202,9 +219,10 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
         run: the run.
         score_params: of the score network.
         predictor_params: of the predictor.
+        scales: see `aim.predicted_utility`.
         tokens: unlabelled architectures of the space, `[M, N]`.
     """
-    networks = checksum((score_params, predictor_params))
+    networks = checksum((score_params, predictor_params, scales))
     with run.phases("aim"):
         found = parallel.from_first(lambda: read_aim(run.workdir, networks))
         if found is None:
@@ -216,12 +234,14 @@ def aim(run: Run, score_params: Any, predictor_params: Any, tokens: np.ndarray) 
                 predictor_params,
                 run.space,
                 tokens,
+                objectives=run.objectives,
+                scales=scales,
                 top_share=run.config.guidance.top_share,
                 softness=run.config.guidance.softness,
             )
             found = {"networks": networks, "target": target, "spread": spread}
             parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
-    aimed = make_aim(predictor_params, found["target"], found["spread"], scale=run.config.guidance.scale)
+    aimed = make_aim(predictor_params, found["target"], found["spread"], scale=run.config.guidance.scale, scales=scales)
     return aimed | {"bands": run.constraints.bands()}
 
 
@@ -238,5 +258,9 @@ def read_aim(workdir: Workdir, networks: int) -> dict[str, Any] | None:
 
 def predictor_checkpoints(run: Run) -> Checkpoints | None:
     """Where the run keeps its predictor; None where it keeps none."""
-    description = {"space": run.space.fingerprint, "predictor": run.config.predictor.name, "metric": run.metric.name}
+    description = {
+        "space": run.space.fingerprint,
+        "predictor": run.config.predictor.name,
+        "metric": ", ".join(run.objectives.names),
+    }
     return run.workdir.checkpoints("predictor", description, max_to_keep=1)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from nag_jax.predictors.fit import regression_loss
+from nag_jax.predictors.labels import normalize_each
 from nag_jax.system import parallel
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, make_aim
@@ -67,12 +68,13 @@ def _plan_predictor(run: Run) -> Work:
         view = build.make_view(run.config, run.space, run.generator, untrained)
         loss = regression_loss(run.predictor, view, batch_size=recipe.batch_size)
         tokens = run.space.random(jax.random.key(0), run.config.labels.training)
-        return run.predictor.init, loss, (tokens, np.zeros(len(tokens), np.float32))
+        return run.predictor.init, loss, (tokens, np.zeros((len(tokens), len(run.objectives)), np.float32))
 
     return plan_fit("predictor", recipe, done, parts, mesh=run.mesh)
 
 
 def _any_guidance(run: Run):
     """What the guide takes, of any values."""
-    aimed = make_aim(run.predictor.init(jax.random.key(0)), 0.0, [1.0] * len(PROGRESS), scale=1.0)
+    scales = None if run.objectives.is_single else normalize_each(np.zeros((2, len(run.objectives))), "z")[1]
+    aimed = make_aim(run.predictor.init(jax.random.key(0)), 0.0, [1.0] * len(PROGRESS), scale=1.0, scales=scales)
     return aimed | {"bands": run.constraints.bands()}

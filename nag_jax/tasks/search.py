@@ -11,8 +11,9 @@ import jax
 import numpy as np
 
 from nag_jax import settings
-from nag_jax.evaluators import Evaluator, Metric
+from nag_jax.evaluators import Evaluator
 from nag_jax.evaluators.reporting import reporting_view
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
@@ -56,18 +57,23 @@ class Search(Setting):
     """What all seeds share.
 
     Attributes:
-        metric: the objective.
+        objectives: the metrics that count, and their utility.
         reported: the metric that reports are in.
         second: the metric that makes a hypervolume with the objective, or None.
-        goal: the objective at which a seed is over, or None where it goes on to the budget.
+        goal: what a label is worth at which a seed is over, or None where it goes on to the budget.
         source: the run that strategies with a prior learn it in, or None.
     """
 
-    metric: Metric
+    objectives: Objectives
     reported: Metric
     second: Metric | None
     goal: float | None
     source: Run | None
+
+    @property
+    def metric(self) -> Metric:
+        """What is searched by: the objective, or the utility of several."""
+        return self.objectives.metric
 
     def may_be_labelled(self, tokens: np.ndarray) -> np.ndarray:
         """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
@@ -94,9 +100,10 @@ class Search(Setting):
         """The key of a named stream of one seed."""
         return stream_key(seed, stream)
 
-    def is_over(self, values: Sequence[float]) -> bool:
-        """Whether a seed is over that paid for these values of the objective, in order."""
-        return loop.is_over(values, self.metric, budget=self.config.search.budget, goal=self.goal)
+    def is_over(self, trials: Sequence[Trial]) -> bool:
+        """Whether a seed is over that paid for these trials, in order."""
+        worth = self.objectives.worth(self.objectives.of_each(trial.values for trial in trials))
+        return loop.is_over(worth.tolist(), self.objectives, budget=self.config.search.budget, goal=self.goal)
 
 
 class Searched(NamedTuple):
@@ -132,7 +139,7 @@ def plan(ready: Search) -> Plan:
         trials = parallel.on_first(lambda name=name: run.trials(name)) or {}
         wanted, finished = 0, 0
         for found in trials.values():
-            over = run.is_over([trial.values[run.metric.name] for trial in found])
+            over = run.is_over(found)
             wanted, finished = wanted + (len(found) if over else config.search.budget), finished + over
         paid = Counter(trial.purpose for found in trials.values() for trial in found)
         initial = len(seeds) * run.initial(name)
@@ -194,13 +201,13 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
     setting = check_setting(config, workdir, _identity(config), given)
     check_seed(config.seed + config.seeds - 1, "config.seed + config.seeds - 1, the last seed,")
     space, evaluator = setting.space, setting.evaluator
-    objective = build.objective(config, evaluator)
-    if objective is None:
+    objectives = build.make_objectives(config, evaluator)
+    if objectives is None:
         raise InputError(
             f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric, or give what it is "
             "read from, as config.evaluator.accuracy_file"
         )
-    reported = _metric(config, "report", evaluator) or objective
+    reported = _metric(config, "report", evaluator) or objectives.metric
     if config.search.budget > evaluator.num_distinct:
         raise InputError(
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
@@ -213,10 +220,10 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
     if needs_score(config):
         check_score(setting)
     run = Search(
-        metric=objective,
+        objectives=objectives,
         reported=reported,
         second=_metric(config, "second", evaluator),
-        goal=reporting_view(evaluator).best(objective.name) if config.search.stop_at_best else None,
+        goal=reporting_view(evaluator).best_worth(objectives) if config.search.stop_at_best else None,
         source=None,
         **setting.shared(),
     )
@@ -227,7 +234,7 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
                 "strategies with a prior need config.triples, and a config.dataset.source other than landmarks, which "
                 "would be paid for outside of a search's budget"
             )
-        run.source = Run(metric=objective, predictor=known.predictor, transfer=known, **setting.shared())
+        run.source = Run(objectives=objectives, predictor=known.predictor, transfer=known, **setting.shared())
     for name in config.run:
         make_strategy(run, name, None)
     return run
@@ -276,7 +283,7 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
             run.constraints.guide(),
             {"bands": run.constraints.bands()},
         )
-    return make_registered(block.name, run.space, covers=run.may_be_labelled, **options)
+    return make_registered(block.name, run.space, covers=run.may_be_labelled, utility=run.objectives.utility, **options)
 
 
 def search_seed(
@@ -305,7 +312,7 @@ def search_seed(
         run.seed_key(seed, name),
         strategy,
         ledger,
-        run.metric,
+        run.objectives,
         budget=given.budget,
         initial=run.initial(name),
         design=first,
@@ -338,7 +345,7 @@ def _is_finished(run: Search, name: str, seed: int) -> bool:
     if not run.workdir.holds(path):
         return False
     with run.workdir.ledger(run.evaluator, path) as ledger:
-        return run.is_over([trial.values[run.metric.name] for trial in ledger.trials()])
+        return run.is_over(ledger.trials())
 
 
 def _metric(config: settings.Search, field: str, evaluator: Evaluator) -> Metric | None:

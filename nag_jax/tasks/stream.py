@@ -5,7 +5,8 @@
     index         int64     the sample's number, from 0; the sample depends on the seed and this alone
     architecture  string    in the space's own notation; null where invalid
     valid         bool      whether it decodes to an architecture of the space
-    predicted     float32   the predictor's mean in its own units, higher is better; null where invalid
+    predicted     float32   the predictor's mean in its own units, higher is better, or the predicted utility of
+                            several objectives; null where invalid
 """
 
 import math
@@ -24,6 +25,7 @@ from nag_jax.settings import Generate
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import learn
+from nag_jax.tasks.aim import predicted_utility
 from nag_jax.tasks.check import check_fields
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Learned, Run, make_sampler
@@ -160,15 +162,14 @@ def make_batches(run: Run, learned: Learned) -> Batches:
     params, guidance = jax.device_put((learned.score_params, learned.guidance), parallel.replicated(run.mesh))
 
     @jax.jit
-    def predicted(predictor_params, tokens):
-        values = run.predictor.apply(
-            predictor_params, run.space.encode(tokens), jnp.zeros(tokens.shape[0], jnp.float32)
-        )
-        return values.mean(axis=-1)
+    def predicted(predictor_params, scales, tokens):
+        x = run.space.encode(tokens)
+        means = run.predictor.apply(predictor_params, x, jnp.zeros(x.shape[0], jnp.float32)).mean(axis=-1)
+        return predicted_utility(run.objectives, scales, means)
 
     def launch(batch):
         samples = sampler.launch(key, size, params, guidance, start=batch * size)
-        return samples.tokens, samples.valid, predicted(guidance["params"], samples.tokens)
+        return samples.tokens, samples.valid, predicted(guidance["params"], guidance["scales"], samples.tokens)
 
     return Batches(launch, size, math.ceil(run.config.num_samples / size))
 

@@ -30,7 +30,7 @@ from nag_jax.tasks.setting import Setting
 LANDMARKS = "landmarks"
 """Purpose of labels in the ledger, and the source of descriptions that pays for them."""
 PayFn = Callable[[np.ndarray, str, Callable[[int, int], None]], np.ndarray]
-"""(tokens `[B, N]`, purpose, progress) -> labels `[B]` in the objective."""
+"""(tokens `[B, N]`, purpose, progress) -> labels `[B]` in the unit of the objective."""
 _STANDARD_SAMPLES = 1024
 _MOST_DIRECTIONS = 16
 """Data sets whose predictions say how the truth may depart from what is predicted; a prediction costs as many."""
@@ -75,6 +75,12 @@ def prepare(config: Any, space: NodeSpace, evaluator) -> Transfer | None:
     """
     if not isinstance(config, settings.Transfer):
         return None
+    objectives = build.make_objectives(config, evaluator)
+    if objectives is None or not objectives.is_single or objectives.names != (config.evaluator.metric,):
+        raise InputError(
+            "transfer learns one objective, config.evaluator.metric: leave config.objectives empty and "
+            "config.utility.name at 'identity'"
+        )
     dataset: Any = config.dataset
     if config.triples.source == "nas_bench_graph":
         _check_learned(_learned_metrics(config), evaluator.metrics, config.evaluator.metric)
@@ -156,7 +162,7 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
 
     def values(x):
         t = jnp.zeros(x.shape[0], jnp.float32)
-        of_each = jax.vmap(lambda context: transfer.meta.apply(params["meta"], x, t, context).mean(axis=1))
+        of_each = jax.vmap(lambda context: transfer.meta.apply(params["meta"], x, t, context)[:, 0].mean(axis=-1))
         return of_each(contexts).T
 
     sample = jax.jit(values)(run.space.encode(run.space.random(run.key("prior"), _STANDARD_SAMPLES)))
@@ -185,7 +191,7 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
             meta.init,
             meta_loss(meta, view, batch_size=training.batch_size),
             run.key("meta-predictor"),
-            (found.tokens, found.values.astype(np.float32), found.task, transfer.table),
+            (found.tokens, found.values.astype(np.float32)[:, None], found.task, transfer.table),
             training,
             mesh=run.mesh,
             checkpoints=checkpoints,

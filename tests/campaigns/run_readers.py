@@ -16,6 +16,7 @@ from nag_jax.datasets.wordpiece import tokenize
 from nag_jax.evaluators import command
 from nag_jax.fitting.checkpoint import Checkpoints, abstract_like
 from nag_jax.guidance import constraints
+from nag_jax.objectives.metric import parse_metrics
 from nag_jax.reports.page import page
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import read as read_finished
@@ -247,7 +248,7 @@ READERS["class names"] = Reader(file("classes.txt", "cat\ngreat_white_shark\nd\u
 READERS["constraints"] = text(
     "200e6 <= macs <= 220e6; params <= 5e6", lambda text: list(map(str, constraints.parse(text)))
 )
-READERS["metrics"] = text("acc:max:%:validation, latency:min:ms", command.parse_metrics)
+READERS["metrics"] = text("acc:max:%:validation, latency:min:ms", parse_metrics)
 READERS["labels of a command"] = text(
     'epoch 1\n{"acc": 93.5}\n',
     lambda text: command.read_labels(text, {"acc": evaluators.Metric("acc")}),

@@ -11,7 +11,7 @@ from nag_jax import predictors as models
 from nag_jax import spaces
 from nag_jax.system.errors import InputError
 
-B, K = 5, 2
+B, M, K = 5, 3, 2
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def predictor(space, name, traced):
         traced.append(t.shape)
         return t
 
-    return models.make(name, adjacency=space.adjacency, num_classes=space.num_classes, members=K, condition=condition)
+    options = {"adjacency": space.adjacency, "num_classes": space.num_classes, "outputs": M, "members": K}
+    return models.make(name, condition=condition, **options)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +76,12 @@ def test_it_is_a_pair_of_functions(predictor, name):
     assert models.REGISTRY[name].__doc__
 
 
-def test_it_gives_one_finite_column_a_member(apply, params, x):
+def test_it_gives_one_finite_value_for_each_objective_and_member(apply, params, x):
     values, _ = apply(params, x, jnp.zeros(B))
-    assert (values.shape, values.dtype) == ((B, K), jnp.float32)
+    assert (values.shape, values.dtype) == ((B, M, K), jnp.float32)
     assert np.isfinite(values).all()
-    assert np.abs(values[:, 0] - values[:, 1]).max() > 1e-4
+    for axis in (1, 2):
+        assert (np.abs(np.diff(values, axis=axis)).max(axis=0) > 1e-4).all()
 
 
 def test_parameters_are_floats_stacked_over_members(params):
@@ -120,7 +122,13 @@ def test_architectures_differ_in_value(apply, params, x):
 
 
 def test_a_context_and_dropout_are_taken(space, name):
-    options = {"adjacency": space.adjacency, "num_classes": space.num_classes, "members": K, "dropout": 0.5}
+    options = {
+        "adjacency": space.adjacency,
+        "num_classes": space.num_classes,
+        "outputs": M,
+        "members": K,
+        "dropout": 0.5,
+    }
     with_context = models.make(name, context=jnp.zeros(4), **options)
 
     def run(key):
@@ -128,7 +136,7 @@ def test_a_context_and_dropout_are_taken(space, name):
         return with_context.apply(with_context.init(key), *inputs, dropout_key=key)
 
     out = jax.eval_shape(run, jax.random.key(0))
-    assert (out.shape, out.dtype) == ((B, K), jnp.float32)
+    assert (out.shape, out.dtype) == ((B, M, K), jnp.float32)
 
 
 def test_an_unknown_name_gets_the_names():
@@ -145,6 +153,6 @@ def test_an_unknown_option_gets_the_options(space, name):
         models.make(name, adjacency=space.adjacency, num_classes=space.num_classes, widht=3)
     message = str(error.value)
     assert f"predictor {name!r} has no option ['widht']" in message
-    fields = set(inspect.signature(models.REGISTRY[name]).parameters) - {"adjacency", "parent", "name"}
+    fields = set(inspect.signature(models.REGISTRY[name]).parameters) - {"adjacency", "outputs", "parent", "name"}
     assert all(repr(field) in message.partition(": use ")[2] for field in fields)
     assert "parent" not in message

@@ -17,7 +17,8 @@ import pytest
 
 from nag_jax import evaluators
 from nag_jax.evaluators import Metric
-from nag_jax.evaluators.command import parse_metrics, read_labels
+from nag_jax.evaluators.command import read_labels
+from nag_jax.objectives.metric import parse_metrics
 from nag_jax.system.errors import InputError
 from nag_jax.trials import Ledger
 

@@ -36,6 +36,9 @@ def test_directions_units_and_splits_have_defaults_and_options(table_path):
     ).metrics
     assert metrics["valid_acc"] == Metric("valid_acc", unit="", direction="max", split="test")
     assert metrics["latency"] == Metric("latency", unit="ms", direction="min", split="none")
+    assert load(table_path, metrics="latency:min:ms").metrics["latency"] == metrics["latency"]
+    with pytest.raises(InputError, match=r"unknown metric of .*'latncy'"):
+        load(table_path, metrics="latncy:min")
 
 
 @pytest.mark.parametrize(

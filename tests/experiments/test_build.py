@@ -13,6 +13,7 @@ from nag_jax import predictors as models
 from nag_jax.generators.contract import sample
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian.score_model import PARAMETRIZATIONS
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.predictors.labels import NORMALIZATIONS
 from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
@@ -20,6 +21,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import GUIDES, PROGRESS, make_aim
 
+ACCURACY = Objectives((Metric("accuracy"),))
 VARIANTS = ["", "smoke", "paper"]
 
 
@@ -57,13 +59,13 @@ def test_every_variant_builds_all_objects(variant, space, load):
     predictor_params = jax.eval_shape(predictor.init, jax.random.key(0))
     x, t = jnp.zeros((2, *model.shape)), jnp.ones(2)
     values = jax.eval_shape(predictor.apply, predictor_params, x, t)
-    assert values.shape == (2, config.predictor.members)
+    assert values.shape == (2, 1, config.predictor.members)
     assert jax.eval_shape(lambda params: model.score_fn(params)(x, t), score_params).shape == x.shape
     assert len(build.make_kernels(config)) == len(config.sampler.kernels)
     generator = build.make_generator(config, space, model)
     assert callable(build.make_view(config, space, generator, score_params))
     build.check_guidance(config)
-    build.check_coupling(config, generator, build.make_guidance(config, predictor).guide, 1)
+    build.check_coupling(config, generator, build.make_guidance(config, predictor, ACCURACY).guide, 1)
     for training in (config.score.training, config.predictor.training):
         assert jax.tree.leaves(jax.eval_shape(training.optimizer().init, predictor_params))
 
@@ -72,10 +74,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
 def test_every_variant_guides(variant, space, load):
     config = load(variant)
     predictor = build.make_predictor(config, space)
-    model, given = (
-        build.make_score_model(config, space),
-        build.make_guidance(config, predictor),
-    )
+    model, given = build.make_score_model(config, space), build.make_guidance(config, predictor, ACCURACY)
     generator = build.make_generator(config, space, model, given.score_guide)
     assert (given.score_guide is None) is (config.guidance.transform == "class_tilt")
 

@@ -19,6 +19,7 @@ from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian.guided import by_beliefs, plain
 from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.generators.gaussian.sampler import sample
+from nag_jax.objectives import utility as utilities
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
 from nag_jax.system.options import own
@@ -52,8 +53,24 @@ def random_tokens(space, n, seed=0):
 
 
 def test_every_python_block_is_a_file():
-    names = {"my_space", "my_transformer", "train", "my_evaluator", "my_guidance", "my_strategy", "my_config"}
+    names = {
+        "my_space",
+        "my_transformer",
+        "train",
+        "my_evaluator",
+        "my_guidance",
+        "my_utility",
+        "my_strategy",
+        "my_config",
+    }
     assert set(FILES) == {f"{name}.py" for name in names}
+
+
+def test_the_utility_pays_for_what_is_too_dear():
+    utility = utilities.make("my_utility.py:within", 2, most=3.0)
+    values = np.array([[90.0, -2.0], [91.0, -3.5]])
+    np.testing.assert_allclose(utility(values), [90.0, 86.0])
+    np.testing.assert_allclose(jax.grad(lambda values: utility(values).sum())(values), [[1.0, 0.0], [1.0, 10.0]])
 
 
 def reaches_output(links, vertices):
@@ -227,7 +244,7 @@ def best_found(name, space, evaluator, labels):
     for i in range(labels):
         tokens, state = strategy.ask(jax.random.key(i), state, 1)
         values = evaluator(tokens)["parameters"]
-        state = strategy.tell(state, tokens, -values)
+        state = strategy.tell(state, tokens, -values[:, None])
         found += values.tolist()
     return min(found), len(np.unique(space.canonical(state.tokens)))
 

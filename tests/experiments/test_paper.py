@@ -9,6 +9,7 @@ from nag_jax.fitting.fit import fit
 from nag_jax.generators.fit import batch_loss
 from nag_jax.generators.gaussian.sde import VESDE
 from nag_jax.generators.sharded import ShardedSampler
+from nag_jax.objectives import Metric, Objectives
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
@@ -101,7 +102,7 @@ def test_guidance_adds_the_scaled_gradient_at_the_noised_x(t, config, model, pre
     def never(x, t):
         raise AssertionError("the score network has no part in it")
 
-    given = build.make_guidance(config, predictor)
+    given = build.make_guidance(config, predictor, Objectives((Metric("accuracy"),)))
     assert given.guide is None
     aim = make_aim(params, 0.0, [1.0] * len(PROGRESS), scale=config.guidance.scale)
     assert given.score_guide is not None
@@ -130,13 +131,13 @@ def test_a_step_of_training_and_of_guided_sampling(config, space, model, predict
         )
 
     before = model.init(jax.random.split(jax.random.key(1))[0])
-    given = build.make_guidance(config, predictor)
+    given = build.make_guidance(config, predictor, Objectives((Metric("accuracy"),)))
     generator = build.make_generator(config, space, model, given.score_guide)
     score_params = one_step(model.init, batch_loss(generator, batch_size=BATCH), config.score.training, tokens)
     same = jax.tree.map(lambda old, new: old.shape == new.shape and bool(np.isfinite(new).all()), before, score_params)
     assert all(jax.tree.leaves(same))
     view = build.make_view(config, space, generator, score_params)
-    labels = np.linspace(-1, 1, 64, dtype=np.float32)
+    labels = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
     predictor_params = one_step(
         predictor.init,
         regression_loss(predictor, view, batch_size=BATCH),

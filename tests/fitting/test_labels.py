@@ -1,8 +1,10 @@
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from nag_jax.predictors.labels import NORMALIZATIONS, normalize
+from nag_jax.predictors.labels import NORMALIZATIONS, normalize, normalize_each
 from nag_jax.system.errors import InputError
 
 LABELS = np.random.default_rng(0).gumbel(size=101) * 3.0 + 90.0
@@ -69,3 +71,29 @@ def test_integers_will_do():
 def test_an_unknown_method_gets_the_methods():
     with pytest.raises(InputError, match=r"unknown label normalisation 'minmax': use one of \('rank', 'normal', 't"):
         normalize(LABELS, "minmax")
+
+
+@pytest.mark.parametrize("method", NORMALIZATIONS)
+def test_each_objective_is_normalised_by_itself_and_brought_back(method):
+    values = np.random.default_rng(0).standard_normal((300, 2)) * np.array([1.0, 200.0]) + np.array([0.0, 5000.0])
+    normalized, scales = normalize_each(values, method)
+    for i in range(2):
+        np.testing.assert_array_equal(normalized[:, i], normalize(values[:, i], method))
+    error = np.asarray(scales.to_units(normalized)) - values
+    assert (np.abs(error) / values.std(axis=0)).mean() < 0.1
+    assert scales.to_units(normalized[None]).shape == (1, 300, 2)
+
+
+def test_scales_keep_the_order_and_a_slope_beyond_the_labels():
+    _, scales = normalize_each(np.random.default_rng(0).exponential(size=(50, 1)), "tail")
+    grid = jnp.linspace(-10.0, 10.0, 101)[:, None]
+    slope = jax.grad(lambda x: scales.to_units(x).sum())(grid)
+    assert (np.asarray(slope) > 0).all()
+    assert (np.diff(np.asarray(scales.to_units(grid)).ravel()) > 0).all()
+
+
+def test_equal_labels_are_brought_back_to_what_they_were():
+    values = np.stack([np.full(9, 3.5), np.repeat([0.0, 1.0], [8, 1])], axis=1)
+    normalized, scales = normalize_each(values, "z")
+    np.testing.assert_allclose(scales.to_units(normalized)[:, 0], 3.5)
+    np.testing.assert_allclose(scales.to_units(normalized)[:, 1], values[:, 1], atol=0.02)

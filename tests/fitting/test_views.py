@@ -73,7 +73,7 @@ def stub(offsets=(0.0,)):
     """A predictor whose members read the label that a test has written into the first token, plus an offset each."""
     return Predictor(
         init=lambda key: (),
-        apply=lambda params, x, t, context=None, *, dropout_key=None: x[:, 0, :1] + jnp.array(offsets)[None],
+        apply=lambda params, x, t, context=None, *, dropout_key=None: x[:, :1, :1] + jnp.array(offsets)[None, None],
     )
 
 
@@ -83,14 +83,16 @@ def test_the_loss_pairs_architectures_with_their_labels():
     tokens[:, 0] = labels
     for offsets, expected in (((0.0,), 0.0), ((0.0, 2.0), 2.0), ((1.0, -3.0, 2.0), 14 / 3)):
         loss = jax.jit(regression_loss(stub(offsets), first_token, batch_size=16))
-        assert loss((), jax.random.key(0), (tokens, labels)) == pytest.approx(expected, rel=1e-4)
+        assert loss((), jax.random.key(0), (tokens, labels[:, None])) == pytest.approx(expected, rel=1e-4)
 
 
 def test_batches_are_drawn_from_all_labels_anew_with_every_key():
     labels = jnp.arange(10.0)
     loss = regression_loss(stub(), first_token, batch_size=10)
     tokens = jnp.zeros((10, 8), jnp.int32)
-    values = jax.jit(jax.vmap(lambda key: loss((), key, (tokens, labels))))(sample_keys(jax.random.key(0), 300))
+    values = jax.jit(jax.vmap(lambda key: loss((), key, (tokens, labels[:, None]))))(
+        sample_keys(jax.random.key(0), 300)
+    )
     assert float(values.mean()) == pytest.approx(float((labels**2).mean()), rel=0.05)
     assert len(np.unique(values)) > 100
 
@@ -101,10 +103,10 @@ def test_the_loss_turns_dropout_on_with_new_keys():
     def apply(params, x, t, context=None, *, dropout_key=None):
         assert dropout_key is not None
         seen.append(dropout_key)
-        return jnp.zeros((len(x), 1)) + jax.random.normal(dropout_key)
+        return jnp.zeros((len(x), 1, 1)) + jax.random.normal(dropout_key)
 
     loss = regression_loss(Predictor(lambda key: (), apply), first_token, batch_size=4)
-    data = (jnp.zeros((5, 8), jnp.int32), np.zeros(5, np.float32))
+    data = (jnp.zeros((5, 8), jnp.int32), np.zeros((5, 1), np.float32))
     first, second = (float(loss((), jax.random.key(seed), data)) for seed in (0, 1))
     assert first != second
     assert len(seen) == 2
@@ -117,10 +119,10 @@ def test_predict_is_the_mean_and_deviation_over_members_of_clean_architectures(b
     def apply(params, x, t, context=None, *, dropout_key=None):
         assert dropout_key is None
         shapes.append(x.shape)
-        return params * x[:, 0, :1] + jnp.array([[-1.0, 0.0, 4.0]]) + t[:, None]
+        return params * x[:, 0, :2, None] + jnp.array([[[-1.0, 0.0, 4.0]]]) + t[:, None, None]
 
     x = np.random.default_rng(0).standard_normal((16, 8, 7)).astype(np.float32)
     mean, deviation = predict(Predictor(lambda key: (), apply), jnp.float32(2.0), x, batch_size=batch_size)
-    np.testing.assert_allclose(mean, 2.0 * x[:, 0, 0] + 1.0, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(deviation, np.full(16, np.std([-1.0, 0.0, 4.0])), rtol=1e-4)
+    np.testing.assert_allclose(mean, 2.0 * x[:, 0, :2] + 1.0, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(deviation, np.full((16, 2), np.std([-1.0, 0.0, 4.0])), rtol=1e-4)
     assert shapes == [(min(batch_size, LEAST_ROWS), 8, 7)]  # one trace, whatever the rest

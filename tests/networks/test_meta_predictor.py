@@ -46,7 +46,7 @@ def test_it_learns_that_data_sets_differ(nb201, noise_aware):
         meta.init,
         meta_loss(meta, view, batch_size=64),
         jax.random.key(1),
-        (np.tile(tokens, (2, 1)), triples.values.astype(np.float32), triples.task, table),
+        (np.tile(tokens, (2, 1)), triples.values.astype(np.float32)[:, None], triples.task, table),
         optimizer=optax.adam(3e-3),
         num_steps=400,
         mesh=parallel.make_mesh(1),
@@ -56,7 +56,7 @@ def test_it_learns_that_data_sets_differ(nb201, noise_aware):
     good = (nb201.to_ops(new) == 3).sum(axis=1)
     for task, sign in ((0, 1), (1, -1)):
         context = meta.embed(params, *table.of(task))
-        values = meta.apply(params, nb201.encode(new), jnp.full(100, 1e-5), context).mean(axis=1)
+        values = meta.apply(params, nb201.encode(new), jnp.full(100, 1e-5), context).mean(axis=(1, 2))
         assert sign * np.corrcoef(values, good)[0, 1] > 0.6
 
 

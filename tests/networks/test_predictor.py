@@ -52,7 +52,7 @@ def test_directional_gcn_in_dense_matrices(nb201, dag, random_params, pooling, r
     predictor = make_predictor(DirectionalGCN(dag, width=5, head_width=4, bias=bias, **options), SHAPE)
     params = random_params(predictor.init, KEY)
     x = some_x(3)
-    found = np.asarray(jax.jit(predictor.apply)(params, x, jnp.zeros(3)))
+    found = np.asarray(jax.jit(predictor.apply)(params, x, jnp.zeros(3)))[..., 0]
     expected = [dense_gcn(params["params"], one, nb201.adjacency, **options) for one in np.asarray(x)]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert np.ptp(found) > 1e-2
@@ -82,9 +82,9 @@ def test_the_published_form(nb201, random_params):
     apply = jax.jit(predictor.apply)
     x, t = some_x(2), jnp.array([0.1, 0.1])
     value = np.asarray(apply(params, x, t))
-    assert value.shape == (2, 1)
+    assert value.shape == (2, 1, 1)
     assert np.isfinite(value).all()
-    assert (np.abs(apply(params, x, jnp.array([0.9, 0.1])) - value) > 1e-3).tolist() == [[True], [False]]
+    assert (np.abs(apply(params, x, jnp.array([0.9, 0.1])) - value) > 1e-3).ravel().tolist() == [True, False]
     in_training = jax.jit(lambda key: predictor.apply(params, x, t, dropout_key=key))(KEY)
     assert np.abs(in_training - value).min() > 1e-3
 
@@ -119,14 +119,14 @@ def test_members_of_an_ensemble_are_single_predictors(dag, name, random_params):
     several = ensemble(single, 3)
     params = random_params(several.init, KEY)
     found = np.asarray(jax.jit(several.apply)(params, some_x(4), jnp.zeros(4)))
-    assert found.shape == (4, 3)
+    assert found.shape == (4, 1, 3)
     apply = jax.jit(single.apply)
     for i in range(3):
         own = jax.tree.map(lambda leaf, i=i: leaf[i], params)
-        np.testing.assert_allclose(found[:, i], apply(own, some_x(4), jnp.zeros(4))[:, 0], rtol=1e-4, atol=1e-5)
-    assert np.ptp(found, axis=1).min() > 1e-3
+        np.testing.assert_allclose(found[..., i], apply(own, some_x(4), jnp.zeros(4))[..., 0], rtol=1e-4, atol=1e-5)
+    assert np.ptp(found, axis=-1).min() > 1e-3
     # Without its being noise-aware, the noise level counts for nothing.
-    np.testing.assert_array_equal(apply(own, some_x(4), jnp.ones(4))[:, 0], apply(own, some_x(4), jnp.zeros(4))[:, 0])
+    np.testing.assert_array_equal(apply(own, some_x(4), jnp.ones(4)), apply(own, some_x(4), jnp.zeros(4)))
 
 
 def test_members_start_apart(dag):
@@ -144,7 +144,7 @@ def test_noise_level_and_context_count_and_dropout_is_for_training(tiny, random_
     x, t, context = jnp.repeat(some_x(1), 6, axis=0), jnp.array([0.3] * 5 + [0.6]), jnp.ones(3)
     apply = jax.jit(predictor.apply)
     value = np.asarray(apply(params, x, t, context))
-    np.testing.assert_allclose(value[:5], np.full((5, 2), value[0, 0]), rtol=1e-4)
+    np.testing.assert_allclose(value[:5], np.full((5, 1, 2), value[0, 0, 0]), rtol=1e-4)
     assert np.abs(value[5] - value[0]).min() > 1e-4
     assert np.abs(apply(params, x, t, -context) - value).min() > 1e-4
     narrow = jax.eval_shape(tiny(members=2).init, KEY)["params"]["hidden"]["kernel"].shape

@@ -18,7 +18,7 @@ from nag_jax.system.errors import InputError
 def belief(domain, objective):
     """What a Gaussian process makes of 40 random labels: (history, acquisition, belief)."""
     tokens = domain.random(jax.random.key(0), 40, np.zeros(0, np.int64))
-    history = History.empty(domain.space).add(domain.space, tokens, objective(tokens))
+    history = History.empty(domain.space).add(domain.space, tokens, objective(tokens)[:, None])
     model = surrogates.make("gaussian_process", domain.space)
     data = surrogates.make_data(domain.space, history, labels="normal", least=64)
     posterior = jax.jit(model.fit)(jax.random.key(0), data)
@@ -86,7 +86,7 @@ def test_beats_random_search_with_few_labels(name, space, objective):
         best = -np.inf
         for i, n in enumerate([10] + [2] * 15):
             tokens, state = strategy.ask(jax.random.fold_in(key, i), state, n)
-            state = strategy.tell(state, tokens, objective(tokens))
+            state = strategy.tell(state, tokens, objective(tokens)[:, None])
             best = max(best, objective(tokens).max())
         return best
 
@@ -118,7 +118,7 @@ def test_a_round_is_compiled_once_as_labels_grow(name, options, space, generator
     try:
         for i, n in enumerate([30, 1, 1, 1, 1]):
             tokens, state = strategy.ask(jax.random.fold_in(key, i), state, n)
-            state = strategy.tell(state, tokens, objective(tokens))
+            state = strategy.tell(state, tokens, objective(tokens)[:, None])
             if i == 1:
                 assert compiled
                 compiled.clear()

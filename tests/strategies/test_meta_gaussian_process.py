@@ -40,7 +40,7 @@ def test_a_new_data_set_is_predicted_by_those_like_it(fitted, nb201):
     tokens = np.asarray(nb201.random(jax.random.key(5), 100))
     good = (nb201.to_ops(tokens) == 3).sum(axis=1)
     x, t = nb201.encode(tokens), jnp.zeros(100)
-    like_a, like_c = (process.apply(params, x, t, process.embed(params, *table.of(i)))[:, 0] for i in (1, 3))
+    like_a, like_c = (process.apply(params, x, t, process.embed(params, *table.of(i)))[:, 0, 0] for i in (1, 3))
     assert np.corrcoef(like_a, good)[0, 1] > 0.8
     assert np.corrcoef(like_c, good)[0, 1] < -0.8
 
@@ -64,7 +64,7 @@ def test_with_all_triples_inducing_it_is_the_exact_process(fitted, nb201):
     exact = covariance @ np.linalg.solve(covariance + noise * np.eye(len(labels)), labels)
     contexts = jnp.stack([process.embed(params, *table.of(i)) for i in range(4)])
     x = nb201.encode(architectures)
-    found = np.stack([process.apply(params, x, jnp.zeros(len(x)), c)[:, 0] for c in contexts])
+    found = np.stack([process.apply(params, x, jnp.zeros(len(x)), c)[:, 0, 0] for c in contexts])
     np.testing.assert_allclose(found[params.task, np.arange(len(x))], exact, atol=0.02)
 
 
@@ -103,7 +103,7 @@ def test_fewer_inducing_triples_still_predict(nb201):
     assert reports[-1] == (31, 31)
     tokens = np.asarray(nb201.random(jax.random.key(5), 100))
     context = process.embed(params, *table.of(0))
-    predicted = process.apply(params, nb201.encode(tokens), jnp.zeros(100), context)[:, 0]
+    predicted = process.apply(params, nb201.encode(tokens), jnp.zeros(100), context)[:, 0, 0]
     assert np.corrcoef(predicted, (nb201.to_ops(tokens) == 3).sum(axis=1))[0, 1] > 0.7
 
 

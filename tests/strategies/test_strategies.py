@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nag_jax import strategies as search
+from nag_jax.objectives import utility as utilities
 from nag_jax.system.errors import InputError
 
 QUICK = {"pool_size": 64, "capacity": 16}
@@ -39,7 +40,8 @@ def play(strategy, value, batches=(6, 2, 2), key=None):
     state, asked = strategy.init(key), []
     for i, n in enumerate(batches):
         tokens, state = strategy.ask(jax.random.fold_in(key, i), state, n)
-        state = strategy.tell(state, tokens, value(tokens))
+        values = value(tokens)
+        state = strategy.tell(state, tokens, values if values.ndim == 2 else values[:, None])
         asked.append(tokens)
     return asked, state
 
@@ -66,7 +68,7 @@ def test_what_it_asks_follows_from_what_it_was_told(strategy, objective):
     asked, state = play(strategy, objective)
     fresh = strategy.init(key)
     for tokens in asked:
-        fresh = strategy.tell(fresh, tokens, objective(tokens))
+        fresh = strategy.tell(fresh, tokens, objective(tokens)[:, None])
     ask_key = jax.random.fold_in(key, 9)
     assert np.array_equal(strategy.ask(ask_key, state, 2)[0], strategy.ask(ask_key, fresh, 2)[0])
 
@@ -89,8 +91,28 @@ def test_goes_on_when_everything_fails(strategy, space):
 def test_tell_leaves_the_old_state_alone(strategy, objective):
     asked, state = play(strategy, objective, batches=(6,))
     before, _ = strategy.ask(jax.random.key(3), state, 1)
-    strategy.tell(state, asked[0][:1], np.array([1000.0]))
+    strategy.tell(state, asked[0][:1], np.array([[1000.0]]))
     assert np.array_equal(strategy.ask(jax.random.key(3), state, 1)[0], before)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], case[1].get("maximizer", "")]))
+def test_several_objectives_are_searched_by_their_utility(case, space, generator, objective):
+    """The sequence is that of the utility as the only objective, failed trials included."""
+    name, options = case
+    if name == "tpe":
+        pytest.importorskip("optuna")
+    options = options | ({"generator": generator} if search.needs_generator(name) else {})
+    utility = utilities.make("chebyshev", 2, weights=(1.0, 4.0), ideal=(95.0, -1.0))
+
+    def values(tokens):
+        found = np.stack([objective(tokens), -(tokens == 3).sum(axis=1).astype(float)], axis=1)
+        found[::3, 1] = np.nan
+        return found
+
+    several = search.make(name, space, utility=utility, **options)
+    asked, _ = play(several, values)
+    expected, _ = play(search.make(name, space, **options), lambda tokens: utilities.of_trials(utility, values(tokens)))
+    np.testing.assert_array_equal(np.concatenate(asked), np.concatenate(expected))
 
 
 @pytest.mark.parametrize("name", ["local_search", "random_search", "regularized_evolution"])
@@ -107,6 +129,16 @@ def test_stays_within_what_is_covered_and_ends_with_it(name, space):
     distinct = len(np.unique(space.canonical(np.array([np.frombuffer(row, np.int32) for row in few]))))
     assert len(tokens) == distinct
     assert len(strategy.ask(jax.random.key(7), state, 3)[0]) == 0
+
+
+def test_values_come_in_a_row_for_each_architecture(space):
+    strategy = search.make("random_search", space)
+    tokens, state = strategy.ask(jax.random.key(0), strategy.init(jax.random.key(1)), 3)
+    for values in (np.zeros(3), np.zeros((2, 1))):
+        with pytest.raises(InputError, match=r"expected values \[3, M\]"):
+            strategy.tell(state, tokens, values)
+    with pytest.raises(InputError, match="of one objective, found 2"):
+        strategy.tell(state, tokens, np.zeros((3, 2)))
 
 
 def test_wrong_names_and_options_are_named(space):

@@ -5,7 +5,7 @@ from typing import Any
 
 from nag_jax.reports.page import forms
 from nag_jax.reports.page.finished import EMPTY, Cell, Finished
-from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, source, words
+from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, objectives_of_best, source, words
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "valid": ("validity_argmax", forms.share),
@@ -45,6 +45,7 @@ def generated(run: Finished) -> Story:
         "seed": run.cell("config", "seed"),
     }
     found = {"best that was paid for": run.cell("best", "value", form=forms.with_unit(unit))}
+    found |= objectives_of_best(run)
     if known:
         found["best of the whole table"] = run.cell("objective", "best_of_table", form=forms.with_unit(unit))
         found["distance between the two"] = run.cell("best", "regret", form=forms.with_unit(unit))

@@ -47,7 +47,8 @@ OBJECT = Each(ANYTHING)
 _LABELS = Kind("numbers of labels", lambda key: key.isascii() and key.isdigit())
 
 # A field whose name ends in a question mark may be missing or null; the star stands for fields that aren't named.
-_METRIC = {"metric": TEXT, "direction": DIRECTION, "unit?": TEXT, "split?": TEXT}
+_FACTS = {"metric": TEXT, "direction": DIRECTION, "unit?": TEXT, "split?": TEXT}
+_METRIC = _FACTS | {"objectives?": Each(_FACTS, list)}
 _LABELLED = _METRIC | {"evaluator": TEXT}
 _CURVE = Each({"estimate": KNOWN, "low": KNOWN, "high": KNOWN}, keys=_LABELS)
 _POOL = {
@@ -93,7 +94,14 @@ OF_KIND: dict[str, dict[str, Any]] = {
     "generate": _SAMPLED
     | {
         "objective": _LABELLED | {"space": TEXT, "best_of_table?": NUMBER, "facts?": OBJECT},
-        "best": {"architecture": TEXT, "value": NUMBER, "regret?": NUMBER, "rank_by_predictor": COUNT, "of": COUNT},
+        "best": {
+            "architecture": TEXT,
+            "value": NUMBER,
+            "regret?": NUMBER,
+            "rank_by_predictor": COUNT,
+            "of": COUNT,
+            "objectives?": Each(NUMBER),
+        },
         "pools": Each(_POOL, filled=True),
         "sweep": Each(_POOL | {"scale": ANYTHING}, list),
     },
@@ -127,6 +135,7 @@ OF_KIND: dict[str, dict[str, Any]] = {
             "strategy": TEXT,
             "seed": COUNT,
             "label": COUNT,
+            "objectives?": Each(NUMBER),
         },
         "seeds": COUNT,
         "initial": COUNT,

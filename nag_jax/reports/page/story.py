@@ -49,7 +49,9 @@ def words(text: str) -> Cell:
 
 
 def metric(about: dict[str, Any]) -> str:
-    """A metric's facts in words."""
+    """A metric's facts in words; those of a utility's objectives."""
+    if several := about.get("objectives"):
+        return f"{about['metric']} of {'; '.join(map(metric, several))}"
     unit = f" in {about['unit']}" if about.get("unit") else ""
     better = {"max": "higher", "min": "lower"}[about["direction"]]
     return f"{about['metric']}{unit}, {better} is better"
@@ -60,6 +62,16 @@ def source(about: dict[str, Any], evaluator: str) -> str:
     return ", ".join(
         filter(None, [f"{about['split']} split" if about.get("split") not in ("", "none", None) else "", evaluator])
     )
+
+
+def objectives_of_best(run: Finished) -> Rows:
+    """The values of several objectives that the best architecture has; nothing where there is one."""
+    return {
+        f"its {about['metric']}": run.cell(
+            "best", "objectives", about["metric"], form=forms.with_unit(about.get("unit"))
+        )
+        for about in run.at("objective", "objectives") or []
+    }
 
 
 def asked_of_any(run: Finished) -> Rows:

@@ -5,7 +5,7 @@ from typing import Any
 
 from nag_jax.reports.page import forms
 from nag_jax.reports.page.finished import EMPTY, Cell, Finished
-from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, source, words
+from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, objectives_of_best, source, words
 
 
 def searched(run: Finished) -> Story:
@@ -44,6 +44,7 @@ def _found(run: Finished) -> Rows:
         if best.get("reported") is not None and results["reported"]["metric"] != results["objective"]["metric"]:
             name = f"its {results['reported']['metric']}"
             rows[name] = run.cell("best", "reported", form=forms.with_unit(reported_unit))
+        rows |= objectives_of_best(run)
         rows["found by"] = words(f"{best['strategy']}, seed {best['seed']}, label {best['label']}")
     if results["objective"].get("best_of_table") is not None:
         rows["best of the whole table"] = run.cell("objective", "best_of_table", form=forms.with_unit(unit))

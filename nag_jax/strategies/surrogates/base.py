@@ -17,7 +17,7 @@ class Data(NamedTuple):
 
     Attributes:
         x: float32 `[C, N, V]`.
-        values: float32 `[C]`, normalised; 0 where padded.
+        values: float32 `[C]`, the normalised utilities; 0 where padded.
         mask: bool `[C]`, False where padded.
     """
 
@@ -27,7 +27,7 @@ class Data(NamedTuple):
 
 
 class Surrogate(NamedTuple):
-    """A probabilistic model of the normalised objective.
+    """A probabilistic model of the normalised utility, which is the objective where there is one.
 
     Attributes:
         fit: (key, data) -> posterior, a pytree of arrays whose shapes depend on the capacity alone.
@@ -60,5 +60,5 @@ def make_data(space: NodeSpace, history: History, *, labels: str, least: int) ->
     capacity = padded_capacity(n, least)
     tokens = np.concatenate([good.tokens, np.repeat(good.tokens[:1], capacity - n, axis=0)])
     values = np.zeros(capacity, np.float32)
-    values[:n] = normalize(good.values, labels)
+    values[:n] = normalize(good.utilities, labels)
     return Data(space.encode(tokens), jnp.asarray(values), jnp.arange(capacity, dtype=jnp.int32) < n)

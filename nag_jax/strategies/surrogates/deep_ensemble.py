@@ -68,7 +68,7 @@ def calibrated_ensemble(
     spread says, so no label has to be held out.
 
     Args:
-        predictor: an ensemble; `apply` returns a column a member.
+        predictor: an ensemble, of the utility alone.
         members: K, at least 2.
         optimizer: from optax.
         num_steps: on all labels at once.
@@ -100,7 +100,8 @@ def calibrated_ensemble(
 
 
 def _columns(predictor: Predictor, params: Any, x: Array) -> Array:
-    return predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32))
+    """What each member says, `[B, K]`."""
+    return predictor.apply(params, x, jnp.zeros(x.shape[0], jnp.float32))[:, 0]
 
 
 def _moments(columns: Array) -> tuple[Array, Array]:

@@ -94,7 +94,7 @@ def test_compiled_once_as_labels_grow(surrogate, labelled):
     x = SPACE.encode(tokens[:8])
     history = History.empty(SPACE)
     for n in (5, 17, 40, 64):
-        history = history.add(SPACE, tokens[len(history) : n], values[len(history) : n])
+        history = history.add(SPACE, tokens[len(history) : n], values[len(history) : n, None])
         data = surrogates.make_data(SPACE, history, labels="z", least=64)
         believe(jax.random.key(n), data, x)
     assert len(traces) == 1
@@ -120,7 +120,7 @@ def test_differentiable_in_relaxed_x(surrogate, labelled):
 
 def test_equal_labels_and_failed_ones_are_no_trouble(surrogate, labelled):
     values = np.array([1.0, np.nan, 1.0, 1.0])
-    history = History.empty(SPACE).add(SPACE, labelled[0][:4], values)
+    history = History.empty(SPACE).add(SPACE, labelled[0][:4], values[:, None])
     data = surrogates.make_data(SPACE, history, labels="regret", least=8)
     assert int(data.mask.sum()) == 3
     mean, std = surrogate.predict(surrogate.fit(jax.random.key(0), data), data.x)
@@ -153,8 +153,8 @@ def test_a_prior_is_believed_without_labels_of_its_own_and_unlearned_where_it_mi
     model = surrogates.make("gaussian_process", SPACE, prior=prior)
     new = np.asarray(SPACE.random(jax.random.key(1), 60))
     good = np.asarray(prior(SPACE.encode(new)))[:, 0]
-    few = History.empty(SPACE).add(SPACE, tokens[:3], convolutions[:3])
-    many = History.empty(SPACE).add(SPACE, tokens, -convolutions)
+    few = History.empty(SPACE).add(SPACE, tokens[:3], convolutions[:3, None])
+    many = History.empty(SPACE).add(SPACE, tokens, -convolutions[:, None])
     for history, sign in ((few, 1), (many, -1)):
         posterior = model.fit(jax.random.key(2), make_data(SPACE, history, labels="z", least=64))
         assert sign * np.corrcoef(model.predict(posterior, SPACE.encode(new))[0], good)[0, 1] > 0.6
