@@ -7,7 +7,10 @@ from absl import flags
 
 from experiments.main import parse_flags
 from nag_jax.evaluators import Evaluator
+from nag_jax.settings.config import from_config
+from nag_jax.settings.runs import Settings
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, import_labels
@@ -33,7 +36,7 @@ def run(given: argparse.Namespace, rest: list[str]) -> None:
         InputError: the table, the config or the ledger is wrong.
     """
     parse_flags(["experiments.convert", *rest])
-    config = flags.FLAGS.config
+    config = from_config(flags.FLAGS.config)
     evaluator = build.make_evaluator(config, build.make_space(config))
     path = given.ledger or _ledger_of_run(config, evaluator)
     with Ledger.open(path, evaluator) as ledger:
@@ -41,11 +44,11 @@ def run(given: argparse.Namespace, rest: list[str]) -> None:
     print(f"stored {stored:,} labels in {path}" + (f"; left out {known:,} that it had already" if known else ""))
 
 
-def _ledger_of_run(config, evaluator: Evaluator) -> Path:
+def _ledger_of_run(config: Settings, evaluator: Evaluator) -> Path:
     """The ledger of the config's run, whose workdir is claimed for it."""
     if config.mode == "search":
         raise InputError("a search has a ledger for each strategy and seed: name the one, as --ledger=runs/x/bo/0.db")
     workdir = Workdir(Path(flags.FLAGS.workdir or Path("runs") / config.name))
-    workdir.check(config.to_dict())
-    workdir.claim(config.to_dict())
+    workdir.check(to_dict(config))
+    workdir.claim(to_dict(config))
     return workdir.path / "trials.db"
