@@ -45,7 +45,6 @@ __all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "
 GENERATE, SEARCH = settings.Generate(), settings.Search()
 """The settings whose values `fit`, `generate` and `search` have where nothing else is given."""
 _ARGUMENTS = {
-    "config.score.training": "training",
     "config.predictor.training": "training",
     "config.labels.training": "labels",
     "config.labels": "labels and final",
@@ -59,7 +58,6 @@ _ARGUMENTS = {
     "config.num_samples": "num_samples",
     "config.constraints": "constraints",
     "config.evaluator.metric": "metric",
-    "config.seed": "seed",
 }
 """Fields of settings to the arguments of the calls here that set them."""
 

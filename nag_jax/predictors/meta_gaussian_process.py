@@ -14,7 +14,6 @@ mean is that of the projected process (Seeger et al., AISTATS 2003; Quinonero-Ca
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +25,7 @@ from jax import Array
 from nag_jax.datasets.triples import TaskTable
 from nag_jax.predictors import features as feature_functions
 from nag_jax.predictors.features import square_distances
+from nag_jax.predictors.meta_kernel import Architectures, Contexts, Hyperparameters, Inputs, Params, Scaling
 from nag_jax.spaces import NodeSpace
 from nag_jax.system import interrupts
 
@@ -36,101 +36,6 @@ _JITTER = 1e-4
 _BLOCK = 2048
 _PRIOR_STD = 2.0
 """Of the logarithms of hyperparameters, around where they start."""
-
-
-class Hyperparameters(NamedTuple):
-    """Logarithms of what the marginal likelihood decides.
-
-    Attributes:
-        linear: variance of the linear kernel.
-        variances: of the nested kernel's terms, `[G]`.
-        lengths: squared length scales of its groups, in their mean squared distances, `[G]`.
-        similar: u.
-        difficulty: v_0, v_1, v_2, `[3]`.
-        noise: variance of a label's noise; labels have variance 1.
-    """
-
-    linear: Array
-    variances: Array
-    lengths: Array
-    similar: Array
-    difficulty: Array
-    noise: Array
-
-
-class Scaling(NamedTuple):
-    """What brings features into units, measured on the triples.
-
-    Attributes:
-        mean: of the linear features, `[L]`.
-        std: of the linear features, `[L]`.
-        squares: mean squared distances by group, `[G]`.
-        classes: vectors of the known classes, `[A, F]`.
-        length: distance at which classes are still alike.
-        centre: mean of c, `[F]`.
-        spread: root mean squares of c and of the data sets' profiles of classes, `[2]`.
-    """
-
-    mean: Array
-    std: Array
-    squares: Array
-    classes: Array
-    length: Array
-    centre: Array
-    spread: Array
-
-
-class Architectures(NamedTuple):
-    """What the kernel reads of architectures, in units.
-
-    Attributes:
-        linear: `[B, L]`.
-        groups: `[B, F_g]` for each group.
-    """
-
-    linear: Array
-    groups: tuple[Array, ...]
-
-
-class Contexts(NamedTuple):
-    """What it reads of data sets, in units.
-
-    Attributes:
-        means: c, `[T, F]`.
-        profiles: `[T, A]`, how much a data set is like each known class; r is their product.
-    """
-
-    means: Array
-    profiles: Array
-
-
-class Inputs(NamedTuple):
-    """Triples without their labels."""
-
-    architectures: Architectures
-    contexts: Contexts
-
-
-class Params(NamedTuple):
-    """A fitted process.
-
-    Attributes:
-        hyperparameters: at the maximum.
-        scaling: of the features.
-        architectures: the U that differ among the inducing triples.
-        contexts: of the T data sets.
-        architecture: of each of M inducing triples, `[M]`.
-        task: of each, `[M]`.
-        weights: `[M]`, whose product with the kernel is the posterior mean.
-    """
-
-    hyperparameters: Hyperparameters
-    scaling: Scaling
-    architectures: Architectures
-    contexts: Contexts
-    architecture: Array
-    task: Array
-    weights: Array
 
 
 class MetaGaussianProcess:

@@ -19,7 +19,6 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
 from nag_jax.strategies.bo_nag import Source
-from nag_jax.strategies.surrogates.gaussian_process import PriorFn
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
@@ -28,28 +27,16 @@ from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.contract import Task
-from nag_jax.tasks.generate import ranked
-from nag_jax.tasks.learn import Run, learn, make_sampler
+from nag_jax.tasks.learn import Run
 from nag_jax.tasks.measure import Work
 from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.prior import Prior, learn_prior
 from nag_jax.tasks.setting import Given, Setting, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, Trial
 
 OPEN_FIELDS = ("seeds", "run")
 """What may change between runs in one workdir: more seeds, other strategies."""
-
-
-class Prior(NamedTuple):
-    """What transfer knows before the first label.
-
-    Attributes:
-        value: of relaxed architectures, `[B, 1 + K]`; see `transfer.prior_of` and `surrogates.gaussian_process`.
-        designs: by seed, the generated architectures in the order that it ranks them, tokens `[m, N]`.
-    """
-
-    value: PriorFn
-    designs: dict[int, np.ndarray]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -125,7 +112,7 @@ def run(ready: Search) -> Searched:
     params = train_score(ready, split_space(ready)) if needs_score(ready.config) else None
     if ready.source:
         ready.source.score_params = params
-    prior = learn_prior(ready, ready.source) if ready.source else None
+    prior = learn_prior(ready.source, ready.seeds) if ready.source else None
     parallel.on_first(lambda: search_all(ready, params, prior))
     return Searched(ready)
 
@@ -249,21 +236,6 @@ def check_strategy(config: settings.Search, name: str) -> None:
     """Raises InputError where `config.run` names no strategy of `config.strategies`."""
     if name not in config.strategies:
         raise InputError(f"config.run names {name!r}: use some of {sorted(config.strategies)}")
-
-
-def learn_prior(run: Search, source: Run) -> Prior:
-    """What transfer knows before the first label."""
-    learned = learn(source)
-    sampler = make_sampler(source, guided=True)
-    designs = {}
-    with run.phases("generated designs", "seed") as progress:
-        for done, seed in enumerate(run.seeds):
-            key = run.seed_key(seed, "transfer")
-            samples = sampler(key, run.config.num_samples, learned.score_params, learned.guidance)
-            designs[seed] = ranked(source, samples, learned)
-            progress(done + 1, run.config.seeds)
-    assert source.transfer is not None, "a source of priors learns from triples"
-    return Prior(transfer.prior_of(run, source.transfer, learned.guidance["params"]), designs)
 
 
 def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = None) -> Strategy:

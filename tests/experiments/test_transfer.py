@@ -113,7 +113,7 @@ def test_a_prior_is_in_standard_deviations_and_knows_how_data_sets_depart_from_t
     x = run.space.encode(run.space.random(jax.random.key(1), 500))
     values = np.asarray(transfer.prior_of(run, known, params)(x))
     assert values.shape == (500, 1 + 12)
-    predicted = np.asarray(known.predictor.apply(params, x, jnp.zeros(500)))[:, 0]
+    predicted = np.asarray(known.predictor.apply(params, x, jnp.zeros(500)))[:, 0, 0]
     assert np.corrcoef(values[:, 0], predicted)[0, 1] > 0.999
     np.testing.assert_allclose([values[:, 0].mean(), values[:, 0].std()], [0, 1], atol=0.15)
     np.testing.assert_allclose(values[:, 1:].sum(axis=1), 0.0, atol=1e-3)
