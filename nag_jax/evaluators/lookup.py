@@ -1,11 +1,12 @@
 """From an architecture to its row: the one lookup behind every table and every report of a table."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from nag_jax.spaces import Space
-from nag_jax.spaces.capabilities import Counted, can_list, num_distinct
+from nag_jax.spaces.capabilities import Counted, num_distinct
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.names import check_name
 
@@ -18,8 +19,8 @@ class ArchitectureTable:
         source: the file or package they come from, for messages.
         tokens: int32 `[R, N]`, one row an architecture.
         columns: float64 `[R]` for each metric.
-        one_a_class: whether a row holds for all architectures that `space.canonical` calls the same, in a space that
-            `all_tokens` can list; otherwise for its own alone.
+        one_a_class: whether a row holds for all architectures that `space.canonical` calls the same; otherwise for its
+            own alone.
     """
 
     def __init__(
@@ -36,9 +37,7 @@ class ArchitectureTable:
         self.tokens = np.ascontiguousarray(tokens, np.int32)
         self.columns = {name: np.asarray(values, np.float64) for name, values in columns.items()}
         self.one_a_class = one_a_class
-        self._row_of = (
-            self._rows_of_classes() if one_a_class else {row.tobytes(): i for i, row in enumerate(self.tokens)}
-        )
+        self._row_of = {key: i for i, key in reversed(list(enumerate(self._names(self.tokens))))}
 
     def average_twins(self) -> None:
         """Replaces every value by the mean over the rows of its canonical class, those that failed left out."""
@@ -52,7 +51,10 @@ class ArchitectureTable:
     def rows(self, tokens) -> np.ndarray:
         """Rows int64 `[B]` of tokens `[B, N]`; -1 for an architecture that the table doesn't have."""
         tokens = np.ascontiguousarray(tokens, np.int32)
-        return np.array([self._row_of.get(row.tobytes(), -1) for row in tokens], np.int64)
+        found = np.full(len(tokens), -1, np.int64)
+        inside = np.nonzero(np.asarray(self.space.contains(tokens)))[0] if self.one_a_class else np.arange(len(tokens))
+        found[inside] = [self._row_of.get(name, -1) for name in self._names(tokens[inside])]
+        return found
 
     def known_rows(self, tokens) -> np.ndarray:
         """Rows int64 `[B]` of tokens `[B, N]`.
@@ -81,12 +83,8 @@ class ArchitectureTable:
 
     def first_repetition(self) -> tuple[int, int] | None:
         """The first row that repeats an earlier architecture, and the earlier row; None if all differ."""
-        if self.one_a_class:
-            keys = self.space.canonical(self.tokens).tolist()
-        else:
-            keys = [row.tobytes() for row in self.tokens]
         seen = {}
-        for i, key in enumerate(keys):
+        for i, key in enumerate(self._names(self.tokens)):
             earlier = seen.setdefault(key, i)
             if earlier != i:
                 return i, earlier
@@ -98,18 +96,9 @@ class ArchitectureTable:
         total = num_distinct(self.space) if self.one_a_class else self.space.size
         return f" of the {total:,} of {self.space.name}"
 
-    def _rows_of_classes(self) -> dict[bytes, int]:
-        """The row of every architecture of the space whose class has one."""
-        canonical = self.space.canonical
-        row_of = {key: i for i, key in enumerate(canonical(self.tokens).tolist())}
-        if not can_list(self.space):
-            raise InputError(
-                f"{self.source} has a row per class, and {self.space.name} is too large to list: give each "
-                "architecture a row of its own"
-            )
-        every = self.space.all_tokens()
-        keys = canonical(every).tolist()
-        return {row.tobytes(): row_of[key] for row, key in zip(every, keys, strict=True) if key in row_of}
+    def _names(self, tokens: np.ndarray) -> list[Any]:
+        """What tells architectures of the table apart, tokens `[B, W]`, B values."""
+        return self.space.canonical(tokens).tolist() if self.one_a_class else [row.tobytes() for row in tokens]
 
     def fingerprint(self) -> str:
         """SHA-256 of the content, whatever the order of rows and columns and the format of the file."""

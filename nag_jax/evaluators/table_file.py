@@ -34,6 +34,7 @@ def load(
     splits: Mapping[str, Split] | None = None,
     allow_failed: bool = False,
     average_twins: bool = False,
+    one_a_class: bool = False,
 ) -> TableEvaluator:
     """Reads a table with a column `arch` of native strings and a numeric column for each metric.
 
@@ -50,6 +51,7 @@ def load(
         splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
         allow_failed: whether metrics may have gaps, which count as failed trials.
         average_twins: see `TableEvaluator`.
+        one_a_class: whether a row holds for all architectures that compute the same thing, and not for its own alone.
 
     Raises:
         InputError: the file is missing or unreadable, the column `arch` or `metric` is missing, `metric`
@@ -67,6 +69,7 @@ def load(
         splits={**{found.name: found.split for found in further}, **(splits or {})},
         allow_failed=allow_failed,
         average_twins=average_twins,
+        one_a_class=one_a_class,
         source=str(path),
         place=place,
     )
@@ -82,6 +85,7 @@ def from_frame(
     splits: Mapping[str, Split] | None = None,
     allow_failed: bool = False,
     average_twins: bool = False,
+    one_a_class: bool = False,
     source: str = "the data frame",
     place: Callable[[int], str] = "row {} (from 0)".format,
 ) -> TableEvaluator:
@@ -96,6 +100,7 @@ def from_frame(
         splits: see `load`.
         allow_failed: see `load`.
         average_twins: see `load`.
+        one_a_class: see `load`.
         source: what the frame is called in messages.
         place: where in the source row i stands, for messages.
 
@@ -131,6 +136,7 @@ def from_frame(
         objective=metric,
         allow_failed=allow_failed,
         average_twins=average_twins,
+        one_a_class=one_a_class,
         place=place,
     )
 

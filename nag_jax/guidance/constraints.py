@@ -10,6 +10,7 @@ import numpy as np
 
 from nag_jax.guidance.band import MomentsFn, cost_band
 from nag_jax.guidance.guide import Guide, chain
+from nag_jax.guidance.listed import MOST_LISTED, listed_only
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.costs import Cost, check_bands, write
 from nag_jax.system.errors import InputError, quoted
@@ -111,20 +112,25 @@ class Constraints:
         return np.array(scaled, np.float32).reshape(-1, 2)
 
     def guide(self) -> Guide | None:
-        """The guidance by all of them, which is given `bands()` as `args["bands"]`; None where there are none."""
+        """The guidance by all of them, which is given `bands()` as `args["bands"]`; None where there are none.
+
+        It is exact where the architectures that keep to them are few enough to list.
+        """
         return _guide(self) if self.constraints else None
+
+    def few(self) -> np.ndarray | None:
+        """All architectures that keep to all of them, tokens `[S, N]`; None where they are too many to list."""
+        return self._space.within(self.hold, MOST_LISTED)
+
+    @property
+    def num_classes(self) -> int:
+        """V, the classes of a node."""
+        return self._space.num_classes
 
     def moments_of(self, metric: str) -> MomentsFn:
         """Mean and variance of a cost, in units of its spread, as functions of class probabilities."""
-        spread = self._spreads[metric]
-        table = np.asarray(self._costs[metric].table / spread, np.float32)
-        constant = self._costs[metric].constant / spread
-
-        def moments(p):
-            mean, variance = self._space.conditional_moments(p, table)
-            return mean + constant, variance
-
-        return moments
+        cost, spread = self._costs[metric], self._spreads[metric]
+        return lambda p: cost.moments(self._space, p, spread)
 
     def _measure(self) -> dict[str, float]:
         """Standard deviations of the costs among random architectures."""
@@ -135,6 +141,9 @@ class Constraints:
 
 @once
 def _guide(constraints: Constraints) -> Guide:
+    few = constraints.few()
+    if few is not None:
+        return listed_only(few, constraints.num_classes)
     parts = [
         cost_band(moments=constraints.moments_of(constraint.metric), row=row)
         for row, constraint in enumerate(constraints.constraints)

@@ -57,3 +57,18 @@ class MobileNetEvaluator:
     latency_file: str = option("", "The file of measured latencies.")
     device: str = option("", "The device whose latency is called `latency`; empty has one `latency_DEVICE` for each.")
     own: Mapping[str, Any] = options_of_own()
+
+
+@dataclasses.dataclass(frozen=True)
+class NASBench101Evaluator:
+    """Costs of NAS-Bench-101's cells, and with a table their labels."""
+
+    name: str = option("nasbench101", "Where labels come from.", EVALUATORS)
+    path: str = option("", "The file of a table of cells, CSV or Parquet, by string or digest; costs need none.")
+    metric: str = option("", f"{_METRIC} Empty for none, where constraints are all there is to generate for.")
+    direction: str = option("", "Whether more or less of the metric is better; empty is max.", DIRECTIONS)
+    unit: str = option("", "The unit of the metric, for reports.")
+    split: str = option("", "The data that the metric was measured on; empty reads it off the metric's name.", SPLITS)
+    metrics: str = option("", "What is known of the table's other columns, as `latency:min:ms`.")
+    allow_failed: bool = option(False, "Whether empty labels of a table are failed trials instead of errors.")
+    own: Mapping[str, Any] = options_of_own()

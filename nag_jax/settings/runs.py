@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 
-from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator
+from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator, NASBench101Evaluator
 from nag_jax.settings.names import MODES
 from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
 from nag_jax.settings.score import Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
-from nag_jax.settings.space import MobileNetSpace, Space
+from nag_jax.settings.space import MobileNetSpace, NASBench101Space, Space
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
 from nag_jax.settings.utility import Utility
 from nag_jax.system.errors import InputError
@@ -43,8 +43,8 @@ class Settings:
         MODES,
     )
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
-    space: Space | MobileNetSpace = Space()
-    evaluator: Evaluator | MobileNetEvaluator = Evaluator()
+    space: Space | MobileNetSpace | NASBench101Space = Space()
+    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator = Evaluator()
     objectives: tuple[str, ...] = option(
         (), "The metrics that count, in order; empty is the evaluator's one. Several need a `utility`."
     )

@@ -29,3 +29,15 @@ class MobileNetSpace:
     mutation: str = option(
         "one", "What a mutation changes: one layer, or as once-for-all's own many.", one_of("one", "resample")
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class NASBench101Space:
+    """NAS-Bench-101's cells."""
+
+    name: str = option("nasbench101", "The search space.", SPACES)
+    uniform: str = option(
+        "graphs",
+        "What is drawn equally often: graphs with each order of their vertices, or cells.",
+        one_of("graphs", "cells"),
+    )

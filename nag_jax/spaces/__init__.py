@@ -3,26 +3,40 @@
 from collections.abc import Callable
 from typing import Any
 
+from nag_jax.spaces.cells import CellSpace
+from nag_jax.spaces.cells.pairs import PairCells
 from nag_jax.spaces.contract import Space
+from nag_jax.spaces.darts import DARTS
 from nag_jax.spaces.declared import Block, DagSpace, chain, repeat
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
+from nag_jax.spaces.nasbench101 import NASBench101
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.once import once
 from nag_jax.system.options import find
 
-REGISTRY = {"mobilenet_v3": MobileNetV3, "nasbench201": NASBench201, "nasbench_graph": NASBenchGraph}
+REGISTRY = {
+    "darts": DARTS,
+    "mobilenet_v3": MobileNetV3,
+    "nasbench101": NASBench101,
+    "nasbench201": NASBench201,
+    "nasbench_graph": NASBenchGraph,
+}
 
 
 __all__ = [
+    "DARTS",
     "REGISTRY",
     "Block",
+    "CellSpace",
     "DagSpace",
     "MobileNetV3",
+    "NASBench101",
     "NASBench201",
     "NASBenchGraph",
     "NodeSpace",
+    "PairCells",
     "Space",
     "chain",
     "make",

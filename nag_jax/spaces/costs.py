@@ -32,6 +32,23 @@ class Cost:
         """Costs float32 `[B]` of relaxed x `[B, N, V]`; of class probabilities, the expected costs."""
         return self.constant + jnp.tensordot((x + 1.0) / 2.0, jnp.asarray(self.table, jnp.float32), 2)
 
+    def moments(self, space: NodeSpace, p, scale: float) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance of the cost over a scale, given the class of one node: each `[B, N, V]`. Jittable.
+
+        Args:
+            space: the space of the architectures.
+            p: class probabilities `[B, N, V]`; see `NodeSpace.conditional_moments`.
+            scale: unit of the result, as the spread of the cost.
+        """
+        mean, variance = space.conditional_moments(p, np.asarray(self.table / scale, np.float32))
+        return mean + self.constant / scale, variance
+
+    def reachable(
+        self, space: NodeSpace, others: Sequence[tuple["Cost", float, float]] = ()
+    ) -> tuple[float, float] | None:
+        """See `reachable`."""
+        return reachable(space, self, others)
+
     @property
     def _exact_table(self) -> np.ndarray:
         whole = np.array_equal(self.table, np.round(self.table))
@@ -86,7 +103,7 @@ def check_bands(space: NodeSpace, costs: Mapping[str, Cost], bands: Sequence[tup
     """Raises InputError where no architecture can have costs in all of the bands (name, low, high)."""
     for i, (name, low, high) in enumerate(bands):
         others = [(costs[other], lower, upper) for other, lower, upper in bands[:i]]
-        least, most = reachable(space, costs[name], others) or (np.inf, -np.inf)
+        least, most = costs[name].reachable(space, others) or (np.inf, -np.inf)
         if low > most * (1 + 1e-9) or high < least * (1 - 1e-9):
             given = " and ".join(write(*band) for band in bands[:i])
             raise InputError(

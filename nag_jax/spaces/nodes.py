@@ -1,7 +1,7 @@
 """Spaces whose architectures give each node of one DAG a class, and what follows from that for all of them."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class NodeSpace(abc.ABC):
         weightless: classes that compute something without weights, as pooling does.
         absent: the class of nodes that an architecture doesn't have, where architectures may lack nodes.
         drawn_as: what `draw` draws, in the plural.
+        single_changes: whether a mutation changes one node, as far as both have it; otherwise it may change several.
 
     Example:
         >>> import jax
@@ -59,6 +60,7 @@ class NodeSpace(abc.ABC):
     weightless: tuple[int, ...] = ()
     absent: int | None = None
     drawn_as: str = "graphs"
+    single_changes: bool = True
 
     @property
     def width(self) -> int:
@@ -189,6 +191,19 @@ class NodeSpace(abc.ABC):
             raise InputError(f"{self.name} has {self.size:,} architectures, too many to list: draw some with random()")
         choices = np.meshgrid(*(np.nonzero(row)[0] for row in self.allowed), indexing="ij")
         return np.stack([grid.reshape(-1) for grid in choices], axis=1).astype(np.int32)
+
+    def within(self, hold: Callable[[np.ndarray], np.ndarray], most: int) -> np.ndarray | None:
+        """All architectures that something holds for, tokens `[S, N]`; None where they are more than `most`.
+
+        Args:
+            hold: tokens `[B, N]` -> bool `[B]`.
+            most: how many there may be.
+        """
+        if not self.listable:
+            return None
+        tokens = self.all_tokens()
+        tokens = tokens[hold(tokens)]
+        return tokens if 0 < len(tokens) <= most else None
 
     def random(self, key, n: int) -> jax.Array:
         """Draws n architectures uniformly; the i-th depends on `key` and i alone. Jittable in `key`."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.spaces import DagSpace, NodeSpace, Space, repeat
+from nag_jax.spaces import CellSpace, DagSpace, NodeSpace, Space, repeat
 from nag_jax.system.errors import InputError
 
 B = 40
@@ -50,6 +50,8 @@ DECLARED = {
     "declared, with a rule": lambda: chain(5, valid=few_pools, canonical=lambda tokens: np.sort(tokens, axis=1)),
     "declared, too large to list": lambda: chain(40),
     "declared, with a rule, too large to list": lambda: chain(20, valid=few_pools),
+    "cells": lambda: CellSpace("cells", ops=("conv", "pool"), most_vertices=5, most_edges=6),
+    "cells, in-degree 2": lambda: CellSpace("pairs", ops=("a", "b"), most_vertices=6, most_edges=9, in_degree=2),
     "declared, of a depth": lambda: layers(1, 3),
     "declared, of a depth, with a rule": lambda: layers(1, 2, valid=lambda tokens: tokens[:, 1] != tokens[:, 2] - 2),
     "declared, of a depth, too large to list": lambda: layers(2, 12, uniform="choices"),
@@ -74,6 +76,13 @@ def choices_changed(space, parents, children):
     return ((np.asarray(children) != parents) & in_both).sum(axis=1)
 
 
+def changes_are_right(space, parents, children):
+    """Whether every child differs from its parent, and in one choice where the space changes one at a time."""
+    if space.single_changes:
+        return bool((choices_changed(space, parents, children) == 1).all())
+    return bool((np.asarray(children) != parents).any(axis=1).all())
+
+
 def traces_once(function, *calls):
     """Jits the function, calls it with each tuple of arguments, and returns the results of a single trace."""
     traces = []
@@ -91,7 +100,7 @@ def traces_once(function, *calls):
 def test_attributes(space):
     assert isinstance(space, Space)
     assert isinstance(space, NodeSpace)
-    assert isinstance(space, DagSpace) or spaces.REGISTRY[space.name] is type(space)
+    assert isinstance(space, DagSpace | CellSpace) or spaces.REGISTRY[space.name] is type(space)
     assert len(set(space.node_names)) == space.num_nodes
     assert space.fingerprint.startswith(space.name)
     n, v = space.num_nodes, space.num_classes
@@ -202,7 +211,7 @@ def test_mutate(space, tokens):
     (children, *_) = traces_once(space.mutate, (jax.random.key(1), tokens), (jax.random.key(2), tokens))
     mutate = jax.jit(space.mutate)
     assert children.dtype == jnp.int32
-    assert (choices_changed(space, tokens, children) == 1).all()
+    assert changes_are_right(space, tokens, children)
     assert np.asarray(space.contains(children)).all()
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens), children)
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens[:3]), children[:3])
@@ -224,7 +233,7 @@ def test_neighbors(space, tokens):
     assert found.dtype == np.int32
     assert found.shape[1] == space.num_nodes
     assert len(np.unique(found, axis=0)) == len(found) > 0
-    assert (choices_changed(space, np.broadcast_to(tokens[0], found.shape), found) == 1).all()
+    assert changes_are_right(space, np.broadcast_to(tokens[0], found.shape), found)
     assert np.asarray(space.contains(found)).all()
     children = np.asarray(jax.jit(space.mutate)(jax.random.key(3), np.tile(tokens[0], (100, 1))))
     has = np.ones(space.num_nodes, bool) if space.absent is None else tokens[0] != space.absent  # what is new is drawn

@@ -55,6 +55,7 @@ def random_tokens(space, n, seed=0):
 def test_every_python_block_is_a_file():
     names = {
         "my_space",
+        "my_dag",
         "my_transformer",
         "train",
         "my_evaluator",
@@ -82,7 +83,7 @@ def reaches_output(links, vertices):
 
 @pytest.mark.parametrize(("vertices", "most"), [(4, 4), (5, 6)])
 def test_the_space_is_what_its_rule_says(vertices, most):
-    space = spaces.make("my_space.py:make", vertices=vertices, most_edges=most)
+    space = spaces.make("my_dag.py:make", vertices=vertices, most_edges=most)
     pairs = list(itertools.combinations(range(vertices), 2))
     wirings = sum(
         reaches_output(links, vertices) for n in range(most + 1) for links in itertools.combinations(pairs, n)
@@ -92,8 +93,14 @@ def test_the_space_is_what_its_rule_says(vertices, most):
 
 
 def test_the_space_takes_30_lines():
-    assert len(FILES["my_space.py"].strip().splitlines()) <= 32  # with its name and the rule's docstring
-    assert spaces.make("my_space.py:make").size == 17_955
+    assert len(FILES["my_dag.py"].strip().splitlines()) <= 32  # with its name and the rule's docstring
+    assert spaces.make("my_dag.py:make").size == 17_955
+
+
+def test_cells_take_a_call():
+    space = spaces.make("my_space.py:make")
+    assert len(FILES["my_space.py"].strip().splitlines()) <= 12
+    assert (space.size, space.layout.vertices, space.limits.edges) == (1_312, 5, 6)
 
 
 def test_the_transformer_takes_30_lines():
@@ -192,7 +199,7 @@ def test_the_request_by_hand_is_what_the_command_gets(space, folder):
 
 def test_a_failed_trial_is_recorded_with_its_reason(space, folder, caplog):
     evaluator = evaluators.make("command", space=space, command=TRAIN, metric="accuracy")
-    tokens = space.from_native(["on|conv1x1|off|off|conv1x1|off|off|off|conv1x1|off|on|off|off"])
+    tokens = space.from_native(["conv1x1~0|conv1x1~0|output~1~2"])
     with Ledger.open(folder / "failed.db", evaluator) as ledger:
         assert np.isnan(ledger.label(tokens, "test")["accuracy"]).all()
         assert [trial.reason for trial in ledger.trials()] == ["exit status 1: nothing to train"]

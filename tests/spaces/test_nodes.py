@@ -77,5 +77,5 @@ def test_contains():
 
 
 def test_unknown_space():
-    with pytest.raises(InputError, match=r"unknown space 'nasbench101'.*nasbench201"):
-        make("nasbench101")
+    with pytest.raises(InputError, match=r"unknown space 'nasbench301'.*nasbench201"):
+        make("nasbench301")
