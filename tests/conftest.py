@@ -21,6 +21,7 @@ from nag_jax.generators.gaussian import sde as sdes
 from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.generators.sharded import ShardedSampler
+from nag_jax.guidance.refine import refined
 from nag_jax.networks import resnet
 from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.system import interrupts, parallel
@@ -152,10 +153,12 @@ def params(model):
 def make_sampler(model, nb201):
     """Makes samplers of one device; keyword arguments override. Its devices may be others in another module."""
 
-    def make(names=("ancestral",), *, devices=1, guide=None, num_steps=8, score_guide=None, **options):
+    def make(names=("ancestral",), *, devices=1, guide=None, num_steps=8, score_guide=None, tilt=None, **options):
         langevin = {"norm": options.pop("norm")} if "norm" in options else {}
         chosen = [kernels.make(name, model.sde, **(langevin if name == "langevin" else {})) for name in names]
         generator = gaussian(nb201, model, chosen, score_guide=score_guide)
+        if tilt is not None:
+            generator = refined(generator, nb201, tilt, sweeps=2, trades=3)
         mesh = parallel.make_mesh(devices)
         return ShardedSampler(generator, guide=guide, num_steps=num_steps, mesh=mesh, **options)
 

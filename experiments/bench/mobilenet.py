@@ -42,8 +42,6 @@ HALF_BAND, POOL, DRAWS = 0.02, 1000, 100_000
 MANY = 10_000
 """Unconditional samples, and guided ones that are timed."""
 GUIDED_SEEDS = 5
-FEW_STEPS = 10
-"""Of guided pools without constraints; see docs/notebook/mobilenet.md."""
 LONG = 1000
 """Labels of regularized evolution that the generator's 200 are set against."""
 TASKS = {"free": "", "macs <= 300e6": "macs <= 300e6"}
@@ -100,7 +98,6 @@ def make_config(arguments: argparse.Namespace, seed: int | None = None) -> Any:
     if seed is not None:
         config.seed = seed
         config.constraints = ""
-        config.guidance.num_steps = FEW_STEPS
         config.guidance.sweep = (config.guidance.scale,)
         config.evaluator.accuracy_file = str(arguments.predictor)
         config.score.checkpoint = str(arguments.workdir / "score_network" / "score")

@@ -88,6 +88,7 @@ class Generator(NamedTuple):
             what it is given, start a `Start` or None.
         coupled: whether a sample depends on the others of its batch, so that batches must not be cut or padded.
         description: what a checkpoint of the parameters must agree with, by name.
+        learns: whether parameters are to be fitted; otherwise those of `init` are all there are.
     """
 
     init: Callable[[Array], Any]
@@ -96,6 +97,7 @@ class Generator(NamedTuple):
     sampler: Callable[..., Sampler]
     coupled: bool = False
     description: Any = ()
+    learns: bool = True
 
 
 def read(space: TokenSpace, x: Array) -> Samples:

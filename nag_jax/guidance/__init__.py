@@ -29,7 +29,16 @@ def make(name: str, **options) -> Guide:
         >>> make("class_tilt", value_fn=lambda x, progress, args: x.sum((1, 2))).coupled
         False
     """
-    guide = find("guidance", name, REGISTRY)
-    if "value_fn" not in inspect.signature(guide).parameters:
+    if not takes_value(name):
         options.pop("value_fn", None)
     return check_options("guidance", name, REGISTRY, options)(**options)
+
+
+def takes_value(name: str) -> bool:
+    """Whether the guide of that name is by a value; see `make`.
+
+    Example:
+        >>> takes_value("class_tilt"), takes_value("identity")
+        (True, False)
+    """
+    return "value_fn" in inspect.signature(find("guidance", name, REGISTRY)).parameters

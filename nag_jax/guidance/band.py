@@ -17,6 +17,8 @@ _SURENESS = 0.7
 outside, for costs have a floor and no normal tail; less than one half moves marginals where nothing asks for it."""
 _MARGIN, _MOST_OF_BAND = 0.05, 0.25
 _FLOOR, _FLOOR_OF_BAND = 3e-4, 1e-3
+_WALLS = 4.0
+"""How many widths of its edge a wall stands inside the band, so that one in 30,000 of what is outside passes."""
 
 
 def cost_band(*, moments: MomentsFn, spread: float = 1.0, row: int = 0) -> Guide:
@@ -44,6 +46,12 @@ def cost_band(*, moments: MomentsFn, spread: float = 1.0, row: int = 0) -> Guide
         return beliefs._replace(logits=jax.nn.log_softmax(beliefs.logits + chance, axis=-1))
 
     return stateless(bend)
+
+
+def log_wall(cost, low, high) -> Array:
+    """Log-chance `[B]` of a band for costs `[B]` that are known, in units of their spread: nearly a wall."""
+    floor = jnp.minimum(_FLOOR, _FLOOR_OF_BAND * (high - low))
+    return log_band(cost, floor, low + _WALLS * floor, high - _WALLS * floor)
 
 
 def log_band(mean, deviation, low, high) -> Array:

@@ -2,23 +2,26 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.guidance.band import MomentsFn, cost_band
+from nag_jax.guidance.band import MomentsFn, cost_band, log_wall
 from nag_jax.guidance.guide import Guide, chain
 from nag_jax.guidance.listed import MOST_LISTED, listed_only
 from nag_jax.spaces import NodeSpace
-from nag_jax.spaces.costs import Cost, check_bands, write
+from nag_jax.spaces.costs import AnyCost, check_bands, write
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.once import jitted, once
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _FORM = re.compile(rf"(?:{_NUMBER}\s*<=\s*)?([A-Za-z]\w*)(?:\s*(<=|>=)\s*{_NUMBER})?", re.ASCII)
 _DRAWS = 4096
+LogChances = Callable[[jax.Array, Mapping[str, Any]], jax.Array]
+"""(x `[B, N, V]`, args) -> log-chances `[B]`."""
 
 
 class Constraint(NamedTuple):
@@ -82,7 +85,7 @@ class Constraints:
             range.
     """
 
-    def __init__(self, space: NodeSpace, costs: Mapping[str, Cost], constraints: Sequence[Constraint]):
+    def __init__(self, space: NodeSpace, costs: Mapping[str, AnyCost], constraints: Sequence[Constraint]):
         for constraint in constraints:
             if constraint.metric not in costs:
                 known = ", ".join(costs) or "(none: nothing that adds up over layers is known)"
@@ -127,6 +130,18 @@ class Constraints:
         """V, the classes of a node."""
         return self._space.num_classes
 
+    def log_chances(self) -> LogChances | None:
+        """(x `[B, N, V]` of clean architectures, args) -> the log-chances `[B]` that all of them hold; None for none.
+
+        Narrow, so that they are as good as walls, but they have a slope, by which what lies outside finds back in.
+        """
+        return _log_chances(self) if self.constraints else None
+
+    def relaxed_cost(self, metric: str, x) -> jax.Array:
+        """A cost `[B]` of x `[B, N, V]`, in units of its spread."""
+        cost: Any = self._costs[metric]  # only costs that add up over choices are refined by
+        return cost.relaxed(x) / self._spreads[metric]
+
     def moments_of(self, metric: str) -> MomentsFn:
         """Mean and variance of a cost, in units of its spread, as functions of class probabilities."""
         cost, spread = self._costs[metric], self._spreads[metric]
@@ -149,3 +164,15 @@ def _guide(constraints: Constraints) -> Guide:
         for row, constraint in enumerate(constraints.constraints)
     ]
     return chain(*parts)
+
+
+@once
+def _log_chances(constraints: Constraints) -> LogChances:
+    def log_chances(x, args):
+        walls = [
+            log_wall(constraints.relaxed_cost(constraint.metric, x), *args["bands"][row])
+            for row, constraint in enumerate(constraints.constraints)
+        ]
+        return jnp.stack(walls).sum(axis=0)
+
+    return log_chances

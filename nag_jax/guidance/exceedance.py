@@ -32,9 +32,19 @@ def exceedance(estimate: EstimateFn) -> ValueFn:
     Args:
         estimate: what a predictor says of the utility.
     """
+    return lambda x, progress, args: log_exceeding(estimate(x, args), progress, args)
 
-    def value(x, progress, args):
-        spread = jnp.interp(progress, args["progress"], args["spread"])
-        return jax.scipy.stats.norm.logcdf((estimate(x, args) - args["target"]) / spread)
 
-    return value
+def log_exceeding(
+    estimate: Array, progress: Array | float, args: Mapping[str, Any], error: Array | float = 0.0
+) -> Array:
+    """Log-probability that what is estimated exceeds the target in the end; see `exceedance`.
+
+    Args:
+        estimate: estimates of any shape.
+        progress: how far they are, a scalar or of that shape.
+        args: see `exceedance`.
+        error: standard deviation of a further error of the estimate.
+    """
+    spread = jnp.hypot(jnp.interp(progress, args["progress"], args["spread"]), error)
+    return jax.scipy.stats.norm.logcdf((estimate - args["target"]) / spread)

@@ -10,7 +10,7 @@ from nag_jax.evaluators.reporting import ReportingView, reporting_view
 from nag_jax.generators.contract import Samples, all_valid
 from nag_jax.generators.gaussian import losses
 from nag_jax.generators.gaussian.parametrization import posterior_score
-from nag_jax.reports import facts, figures, metrics
+from nag_jax.reports import beside, facts, figures, metrics
 from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
 from nag_jax.spaces.capabilities import has_posterior
@@ -76,6 +76,7 @@ def _write(run: Run, ledger: Ledger, outcome: Generated) -> dict[str, Any]:
 
         described = {name: describe(pool) for name, pool in pools.items()}
         sweep = [{"scale": scale, **describe(pool)} for scale, pool in outcome.sweep.items()]
+        baselines = beside.describe(outcome, describe)
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
         run.workdir.write(
@@ -90,9 +91,12 @@ def _write(run: Run, ledger: Ledger, outcome: Generated) -> dict[str, Any]:
         "constraints": [str(constraint) for constraint in run.constraints.constraints],
         "best": best,
         "pools": described,
+        "baselines": baselines,
         "expected_distinct_share": metrics.expected_distinct(run.space.size, run.config.num_samples),
         "sweep": sweep,
-        "score_network": score_loss(run, outcome.learned.score_params, outcome.learned.training_tokens),
+        "score_network": score_loss(run, outcome.learned.score_params, outcome.learned.training_tokens)
+        if run.generator.learns
+        else None,
         **facts.of_run(run, ledger),
     }
     run.workdir.write_json("results.json", results)

@@ -7,7 +7,7 @@ from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator, NASBench10
 from nag_jax.settings.names import MODES
 from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
-from nag_jax.settings.score import Process, Score
+from nag_jax.settings.score import Generator, Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
 from nag_jax.settings.space import MobileNetSpace, NASBench101Space, Space
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
@@ -52,6 +52,7 @@ class Settings:
     constraints: str | None = option(
         None, "Budgets of costs, joined by `;`, as `macs <= 300e6; params <= 5e6`; empty for none."
     )
+    generator: Generator = Generator()
     sde: Process = Process()
     score: Score = Score()
     sampler: Sampler = Sampler()

@@ -22,6 +22,16 @@ class Langevin:
 
 
 @dataclasses.dataclass(frozen=True)
+class Refine:
+    """Moves of Markov chains after a guided sample, which bring it to what the guidance aims at."""
+
+    sweeps: int = option(0, "How often every choice of a sample is drawn anew, given the others.", NOT_NEGATIVE)
+    trades: int = option(
+        0, "How often two choices are drawn anew together, for budgets that single ones can't move in.", NOT_NEGATIVE
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Sampler:
     """The sampler."""
 
@@ -37,6 +47,7 @@ class Sampler:
         one_of("denoise", "mean"),
     )
     langevin: Langevin = Langevin()
+    refine: Refine = Refine()
 
 
 @dataclasses.dataclass(frozen=True)

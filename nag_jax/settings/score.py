@@ -9,6 +9,17 @@ from nag_jax.system.fields import COUNT, POSITIVE, RATE, SHARE, one_of, option
 
 
 @dataclasses.dataclass(frozen=True)
+class Generator:
+    """What makes architectures of noise."""
+
+    name: str = option(
+        "gaussian",
+        "Whether it learns the space with a score network, as `score` says, or knows the space's closed form.",
+        one_of("gaussian", "exact"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class VE:
     """The variance-exploding process."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nag_jax.spaces.blueprint import Blueprint
+    from nag_jax.spaces.choices import Choices
     from nag_jax.spaces.costs import Cost
 
 
@@ -60,6 +61,15 @@ class TokenSpace(Space, Protocol):
 
     def decode(self, x, *, rule: str = "argmax") -> tuple[jax.Array, jax.Array]:
         """Reads x `[B, W, V]` as tokens int32 `[B, W]`, and bool `[B]`: whether they are an architecture. Jittable."""
+        ...
+
+
+class ChoiceSpace(TokenSpace, Protocol):
+    """A space whose draws are independent choices, so that samples can be refined: see `Choices`."""
+
+    @property
+    def choices(self) -> "Choices":
+        """The choices that `random` draws one by one, of which it keeps what the space contains."""
         ...
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_jax.spaces.choices import Choices, of_nodes
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 from nag_jax.system.errors import InputError, quoted
 
@@ -210,6 +211,11 @@ class NodeSpace(abc.ABC):
         logits = jnp.where(jnp.asarray(self.allowed), jnp.float32(0.0), -jnp.inf)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
         return jax.vmap(lambda k: jax.random.categorical(k, logits))(keys).astype(jnp.int32)
+
+    @property
+    def choices(self) -> Choices:
+        """The independent choices that `random` draws, of which it keeps what the space contains."""
+        return of_nodes(self.allowed)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
         """What `random` draws, given evidence about every node: the marginal class probabilities `[B, N, V]`. Jittable.

@@ -16,8 +16,11 @@ from jax.scipy.stats import norm
 from nag_jax import guidance
 from nag_jax.generators.contract import Generator, Start, sample
 from nag_jax.guidance import Guide
+from nag_jax.guidance.additive import fit_additive
 from nag_jax.guidance.calibrate import estimate_spread
-from nag_jax.guidance.exceedance import exceedance
+from nag_jax.guidance.constraints import LogChances
+from nag_jax.guidance.exceedance import exceedance, log_exceeding
+from nag_jax.guidance.refine import Tilt, refined
 from nag_jax.spaces import NodeSpace
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.base import Domain, Strategy
@@ -45,6 +48,9 @@ class Source(NamedTuple):
         num_steps: steps of a sample.
         guide: bends beliefs after the acquisition has, as budgets do; None for nothing.
         args: what that guide is given, arrays by name.
+        limits: log-chances of the budgets, for refining; see `guidance.refine.Tilt`.
+        sweeps: Gibbs sweeps that refine a sample.
+        trades: moves of two choices that do.
     """
 
     generator: Generator
@@ -52,6 +58,9 @@ class Source(NamedTuple):
     num_steps: int = 20
     guide: Guide | None = None
     args: Mapping[str, Any] = MappingProxyType({})
+    limits: LogChances | None = None
+    sweeps: int = 0
+    trades: int = 0
 
 
 def bo_nag(
@@ -173,7 +182,7 @@ def make_generate(
     near_times: tuple[float, float],
 ) -> Callable[..., Array]:
     """Compiles (the generator's parameters, args, key, belief, tokens of reference and parents) -> tokens `[P, N]`."""
-    model, begin = source.generator, starts(pool_size, near, near_times)
+    begin = starts(pool_size, near, near_times)
 
     @jax.jit
     def generate(params, args, key, belief, reference, parents):
@@ -187,7 +196,7 @@ def make_generate(
 
         few = reference[:_SPREAD_SAMPLES]
         spread = estimate_spread(
-            lambda keys, tokens, progress: model.believe(params, keys, tokens, progress),
+            lambda keys, tokens, progress: source.generator.believe(params, keys, tokens, progress),
             sample_keys(spread_key, few.shape[0]),
             lambda x: graded(x, jnp.zeros(x.shape[0], jnp.float32)),
             space.encode(few),
@@ -197,6 +206,13 @@ def make_generate(
         spread = jnp.hypot(spread, _LEAST_SPREAD)
         bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)))
         guide = bend if source.guide is None else guidance.chain(bend, source.guide)
+        additive = fit_additive(known, graded(known, jnp.zeros(known.shape[0], jnp.float32)))
+        tilt = Tilt(
+            lambda x, args: args["scale"] * log_exceeding(graded(x, noise), 1.0, args),
+            source.limits,
+            lambda x, args: args["scale"] * log_exceeding(additive.of(x), 1.0, args, additive.error),
+        )
+        model = refined(source.generator, space, tilt, sweeps=source.sweeps, trades=source.trades)
 
         def one_round(aim, key):
             target, parents = aim

@@ -14,9 +14,11 @@ from nag_jax.generators.gaussian import score_guides
 from nag_jax.generators.gaussian.generator import MakeScoreGuide
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance import Guide
+from nag_jax.guidance.additive import Additive, fit_additive
 from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.constraints import Constraints
-from nag_jax.guidance.exceedance import exceedance, mean_value
+from nag_jax.guidance.exceedance import exceedance, log_exceeding, mean_value
+from nag_jax.guidance.refine import Tilt
 from nag_jax.objectives import Objectives
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import predict
@@ -31,6 +33,8 @@ PROGRESS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
 """Where the spread of estimates is measured."""
 SPREAD_SAMPLES = 1024
 """On how many architectures it is."""
+ADDITIVE_SAMPLES = 4096
+"""To how many architectures the additive model is fitted."""
 GUIDES = {**guidance.REGISTRY, **score_guides.REGISTRY}
 """What a config can name: guides of beliefs, and the gaussian family's guides of scores."""
 
@@ -41,10 +45,12 @@ class Guidance(NamedTuple):
     Attributes:
         guide: bends beliefs; None for nothing.
         score_guide: makes what bends the score before that, in the gaussian family alone; None for nothing.
+        tilt: what they aim at, by which samples are refined; None where a guide of one's own doesn't tell.
     """
 
     guide: Guide | None
     score_guide: MakeScoreGuide | None = None
+    tilt: Tilt | None = None
 
 
 def measure(
@@ -137,6 +143,14 @@ def make_aim(
     }
 
 
+def additive_model(
+    objectives: Objectives, scales: Scales | None, predictor: Predictor, params: Any, x: np.ndarray
+) -> Additive:
+    """The additive model of the predicted utility, by which trades propose; of some of the unlabelled x `[M, N, V]`."""
+    few = x[:ADDITIVE_SAMPLES]
+    return fit_additive(few, predict_utility(objectives, scales, predictor, params, few))
+
+
 def feasible(constraints: Constraints, tokens: np.ndarray) -> np.ndarray:
     """Those of unlabelled architectures `[M, N]` that keep to the constraints; all where too few do."""
     good = constraints.hold(tokens)
@@ -171,14 +185,26 @@ def make_guidance(
         constraints: constraints on costs; None for none.
         options: keyword arguments of a guide of your own, beside `value_fn`.
     """
-    bands = constraints.guide() if constraints else None
-    if name in score_guides.REGISTRY:
-        assert process is not None, "guides of scores are of the gaussian family"
-        return Guidance(bands, _score_guide(predictor, objectives, process, name, value, through_denoiser, max_norm))
+    bands, limits = (constraints.guide(), constraints.log_chances()) if constraints else (None, None)
     make_value = mean_value if value == "mean" else exceedance
     value_fn = make_value(lambda x, args: _estimate(objectives, predictor, args, x))
+
+    def proxy(x, args):
+        model = args["additive"]
+        return args["scale"] * (model.of(x) if value == "mean" else log_exceeding(model.of(x), 1.0, args, model.error))
+
+    def scaled(x, args):
+        return args["scale"] * value_fn(x, jnp.ones(x.shape[0], jnp.float32), args)
+
+    tilt = Tilt(scaled, limits, proxy)
+    if name in score_guides.REGISTRY:
+        assert process is not None, "guides of scores are of the gaussian family"
+        return Guidance(
+            bands, _score_guide(predictor, objectives, process, name, value, through_denoiser, max_norm), tilt
+        )
     bend = guidance.make(name, value_fn=value_fn, **options)
-    return Guidance(guidance.chain(bend, bands) if bands else bend)
+    follows = guidance.takes_value(name)
+    return Guidance(guidance.chain(bend, bands) if bands else bend, tilt=tilt if follows else None)
 
 
 def _estimate(

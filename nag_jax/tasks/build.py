@@ -9,11 +9,11 @@ from nag_jax import evaluators, spaces
 from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator
 from nag_jax.generators.contract import Generator
+from nag_jax.generators.exact import ClosedForm, exact
 from nag_jax.generators.gaussian import kernels, sde
 from nag_jax.generators.gaussian import score_model as score_models
-from nag_jax.generators.gaussian.generator import MakeScoreGuide, gaussian
+from nag_jax.generators.gaussian.generator import MakeScoreGuide, Model, gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
-from nag_jax.generators.gaussian.score_model import ScoreModel
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance import Guide
 from nag_jax.guidance.constraints import Constraints, parse
@@ -95,8 +95,10 @@ def make_sde(config: Settings) -> SDE:
     return sde.make(config.sde.name, **_named(config.sde, config.sde.name, sde.REGISTRY))
 
 
-def make_score_model(config: Settings, space: NodeSpace) -> ScoreModel:
-    """The score network of `config.score`."""
+def make_model(config: Settings, space: NodeSpace) -> Model:
+    """The score network of `config.score`, or the closed form where `config.generator` is exact."""
+    if config.generator.name == "exact":
+        return ClosedForm(space, make_sde(config))
     score = config.score
     return score_models.make_score_model(
         space, make_sde(config), to_dict(score.network), parametrization=score.parametrization
@@ -104,10 +106,13 @@ def make_score_model(config: Settings, space: NodeSpace) -> ScoreModel:
 
 
 def make_generator(
-    config: Settings, space: NodeSpace, model: ScoreModel, score_guide: MakeScoreGuide | None = None
+    config: Settings, space: NodeSpace, model: Model, score_guide: MakeScoreGuide | None = None
 ) -> Generator:
-    """The generator of the score network, with the kernels of `config.sampler`."""
-    return gaussian(space, model, make_kernels(config), final=config.sampler.final, score_guide=score_guide)
+    """The generator of the score network or the closed form, with the kernels of `config.sampler`."""
+    kernels, final = make_kernels(config), config.sampler.final
+    if isinstance(model, ClosedForm):
+        return exact(model, kernels, final=final, score_guide=score_guide)
+    return gaussian(space, model, kernels, final=final, score_guide=score_guide)
 
 
 def make_predictor(config: Generate, space: NodeSpace, outputs: int = 1, context: Array | None = None) -> Predictor:

@@ -13,7 +13,7 @@ from nag_jax.tasks.aim import Guidance
 from nag_jax.tasks.setting import Given, Setting
 from nag_jax.tasks.workdir import Workdir
 
-_EVERY = ("seed", "space", "evaluator", "sde", "score", "sampler")
+_EVERY = ("seed", "space", "evaluator", "generator", "sde", "score", "sampler")
 _GENERATE = (*_EVERY, "num_samples", "labels", "predictor", "guidance")
 FIELDS = {
     "generate": _GENERATE,
@@ -44,7 +44,7 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         space = build.make_space(config)
         given = Given(space, build.make_evaluator(config, space), quiet=not parallel.is_first())
     space, evaluator = given.space, given.evaluator
-    model: Any = build.make_score_model(config, space) if given.generator is None else None
+    model: Any = build.make_model(config, space) if given.generator is None else None
     run = Setting(
         config=config,
         workdir=workdir,

@@ -6,6 +6,7 @@ import jax
 
 from nag_jax.generators.contract import Samples
 from nag_jax.generators.sharded import ShardedSampler, sharded
+from nag_jax.guidance.refine import Tilt
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.measure import Work, measure_sampler
@@ -47,7 +48,7 @@ def plan(ready: Setting) -> Plan:
     return Plan(
         setting=ready,
         samples={"unconditional": n, "constrained": n},
-        work=[plan_score(ready), Work("samples", evaluations, f"evaluations of {n:,} samples", 0, seconds, memory)],
+        work=[*plan_score(ready), Work("samples", evaluations, f"evaluations of {n:,} samples", 0, seconds, memory)],
     )
 
 
@@ -84,9 +85,12 @@ def sample_pool(run: Setting, name: str, params: Any) -> Samples:
 
 def make_sampler(run: Setting, *, constrained: bool, num_steps: int | None = None) -> ShardedSampler:
     """The sampler of the config; a constrained one takes the constraints' bands. `num_steps` stands in for its own."""
+    generator, guide = run.generator, None
+    if constrained:
+        generator, guide = run.refined(generator, Tilt(limits=run.constraints.log_chances())), run.constraints.guide()
     return sharded(
-        run.generator,
-        guide=run.constraints.guide() if constrained else None,
+        generator,
+        guide=guide,
         num_steps=num_steps or run.config.sampler.num_steps,
         mesh=run.mesh,
     )

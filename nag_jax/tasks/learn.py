@@ -14,6 +14,7 @@ import numpy as np
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.sharded import ShardedSampler, sharded
+from nag_jax.guidance.additive import Additive
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.fit import fit_predictor
@@ -24,7 +25,7 @@ from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build, transfer
-from nag_jax.tasks.aim import PROGRESS, Guidance, feasible, make_aim, measure, predict_utility
+from nag_jax.tasks.aim import PROGRESS, Guidance, additive_model, feasible, make_aim, measure, predict_utility
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.pool import TRAINING
 from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
@@ -242,6 +243,10 @@ def aim(
             found = {"networks": networks, "target": target, "spread": spread}
             parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
     aimed = make_aim(predictor_params, found["target"], found["spread"], scale=run.config.guidance.scale, scales=scales)
+    if run.config.sampler.refine.trades:
+        x = run.space.encode(tokens)
+        model = parallel.from_first(lambda: additive_model(run.objectives, scales, run.predictor, predictor_params, x))
+        aimed["additive"] = Additive(*(np.asarray(part, np.float32) for part in model))
     return aimed | {"bands": run.constraints.bands()}
 
 

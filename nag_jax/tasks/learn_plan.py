@@ -6,6 +6,7 @@ from math import ceil
 import jax
 import numpy as np
 
+from nag_jax.guidance.additive import Additive
 from nag_jax.predictors.fit import regression_loss
 from nag_jax.predictors.labels import normalize_each
 from nag_jax.system import parallel
@@ -30,7 +31,7 @@ def plan_labels(run: Run, final: dict[str, int]) -> dict[str, tuple[int, int]]:
 
 def plan_learning(run: Run) -> list[Work]:
     """The networks that `learn` would still train. Fitting a meta-predictor isn't measured."""
-    work = [plan_score(run)]
+    work = plan_score(run)
     return work if run.transfer is not None else [*work, _plan_predictor(run)]
 
 
@@ -77,4 +78,7 @@ def _any_guidance(run: Run):
     """What the guide takes, of any values."""
     scales = None if run.objectives.is_single else normalize_each(np.zeros((2, len(run.objectives))), "z")[1]
     aimed = make_aim(run.predictor.init(jax.random.key(0)), 0.0, [1.0] * len(PROGRESS), scale=1.0, scales=scales)
+    if run.config.sampler.refine.trades:
+        table = np.zeros(run.space.allowed.shape, np.float32)
+        aimed["additive"] = Additive(np.float32(0.0), table, np.float32(1.0))
     return aimed | {"bands": run.constraints.bands()}

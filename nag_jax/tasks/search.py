@@ -142,7 +142,7 @@ def plan(ready: Search) -> Plan:
         metric=run.metric,
         labels=labels,
         samples={},
-        work=[*([plan_score(run)] if needs_score(config) else []), *work],
+        work=[*(plan_score(run) if needs_score(config) else []), *work],
         done=done,
         strategies=f"{', '.join(config.run)}, each on the seeds {seeds[0]} to {seeds[-1]}",
         notes=notes,
@@ -254,6 +254,9 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
             run.config.sampler.num_steps,
             run.constraints.guide(),
             {"bands": run.constraints.bands()},
+            run.constraints.log_chances(),
+            run.config.sampler.refine.sweeps,
+            run.config.sampler.refine.trades,
         )
     return make_registered(block.name, run.space, covers=run.may_be_labelled, utility=run.objectives.utility, **options)
 

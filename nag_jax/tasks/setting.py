@@ -12,8 +12,9 @@ from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.contract import Generator
 from nag_jax.generators.fit import check_batches, data_and_loss, draw_share, fit_generator
-from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.gaussian.generator import Model
 from nag_jax.guidance.constraints import Constraints
+from nag_jax.guidance.refine import Tilt, refined
 from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
@@ -60,7 +61,7 @@ class Setting:
     space: NodeSpace
     evaluator: Evaluator
     constraints: Constraints
-    model: ScoreModel | None
+    model: Model | None
     generator: Generator
     mesh: jax.sharding.Mesh
     phases: Phases
@@ -76,11 +77,17 @@ class Setting:
         self.workdir.claim(self.identity)
 
     def guided_generator(self, given: Guidance) -> Generator:
-        """The generator, whose score a guide of scores bends where one is given."""
-        if given.score_guide is None:
-            return self.generator
-        assert self.model is not None, "guides of scores are of the gaussian family"
-        return build.make_generator(self.config, self.space, self.model, given.score_guide)
+        """The generator, whose score a guide of scores bends where one is given, and whose samples are refined."""
+        generator = self.generator
+        if given.score_guide is not None:
+            assert self.model is not None, "guides of scores are of the gaussian family"
+            generator = build.make_generator(self.config, self.space, self.model, given.score_guide)
+        return generator if given.tilt is None else self.refined(generator, given.tilt)
+
+    def refined(self, generator: Generator, tilt: Tilt) -> Generator:
+        """A generator whose samples are refined as `config.sampler.refine` says."""
+        moves = self.config.sampler.refine
+        return refined(generator, self.space, tilt, sweeps=moves.sweeps, trades=moves.trades)
 
     def key(self, stream: str) -> jax.Array:
         """The key of a named stream of randomness: of the config's seed and the name alone."""
@@ -90,6 +97,14 @@ class Setting:
 def check_score(run: Setting) -> None:
     """Raises InputError where the score network can't be trained or restored; keeps one that needs no more training."""
     if run.score_params is not None:
+        return
+    if not run.generator.learns:
+        if run.config.score.checkpoint or run.config.score.train_fraction < 1:
+            raise InputError(
+                "the exact generator learns nothing: leave out config.score.checkpoint and score.train_fraction, "
+                "or set config.generator.name=gaussian"
+            )
+        run.score_params = run.generator.init(jax.random.key(0))
         return
     recipe = run.config.score.training
     recipe.optimizer()
@@ -119,6 +134,8 @@ def split_space(run: Setting) -> np.ndarray:
 
 def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     """Trains the score network, or restores it; returns its parameters."""
+    if not run.generator.learns:
+        return run.score_params
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
@@ -135,8 +152,10 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
             )
 
 
-def plan_score(run: Setting) -> Work:
-    """The training of the score network, as far as it isn't done."""
+def plan_score(run: Setting) -> list[Work]:
+    """The training of the score network, as far as it isn't done; nothing where the generator doesn't learn."""
+    if not run.generator.learns:
+        return []
     recipe = run.config.score.training
     kept = run.workdir.checkpoints("score", dict(run.generator.description))
     done = recipe.num_steps if run.score_params is not None else latest_step(kept)
@@ -145,7 +164,7 @@ def plan_score(run: Setting) -> Work:
         data, loss = data_and_loss(run.generator, run.space, split_space(run), recipe, run.mesh)
         return run.generator.init, loss, data
 
-    return plan_fit("score network", recipe, done, parts, mesh=run.mesh)
+    return [plan_fit("score network", recipe, done, parts, mesh=run.mesh)]
 
 
 def latest_step(kept: Checkpoints | None) -> int:

@@ -285,3 +285,26 @@ def test_unknown_name():
     with pytest.raises(InputError, match="unknown space 'nothing'") as caught:
         spaces.make("nothing")
     assert all(name in str(caught.value) for name in spaces.REGISTRY)
+
+
+def test_choices_make_their_architectures(space):
+    choices, tokens = space.choices, space.random(jax.random.key(0), B)
+    options = choices.recall(jax.random.split(jax.random.key(1), B), tokens)
+    np.testing.assert_array_equal(choices.settle(options), tokens)
+    assert ((np.asarray(options) >= 0) & (np.asarray(options) < choices.counts)).all()
+    np.testing.assert_allclose(np.exp(choices.log_prior.astype(np.float64)).sum(axis=1), 1.0, rtol=1e-6)
+
+
+def test_choices_draw_what_random_draws(space):
+    """Of every node the shares of its classes, among those that keep to the rule."""
+    choices, n = space.choices, 4000
+    drawn = jax.random.categorical(jax.random.key(0), jnp.asarray(choices.log_prior), shape=(n, len(choices.log_prior)))
+    tokens = np.asarray(choices.settle(drawn.astype(jnp.int32)))
+    tokens = tokens[np.asarray(space.contains(tokens))]
+    if len(tokens) < n / 20:
+        pytest.skip("the rule leaves too few draws")
+    classes = np.arange(space.num_classes)
+    of_choices, of_random = (
+        (found[..., None] == classes).mean(axis=0) for found in (tokens, np.asarray(space.random(jax.random.key(1), n)))
+    )
+    np.testing.assert_allclose(of_choices, of_random, atol=5 * (0.5 / len(tokens)) ** 0.5)

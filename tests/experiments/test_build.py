@@ -52,7 +52,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
     evaluator = build.make_evaluator(config, space)
     assert config.evaluator.metric in evaluator.metrics
     assert evaluator.num_distinct == 6466
-    model = build.make_score_model(config, space)
+    model = build.make_model(config, space)
     assert model.shape == (space.num_nodes, space.num_classes)
     predictor = build.make_predictor(config, space)
     score_params = jax.eval_shape(model.init, jax.random.key(0))
@@ -74,7 +74,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
 def test_every_variant_guides(variant, space, load):
     config = load(variant)
     predictor = build.make_predictor(config, space)
-    model, given = build.make_score_model(config, space), build.make_guidance(config, predictor, ACCURACY)
+    model, given = build.make_model(config, space), build.make_guidance(config, predictor, ACCURACY)
     generator = build.make_generator(config, space, model, given.score_guide)
     assert (given.score_guide is None) is (config.guidance.transform == "class_tilt")
 
@@ -102,7 +102,7 @@ def test_the_fields_of_the_named_process_count(load):
 @pytest.mark.parametrize("name", kernels.REGISTRY)
 def test_every_kernel_can_be_named(name, space, load):
     config = load(changes={"sampler.kernels": (name,)})
-    build.make_generator(config, space, build.make_score_model(config, space))
+    build.make_generator(config, space, build.make_model(config, space))
 
 
 @pytest.mark.parametrize("name", models.REGISTRY)
@@ -114,7 +114,7 @@ def test_every_predictor_can_be_named(name, space, load):
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_every_parametrization_can_be_named(parametrization, space, load):
     config = load(changes={"score.parametrization": parametrization})
-    assert build.make_score_model(config, space).parametrization == parametrization
+    assert build.make_model(config, space).parametrization == parametrization
 
 
 @pytest.mark.parametrize("labels", NORMALIZATIONS)
@@ -132,7 +132,7 @@ def test_what_is_unknown_is_refused(wrong, space, load):
         ("space", "name", build.make_space),
         ("evaluator", "name", lambda settings: build.make_evaluator(settings, space)),
         ("predictor", "name", lambda settings: build.make_predictor(settings, space)),
-        ("score", "parametrization", lambda settings: build.make_score_model(settings, space)),
+        ("score", "parametrization", lambda settings: build.make_model(settings, space)),
     ):
         config = load(changes={f"{block}.{field}": wrong})
         with pytest.raises(InputError, match=f"unknown .*'{wrong}'"):
@@ -155,7 +155,7 @@ def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
 
 def test_coupled_samples_fill_the_devices(space, load):
     config = load("paper")
-    model = build.make_score_model(config, space)
+    model = build.make_model(config, space)
     generator = build.make_generator(config, space, model)
     build.check_coupling(config, generator, None, 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):
@@ -167,7 +167,7 @@ def test_coupled_samples_fill_the_devices(space, load):
 def test_a_description_changes_with_what_a_checkpoint_must_agree_with(space, load):
     def describe(**changes):
         config = load(changes=changes)
-        return build.make_generator(config, space, build.make_score_model(config, space)).description
+        return build.make_generator(config, space, build.make_model(config, space)).description
 
     default = describe()
     for change in (

@@ -33,7 +33,7 @@ def space(config):
 
 @pytest.fixture(scope="module")
 def model(config, space):
-    return build.make_score_model(config, space)
+    return build.make_model(config, space)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 
@@ -14,7 +14,7 @@ from nag_jax.generators.gaussian.losses import perturb
 from nag_jax.generators.gaussian.parametrization import ScoreFn
 from nag_jax.generators.gaussian.sampler import FINAL_STEPS, Origin, make_sampler
 from nag_jax.generators.gaussian.score_guides import ScoreGuide
-from nag_jax.generators.gaussian.score_model import ScoreModel
+from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.spaces.capabilities import TokenSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import expand
@@ -24,20 +24,51 @@ MakeScoreGuide = Callable[[ScoreFn, Any], ScoreGuide]
 """(the unguided score, what guides are given) -> a guide of scores; making it evaluates nothing."""
 
 
+class Model(Protocol):
+    """What has a score: see `ScoreModel`, the one that learns."""
+
+    @property
+    def sde(self) -> SDE:
+        """The forward process."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, V)."""
+        ...
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What a checkpoint of the parameters must agree with, beside the space and the process."""
+        ...
+
+    def init(self, key) -> Any:
+        """Fresh parameters."""
+        ...
+
+    def score_fn(self, params) -> ScoreFn:
+        """The score of these parameters."""
+        ...
+
+    def loss(self, params, key, x0) -> Any:
+        """The training loss on clean architectures x0 `[B, N, V]`."""
+        ...
+
+
 @once
 def gaussian(
     space: TokenSpace,
-    model: ScoreModel,
+    model: Model,
     kernels: Sequence[Kernel],
     *,
     final: str = "denoise",
     score_guide: MakeScoreGuide | None = None,
 ) -> Generator:
-    """The generator of a score network.
+    """The generator of a score network, or of what stands in its place.
 
     Args:
         space: the space whose architectures it learns.
-        model: the score network and its parametrisation.
+        model: the score network and its parametrisation, a `ScoreModel`.
         kernels: updates of the reverse process, correctors first.
         final: how a sample ends; see `sampler.make_sampler`.
         score_guide: makes guidance that needs the score itself, as the published one does; it comes before the guide
@@ -102,18 +133,12 @@ def _origin(space: TokenSpace, start) -> Origin:
     return Origin(jnp.where(begun, space.encode(start.tokens), 0.0), 1.0 - start.progress)
 
 
-def _describe(space: TokenSpace, model: ScoreModel) -> tuple[tuple[str, Any], ...]:
-    """What a checkpoint of the score network must agree with."""
-    network = {
-        field.name: getattr(model.network, field.name)
-        for field in dataclasses.fields(model.network)
-        if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout", "dtype")
-    }
+def _describe(space: TokenSpace, model: Model) -> tuple[tuple[str, Any], ...]:
+    """What a checkpoint of the parameters must agree with."""
     described = {
         "space": space.fingerprint,
         "nodes": space.width,
-        "parametrization": model.parametrization,
         "sde": f"{type(model.sde).__name__}({dataclasses.asdict(model.sde)})",
-        **{f"network.{name}": value for name, value in network.items()},
+        **model.description,
     }
     return tuple(described.items())

@@ -54,6 +54,16 @@ class ScoreModel:
         """(N, V)."""
         return self.allowed.shape
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a checkpoint of the parameters must agree with, beside the space and the process."""
+        network = {
+            f"network.{field.name}": getattr(self.network, field.name)
+            for field in dataclasses.fields(self.network)
+            if field.name not in ("parent", "name", "adjacency", "coordinates", "dropout", "dtype")
+        }
+        return {"parametrization": self.parametrization, **network}
+
     def init(self, key) -> Any:
         """Fresh parameters."""
         return self.network.init(key, jnp.zeros((1, *self.shape), jnp.float32), jnp.ones(1, jnp.float32))

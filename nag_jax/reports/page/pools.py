@@ -53,7 +53,11 @@ def generated(run: Finished) -> Story:
     for name in ("guided", "random"):
         found |= _in_short(run, name, unit)
     tables = [_pools(run, f"Pools of {samples:,} samples: {metric(about)}; {source(about, about['evaluator'])}")]
-    tables += [table for table in (_sweep(run, metric(about)), _facts(run, "objective", "facts")) if table.rows]
+    tables += [
+        table
+        for table in (_baselines(run), _sweep(run, metric(about)), _facts(run, "objective", "facts"))
+        if table.rows
+    ]
     return Story(
         f"Generated architectures of {about['space']} for {about['metric']}, and paid for the best by the predictor.",
         asked,
@@ -143,6 +147,20 @@ def _pools(run: Finished, title: str) -> Table:
         rows.append((name, cells))
     columns = ["pool", *keys, *(f"mean {cost}" for cost in costs)]
     return Table(title, columns, rows, " ".join(text for key, text in _MEANING.items() if key in keys.values()))
+
+
+def _baselines(run: Finished) -> Table:
+    """The guided pool beside samplers without a generator."""
+    pools = run.at("baselines") or {}
+    columns = _COLUMNS | {"predictions": ("predictions", forms.count), "seconds": ("seconds", forms.number)}
+    columns = {column: (key, form) for column, (key, form) in columns.items() if _known(pools.values(), key)}
+    rows = [(name, [run.cell("baselines", name, key, form=form) for key, form in columns.values()]) for name in pools]
+    return Table(
+        "The guided pool beside samplers without a generator, by the same predictor and target",
+        ["sampler", *columns],
+        rows,
+        "The exact tilt is what guidance aims at: draws by the chance that the predictor exceeds the target.",
+    )
 
 
 def _sweep(run: Finished, about: str) -> Table:

@@ -103,6 +103,7 @@ OF_KIND: dict[str, dict[str, Any]] = {
             "objectives?": Each(NUMBER),
         },
         "pools": Each(_POOL, filled=True),
+        "baselines?": Each(_POOL | {"predictions": COUNT, "seconds?": NUMBER}),
         "sweep": Each(_POOL | {"scale": ANYTHING}, list),
     },
     "constraints": _SAMPLED

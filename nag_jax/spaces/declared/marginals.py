@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_jax.spaces.choices import Choices, of_nodes
 from nag_jax.spaces.declared.conditions import Conditions
 
 _LEAST = 1e-12
@@ -28,6 +29,22 @@ def draw(tree: Conditions, key) -> jax.Array:
 def draw_classes(tree: Conditions, key) -> jax.Array:
     """Draws the class that each node has if it is there, int32 `[N]`; these don't depend on each other."""
     return jax.random.categorical(key, jnp.asarray(tree.log_odds)).astype(jnp.int32)
+
+
+def choices(tree: Conditions) -> Choices:
+    """The classes that nodes have if they are there, as independent choices; see `draw_classes`."""
+    every = of_nodes(tree.choices, tree.log_odds)
+
+    def settle(chosen):
+        classes = every.settle(chosen)
+        return tree.settled(classes, classes)
+
+    first = jnp.asarray(tree.choices.argmax(axis=1), jnp.int32)
+
+    def read(tokens):
+        return every.read(jnp.where(tree.present(tokens), tokens, jnp.broadcast_to(first, tokens.shape)))
+
+    return Choices(every.log_prior, settle, read, tree.present)
 
 
 def class_posterior(tree: Conditions, log_likelihood) -> jax.Array:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_jax.spaces.choices import Choices
 from nag_jax.spaces.declared import marginals
 from nag_jax.spaces.declared.blocks import Condition
 from nag_jax.spaces.declared.declarations import (
@@ -202,6 +203,11 @@ class DagSpace(NodeSpace):
             return jax.vmap(functools.partial(draw_by_rejection, self._rule, draw))(keys)
         index = jax.vmap(lambda key: jax.random.randint(key, (), 0, len(self._every), jnp.int32))(keys)
         return jnp.asarray(self._every)[index]
+
+    @property
+    def choices(self) -> Choices:
+        """See `NodeSpace.choices`; the class of a node that isn't there is a choice without effect."""
+        return marginals.choices(self._tree)
 
     def class_posterior(self, log_likelihood) -> jax.Array:
         """See `NodeSpace.class_posterior`; with a rule, summed over all architectures.

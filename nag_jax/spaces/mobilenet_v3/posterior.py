@@ -6,9 +6,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_jax.spaces.choices import Choices
 from nag_jax.spaces.mobilenet_v3.layout import DEPTHS, MOST_LAYERS, SETTINGS, SKIP, STAGES
 
 _CLASSES = SKIP + 1
+
+
+def choices() -> Choices:
+    """Five depths and twenty settings, which random draws decide one by one."""
+    depths = np.where(np.arange(SKIP) < len(DEPTHS), -math.log(len(DEPTHS)), -np.inf)
+    settings = np.full(SKIP, -math.log(SKIP))
+
+    def stages(tokens):
+        """Bool `[..., 5, 4]`: which layers of each stage are there."""
+        return (tokens != SKIP).reshape(*tokens.shape[:-1], STAGES, MOST_LAYERS)
+
+    def settle(chosen):
+        depth = chosen[..., :STAGES, None] + min(DEPTHS)
+        positions = jnp.broadcast_to(jnp.arange(MOST_LAYERS, dtype=jnp.int32), (*depth.shape[:-1], MOST_LAYERS))
+        is_there = (positions < depth).reshape(*chosen.shape[:-1], STAGES * MOST_LAYERS)
+        return jnp.where(is_there, chosen[..., STAGES:], SKIP)
+
+    def read(tokens):
+        depth = stages(tokens).sum(axis=-1, dtype=jnp.int32) - min(DEPTHS)
+        return jnp.concatenate([depth, jnp.where(tokens != SKIP, tokens, 0)], axis=-1)
+
+    def matters(tokens):
+        return jnp.concatenate([jnp.ones((*tokens.shape[:-1], STAGES), bool), tokens != SKIP], axis=-1)
+
+    log_prior = np.stack([depths] * STAGES + [settings] * (STAGES * MOST_LAYERS)).astype(np.float32)
+    return Choices(log_prior, settle, read, matters)
 
 
 def class_posterior(log_likelihood) -> jax.Array:

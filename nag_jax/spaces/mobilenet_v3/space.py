@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_jax.spaces.choices import Choices
 from nag_jax.spaces.costs import Cost
 from nag_jax.spaces.mobilenet_v3 import posterior
 from nag_jax.spaces.mobilenet_v3.costs import network_costs
@@ -124,6 +125,11 @@ class MobileNetV3(NodeSpace):
 
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n, dtype=jnp.int32))
         return jax.vmap(one)(keys).astype(jnp.int32)
+
+    @property
+    def choices(self) -> Choices:
+        """See `NodeSpace.choices`: the depth of every stage, and the setting of every layer, were it there."""
+        return posterior.choices()
 
     def class_posterior(self, log_likelihood) -> jax.Array:
         """See `NodeSpace.class_posterior`; within a stage layers depend on each other through its depth."""
