@@ -103,7 +103,7 @@ def fit(config: ConfigDict, path: Path) -> Fitted:
 
 def guided(fitted: Fitted, config: ConfigDict, n: int, pools: int, **changes: Any) -> list[Pool]:
     """Guided pools with other fields of the config, which mustn't change what is learned."""
-    config = ConfigDict(config)
+    config = config.copy_and_resolve_references()
     config.update_from_flattened_dict(changes)
     run, learned, _ = fitted
     run.config = from_config(config)
