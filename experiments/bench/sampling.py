@@ -8,6 +8,7 @@ is the truth. Every seed has its own labels and predictor; the score network of 
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from nag_jax.reports.generated import Truth, describe_values, known_truth
 from nag_jax.settings.config import from_config
 from nag_jax.tasks import build
 from nag_jax.tasks.learn import Learned, Run, learn, make_sampler
+from nag_jax.tasks.workdir import Workdir
 
 PARTS = ("cells", "free", "bounded")
 CURVE = [(steps, sweeps) for steps in (5, 10, 20) for sweeps in (0, 1, 2)]
@@ -66,9 +68,9 @@ def main() -> None:
     logging.set_verbosity(logging.WARNING)
     use_compilation_cache()
     measure = {
-        "cells": lambda: cells(arguments),
-        "free": lambda: networks(arguments, ""),
-        "bounded": lambda: networks(arguments, BUDGET),
+        "cells": lambda: each_seed(arguments, "cells", cells),
+        "free": lambda: each_seed(arguments, "free", lambda workdir, seed: networks(arguments, seed, "")),
+        "bounded": lambda: each_seed(arguments, "bounded", lambda workdir, seed: networks(arguments, seed, BUDGET)),
     }
     parts = {part: (f"--seeds {arguments.seeds}", measure[part]) for part in arguments.parts}
     command = "python -m experiments.bench.sampling --predictor=ofa_acc_predictor.npz"
@@ -113,7 +115,9 @@ def guided(fitted: Fitted, config: ConfigDict, n: int, pools: int, **changes: An
         start = time.perf_counter()
         samples = sampler(run.key(f"guided {i}"), n, learned.score_params, learned.guidance)
         seconds = time.perf_counter() - start
-        found.append(Pool(samples.tokens[samples.valid], beside.guided_calls(run) * n // config.num_samples, seconds))
+        found.append(
+            Pool(samples.tokens[samples.valid], beside.guided_calls(run) * n // run.config.num_samples, seconds)
+        )
     return found
 
 
@@ -134,38 +138,40 @@ def alone(fitted: Fitted, n: int, equal: int) -> Iterator[tuple[str, Callable[[i
     yield "filtering, equal predictions", lambda i: Pool(*baselines.filtered(key(i), max(n, equal)))
 
 
-def cells(arguments: argparse.Namespace) -> list[dict[str, dict[str, float]]]:
-    """For each seed: the figures of every sampler of NAS-Bench-201."""
-    found, first = [], arguments.workdir / "cells0"
+def each_seed(
+    arguments: argparse.Namespace, part: str, measure: Callable[[Path, int], dict[str, dict[str, float]]]
+) -> list[dict[str, dict[str, float]]]:
+    """What was measured for each seed, kept in the workdir, so that a stopped benchmark goes on."""
+    found = []
     for seed in range(arguments.seeds):
-        config = nb201.get_config()
-        config.seed = seed
-        if seed:
-            config.score.checkpoint = str(first / "score")
-        learned = fit(config, arguments.workdir / f"cells{seed}")
-        exact_config = nb201.get_config()
-        exact_config.seed, exact_config.generator.name = seed, "exact"
-        known = fit(exact_config, arguments.workdir / f"exact{seed}")
-        figures = Figures(learned)
-        rows = {}
-        for steps, sweeps in CURVE:
-            changes = {"guidance.num_steps": steps, "sampler.refine.sweeps": sweeps}
-            rows[f"guided, {steps} steps, {sweeps} sweeps"] = figures.of(
-                guided(learned, config, SIZE, POOLS, **changes)
-            )
-        own = Figures(known)
-        for steps, sweeps in ((20, 0), (5, 2)):
-            changes = {"guidance.num_steps": steps, "sampler.refine.sweeps": sweeps}
-            rows[f"exact generator, {steps} steps, {sweeps} sweeps"] = own.of(
-                guided(known, exact_config, SIZE, POOLS, **changes)
-            )
-        equal = int(rows["guided, 5 steps, 2 sweeps"]["calls"])
-        for name, draw in alone(learned, SIZE, equal):
-            pools = [draw(0)]
-            pools += [draw(i) for i in range(1, POOLS if pools[0].calls <= MOST_CALLS else 1)]
-            rows[name] = figures.of(pools)
-        found.append(rows)
+        kept = Workdir(arguments.workdir)
+        name = f"{part}{seed}.json"
+        if not (arguments.workdir / name).exists():
+            kept.write_json(name, measure(arguments.workdir, seed))
+        found.append(json.loads((arguments.workdir / name).read_text()))
     return found
+
+
+def cells(workdir: Path, seed: int) -> dict[str, dict[str, float]]:
+    """The figures of every sampler of NAS-Bench-201."""
+    config, exact = nb201.get_config(), nb201.get_config()
+    config.seed = exact.seed = seed
+    exact.generator.name = "exact"
+    if seed:
+        config.score.checkpoint = str(workdir / "cells0" / "score")
+    learned, known = fit(config, workdir / f"cells{seed}"), fit(exact, workdir / f"exact{seed}")
+    figures, rows = Figures(learned), {}
+    samplers = [("guided", learned, config, figures, curve) for curve in CURVE]
+    samplers += [("exact generator", known, exact, Figures(known), curve) for curve in ((20, 0), (5, 2))]
+    for name, fitted, fields, described, (steps, sweeps) in samplers:
+        changes = {"guidance.num_steps": steps, "sampler.refine.sweeps": sweeps}
+        pools = guided(fitted, fields, SIZE, POOLS, **changes)
+        rows[f"{name}, {steps} steps, {sweeps} sweeps"] = described.of(pools)
+    for name, draw in alone(learned, SIZE, int(rows["guided, 5 steps, 2 sweeps"]["calls"])):
+        pools = [draw(0)]
+        pools += [draw(i) for i in range(1, POOLS if pools[0].calls <= MOST_CALLS else 1)]
+        rows[name] = figures.of(pools)
+    return rows
 
 
 class Figures:
@@ -206,34 +212,25 @@ class Figures:
         return found
 
 
-def networks(arguments: argparse.Namespace, constraints: str) -> list[dict[str, dict[str, float]]]:
-    """For each seed: the figures of every sampler of MobileNetV3 under these constraints."""
-    found, part = [], "bounded" if constraints else "free"
-    for seed in range(arguments.seeds):
-        config = ofa_mbv3.get_config()
-        config.seed, config.constraints, config.generator.name = seed, constraints, "exact"
-        config.evaluator.accuracy_file = str(arguments.predictor.resolve())
-        fitted = fit(config, arguments.workdir / f"{part}{seed}")
-        run = fitted.run
-        plain = {"guidance.num_steps": 80 if constraints else 10, "sampler.refine.trades": 0}
-        draws = np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("draws"), 20_000))
-        rows = {
-            "random draws": figures_of(fitted, Pool(draws, 0, 0.0)),
-            f"guided, {plain['guidance.num_steps']} steps": figures_of(
-                fitted, guided(fitted, config, NETWORKS, 1, **plain)[0]
-            ),
-            "guided, the config's steps and trades": figures_of(fitted, guided(fitted, config, NETWORKS, 1)[0]),
-        }
-        equal = int(rows["guided, the config's steps and trades"]["calls"])
-        for name, draw in alone(fitted, NETWORKS, equal):
-            rows[name] = figures_of(fitted, draw(0))
-        if constraints:
-            many = Baselines(run.space, fitted.tilt, fitted.learned.guidance, NETWORKS).filtered(
-                run.key("many"), 24_000
-            )
-            rows["filtering, four times as many"] = figures_of(fitted, Pool(*many))
-        found.append(rows)
-    return found
+def networks(arguments: argparse.Namespace, seed: int, constraints: str) -> dict[str, dict[str, float]]:
+    """The figures of every sampler of MobileNetV3 under these constraints."""
+    config = ofa_mbv3.get_config()
+    config.seed, config.constraints, config.generator.name = seed, constraints, "exact"
+    config.evaluator.accuracy_file = str(arguments.predictor.resolve())
+    fitted = fit(config, arguments.workdir / f"{'bounded' if constraints else 'free'}{seed}")
+    run = fitted.run
+    plain = {"guidance.num_steps": 80 if constraints else 10, "sampler.refine.trades": 0}
+    draws = np.asarray(jax.jit(run.space.random, static_argnums=1)(run.key("draws"), 20_000))
+    pools = {
+        "random draws": Pool(draws, 0, 0.0),
+        f"guided, {plain['guidance.num_steps']} steps": guided(fitted, config, NETWORKS, 1, **plain)[0],
+        "guided, the config's steps and trades": (ours := guided(fitted, config, NETWORKS, 1)[0]),
+    }
+    pools |= {name: draw(0) for name, draw in alone(fitted, NETWORKS, ours.calls)}
+    if constraints:
+        baselines = Baselines(run.space, fitted.tilt, fitted.learned.guidance, NETWORKS)
+        pools["filtering, four times as many"] = Pool(*baselines.filtered(run.key("many"), 4 * ours.calls))
+    return {name: figures_of(fitted, pool) for name, pool in pools.items()}
 
 
 def figures_of(fitted: Fitted, pool: Pool) -> dict[str, float]:

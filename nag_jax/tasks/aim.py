@@ -144,7 +144,7 @@ def make_aim(
 
 
 def additive_model(
-    objectives: Objectives, scales: Scales | None, predictor: Predictor, params: Any, x: np.ndarray
+    objectives: Objectives, scales: Scales | None, predictor: Predictor, params: Any, x: Any
 ) -> Additive:
     """The additive model of the predicted utility, by which trades propose; of some of the unlabelled x `[M, N, V]`."""
     few = x[:ADDITIVE_SAMPLES]
