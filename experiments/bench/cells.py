@@ -138,7 +138,7 @@ def _config() -> Any:
 def _parts() -> tuple[NASBench101, Any, Any, Any]:
     """The space, the config's generator with the parameters that it starts with, and the mesh."""
     config, space = _config(), NASBench101()
-    generator = build.make_generator(config, space, build.make_score_model(config, space))
+    generator = build.make_generator(config, space, build.make_model(config, space))
     return space, generator, generator.init(jax.random.key(0)), parallel.make_mesh()
 
 
@@ -148,8 +148,8 @@ def _p_value(counts: np.ndarray, weights: np.ndarray) -> float:
     common = expected >= LEAST_EXPECTED
     if expected[~common].sum() < LEAST_EXPECTED:  # too few even together
         common[np.argmin(np.where(common, expected, np.inf))] = False
-    pairs = [np.append(values[common], values[~common].sum()) for values in (counts, expected)]
-    return float(stats.chisquare(*pairs).pvalue)
+    found, wanted = (np.append(values[common], values[~common].sum()) for values in (counts, expected))
+    return float(stats.chisquare(found, wanted).pvalue)
 
 
 def _variation(edges: np.ndarray, weights: np.ndarray) -> float:

@@ -104,7 +104,8 @@ def sampler(variant: str, n: int) -> dict[str, Any]:
     """Seconds of n samples of the config once compiled, of their parts, and rates of matrix products."""
     config: Any = from_config(nb201.get_config(variant))
     space = build.make_space(config)
-    model, predictor = build.make_model(config, space), build.make_predictor(config, space)
+    model: Any = build.make_model(config, space)
+    predictor = build.make_predictor(config, space)
     score_params, predictor_params = model.init(jax.random.key(0)), predictor.init(jax.random.key(1))
     aim = make_aim(predictor_params, 1.0, [1.0] * len(PROGRESS), scale=1.0)
     mesh, steps = parallel.make_mesh(), config.sampler.num_steps

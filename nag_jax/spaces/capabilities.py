@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nag_jax.spaces.blueprint import Blueprint
     from nag_jax.spaces.choices import Choices
-    from nag_jax.spaces.costs import Cost
+    from nag_jax.spaces.costs import AnyCost
 
 
 class TokenSpace(Space, Protocol):
@@ -177,8 +177,8 @@ class HasGraph(Protocol):
 class HasCosts(Protocol):
     """A space whose architectures have costs that a formula gives, and so nobody pays for."""
 
-    def costs(self) -> Mapping[str, "Cost"]:
-        """The costs by name, each a sum over tokens."""
+    def costs(self) -> Mapping[str, "AnyCost"]:
+        """The costs by name."""
         ...
 
     def cost_lines(self, tokens) -> list[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,22 @@ from scipy.optimize import linprog
 
 from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.errors import InputError
+
+
+class AnyCost(Protocol):
+    """A cost that constraints can be put on, whatever it is made of."""
+
+    def of(self, tokens) -> np.ndarray:
+        """Costs float64 `[B]` of tokens `[B, N]`."""
+        ...
+
+    def moments(self, space: Any, p, scale: float) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance of the cost over a scale, given the class of one node; see `Cost.moments`."""
+        ...
+
+    def reachable(self, space: Any, others: Sequence[tuple[Any, float, float]] = ()) -> tuple[float, float] | None:
+        """The least and greatest cost where other costs lie in their bands; see `reachable`."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +116,7 @@ def reachable(
     return ends[0], ends[1]
 
 
-def check_bands(space: NodeSpace, costs: Mapping[str, Cost], bands: Sequence[tuple[str, float, float]]) -> None:
+def check_bands(space: NodeSpace, costs: Mapping[str, AnyCost], bands: Sequence[tuple[str, float, float]]) -> None:
     """Raises InputError where no architecture can have costs in all of the bands (name, low, high)."""
     for i, (name, low, high) in enumerate(bands):
         others = [(costs[other], lower, upper) for other, lower, upper in bands[:i]]

@@ -2,6 +2,7 @@
 
 import itertools
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -114,7 +115,8 @@ def test_every_predictor_can_be_named(name, space, load):
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_every_parametrization_can_be_named(parametrization, space, load):
     config = load(changes={"score.parametrization": parametrization})
-    assert build.make_model(config, space).parametrization == parametrization
+    model: Any = build.make_model(config, space)
+    assert model.parametrization == parametrization
 
 
 @pytest.mark.parametrize("labels", NORMALIZATIONS)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -98,7 +99,7 @@ def test_the_space_takes_30_lines():
 
 
 def test_cells_take_a_call():
-    space = spaces.make("my_space.py:make")
+    space: Any = spaces.make("my_space.py:make")
     assert len(FILES["my_space.py"].strip().splitlines()) <= 12
     assert (space.size, space.layout.vertices, space.limits.edges) == (1_312, 5, 6)
 

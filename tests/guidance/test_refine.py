@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -101,7 +103,7 @@ def test_trades_sample_the_tilt_of_every_kind_of_space(name):
 
 def test_without_a_tilt_draws_stay_draws():
     """Of MobileNetV3's prior, which isn't uniform: depths are, and settings."""
-    space = spaces.make("mobilenet_v3")
+    space: Any = spaces.make("mobilenet_v3")
     tokens = space.random(jax.random.key(0), 300)
     keys = sample_keys(jax.random.key(1), 300)
     found = np.asarray(
@@ -116,13 +118,13 @@ def test_without_a_tilt_draws_stay_draws():
 def test_trades_keep_to_a_budget_that_single_changes_break():
     """Just two of six nodes may be of the second class."""
     nodes = {f"n{i}": ["a", "b"] for i in range(6)}
-    space = DagSpace("pairs", nodes=nodes, edges=list(zip(list(nodes), list(nodes)[1:], strict=False)))
+    space: Any = DagSpace("pairs", nodes=nodes, edges=list(zip(list(nodes), list(nodes)[1:], strict=False)))
 
     def limits(x, args):
         return jnp.where(jnp.abs(((x[..., 1] + 1.0) / 2.0).sum(axis=-1) - 2.0) < 0.5, 0.0, -1e4)
 
     tilt = Tilt(lambda x, args: 4.0 * x[:, 5, 1], limits=limits)
-    tokens = np.tile([1, 1, 0, 0, 0, 0], (500, 1)).astype(np.int32)
+    tokens: Any = np.tile([1, 1, 0, 0, 0, 0], (500, 1)).astype(np.int32)
     keys = sample_keys(jax.random.key(0), 500)
     blocked = np.asarray(refine(keys, tokens, space, tilt, sweeps=1))
     traded = np.asarray(refine(keys, tokens, space, tilt, sweeps=0, trades=30))
@@ -132,8 +134,8 @@ def test_trades_keep_to_a_budget_that_single_changes_break():
 
 
 def test_what_is_invalid_is_left_as_it_is():
-    space = ruled()
-    tokens = np.asarray(space.random(jax.random.key(0), 4)).copy()
+    space: Any = ruled()
+    tokens: Any = np.asarray(space.random(jax.random.key(0), 4)).copy()
     tokens[0, 1:] = 1
     valid = np.asarray(space.contains(tokens))
     assert valid.tolist() == [False, True, True, True]
@@ -141,7 +143,8 @@ def test_what_is_invalid_is_left_as_it_is():
     def sampler(params, **_):
         return Sampler(lambda keys: keys, lambda keys, n: keys, lambda keys: Samples(jnp.asarray(tokens), valid, valid))
 
-    fixed = Generator(init=lambda key: {}, loss=lambda *_: 0.0, believe=lambda *_: None, sampler=sampler)
+    unasked: Any = None
+    fixed = Generator(init=lambda key: {}, loss=unasked, believe=unasked, sampler=sampler)
     generator = refined(fixed, space, Tilt(), sweeps=2)
     made = generator.sampler({}, num_steps=1)
     found = np.asarray(made.finish(made.advance(made.init(sample_keys(jax.random.key(1), 4)), 1)).tokens)

@@ -86,8 +86,8 @@ class Layout:
     def allowed(self) -> np.ndarray:
         """The classes that each node may take, bool `[N, V]`."""
         allowed = np.zeros((len(self.node_names), len(self.class_names)), bool)
-        allowed[np.ix_(self.pair_nodes, [OFF, ON])] = True
-        allowed[np.ix_(self.slot_nodes, np.arange(FIRST_OP, self.absent + 1))] = True
+        allowed[self.pair_nodes, OFF] = allowed[self.pair_nodes, ON] = True
+        allowed[self.slot_nodes, FIRST_OP:] = True
         allowed[0, INPUT] = allowed[-1, OUTPUT] = True
         return allowed
 

@@ -98,7 +98,7 @@ class CellSpace(NodeSpace):
         """The number of a vertex, and `source-target` of a pair."""
         return self.layout.node_names
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         """See `NodeSpace.fingerprint`: the name and a digest of operations, limits and what is uniform."""
         meant = repr((self.layout, self.limits, self.uniform, self.passing))
