@@ -139,8 +139,7 @@ class Constraints:
 
     def relaxed_cost(self, metric: str, x) -> jax.Array:
         """A cost `[B]` of x `[B, N, V]`, in units of its spread."""
-        cost: Any = self._costs[metric]  # only costs that add up over choices are refined by
-        return cost.relaxed(x) / self._spreads[metric]
+        return self._costs[metric].relaxed(x) / self._spreads[metric]
 
     def moments_of(self, metric: str) -> MomentsFn:
         """Mean and variance of a cost, in units of its spread, as functions of class probabilities."""

@@ -20,6 +20,10 @@ class AnyCost(Protocol):
         """Costs float64 `[B]` of tokens `[B, N]`."""
         ...
 
+    def relaxed(self, x) -> jax.Array:
+        """Costs float32 `[B]` of architectures without noise, x `[B, N, V]`. Jittable."""
+        ...
+
     def moments(self, space: Any, p, scale: float) -> tuple[jax.Array, jax.Array]:
         """Mean and variance of the cost over a scale, given the class of one node; see `Cost.moments`."""
         ...

@@ -20,7 +20,7 @@ from nag_jax.guidance.additive import fit_additive
 from nag_jax.guidance.calibrate import estimate_spread
 from nag_jax.guidance.constraints import LogChances
 from nag_jax.guidance.exceedance import exceedance, log_exceeding
-from nag_jax.guidance.refine import Tilt, refined
+from nag_jax.guidance.refine import LogWeightFn, Tilt, refined
 from nag_jax.spaces import NodeSpace
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.base import Domain, Strategy
@@ -188,8 +188,8 @@ def make_generate(
     def generate(params, args, key, belief, reference, parents):
         noise_key, spread_key, round_key = jax.random.split(key, 3)
         noise = jax.random.normal(noise_key, (pool_size,), jnp.float32)
-        known = space.encode(reference)
-        to_score = normal_score(acquire(belief, known, jnp.zeros(known.shape[0], jnp.float32)))
+        known, calm = space.encode(reference), jnp.zeros(reference.shape[0], jnp.float32)
+        to_score = normal_score(acquire(belief, known, calm))
 
         def graded(x, noise):
             return to_score(acquire(belief, x, noise))
@@ -206,12 +206,7 @@ def make_generate(
         spread = jnp.hypot(spread, _LEAST_SPREAD)
         bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)))
         guide = bend if source.guide is None else guidance.chain(bend, source.guide)
-        additive = fit_additive(known, graded(known, jnp.zeros(known.shape[0], jnp.float32)))
-        tilt = Tilt(
-            lambda x, args: args["scale"] * log_exceeding(graded(x, noise), 1.0, args),
-            source.limits,
-            lambda x, args: args["scale"] * log_exceeding(additive.of(x), 1.0, args, additive.error),
-        )
+        tilt = make_tilt(lambda x: graded(x, noise), known, to_score(acquire(belief, known, calm)), source.limits)
         model = refined(source.generator, space, tilt, sweeps=source.sweeps, trades=source.trades)
 
         def one_round(aim, key):
@@ -233,6 +228,23 @@ def make_generate(
         return pools.reshape(-1, space.num_nodes)
 
     return generate
+
+
+def make_tilt(value: Callable[[Array], Array], known: Array, values: Array, limits: LogWeightFn | None) -> Tilt:
+    """What pools aim at, by which they are refined: more than the target, within the limits.
+
+    Args:
+        value: x `[B, N, V]` -> how good an acquisition is, `[B]`.
+        known: architectures of the reference, x `[M, N, V]`.
+        values: their values without noise, `[M]`, to which the additive stand-in is fitted.
+        limits: the log-chances of budgets, None for none.
+    """
+    additive = fit_additive(known, values)
+    return Tilt(
+        lambda x, args: args["scale"] * log_exceeding(value(x), 1.0, args),
+        limits,
+        lambda x, args: args["scale"] * log_exceeding(additive.of(x), 1.0, args, additive.error),
+    )
 
 
 def starts(pool_size: int, near: float, near_times: tuple[float, float]) -> Callable[[Array], Start]:

@@ -189,3 +189,10 @@ def test_without_a_table_costs_are_all(space, tmp_path):
         evaluators.make("nasbench101", space=space, path=tmp_path / "cells.csv")
     with pytest.raises(InputError, match="not of 'nasbench201'"):
         evaluators.make("nasbench101", space=spaces.make("nasbench201"))
+
+
+def test_costs_of_clean_cells_are_those_of_their_tokens(space):
+    """What refining asks under jit is what reports say."""
+    tokens = np.asarray(space.random(jax.random.key(0), 200))
+    for cost in space.costs().values():
+        np.testing.assert_allclose(jax.jit(cost.relaxed)(space.encode(tokens)), cost.of(tokens), rtol=1e-6)

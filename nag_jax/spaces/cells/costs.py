@@ -41,6 +41,18 @@ class CellCost:
         there = np.where(ops < 0, 0.0, self.terms[rows[:, None], np.arange(self.layout.slots), np.maximum(ops, 0)])
         return self.constants[rows] + there.sum(axis=1)
 
+    def relaxed(self, x) -> jax.Array:
+        """Costs float32 `[B]` of cells without noise, x `[B, N, V]`, in the scale of `NodeSpace.encode`. Jittable."""
+        layout, places = self.layout, 1 << np.arange(len(self.layout.pairs), dtype=np.int32)
+        names = (self.topologies.wired @ places).astype(np.int32)
+        order = np.argsort(names)
+        wired = (x[:, layout.pair_nodes, ON] > 0).astype(jnp.int32)
+        found = jnp.searchsorted(jnp.asarray(names[order]), (wired * places[None]).sum(axis=-1))
+        rows = jnp.asarray(order.astype(np.int32))[jnp.minimum(found, len(order) - 1)]
+        ops = (x[:, layout.slot_nodes, FIRST_OP : layout.absent] + 1.0) / 2.0
+        terms, constants = (jnp.asarray(each, jnp.float32) for each in (self.terms, self.constants))
+        return constants[rows] + (terms[rows] * ops).sum(axis=(1, 2))
+
     def moments(self, space: NodeSpace, p, scale: float) -> tuple[jax.Array, jax.Array]:
         """Mean and variance of the cost over a scale, given the class of one node: each `[B, N, V]`. Jittable.
 

@@ -11,16 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.spaces.choices import Choices
-from nag_jax.spaces.declared import marginals
+from nag_jax.spaces.declared import declarations, marginals
 from nag_jax.spaces.declared.blocks import Condition
-from nag_jax.spaces.declared.declarations import (
-    ABSENT,
-    class_ids,
-    read_attributes,
-    read_classes,
-    read_conditions,
-    read_edges,
-)
 from nag_jax.spaces.declared.keys import row_keys
 from nag_jax.spaces.declared.notation import Notation
 from nag_jax.spaces.declared.rules import (
@@ -107,19 +99,19 @@ class DagSpace(NodeSpace):
         self._node_names = tuple(nodes)
         self._rule = valid
         self._canonical = canonical
-        declared = read_classes(name, classes, nodes, reserved=[ABSENT] if when else [])
-        self._tree = read_conditions(name, declared, nodes, when, uniform)
+        declared = declarations.read_classes(name, classes, nodes, reserved=[declarations.ABSENT] if when else [])
+        self._tree = declarations.read_conditions(name, declared, nodes, when, uniform)
         self.absent = self._tree.absent if self._tree.height else None
-        self.class_names = declared if self.absent is None else (*declared, ABSENT)
+        self.class_names = declared if self.absent is None else (*declared, declarations.ABSENT)
         self.allowed = self._tree.allowed
         self._notation = Notation(name, self.node_names, self.class_names, self._tree)
-        self._flow = read_edges(name, self.node_names, edges)
-        ids = functools.partial(class_ids, name, self.class_names)
+        self._flow = declarations.read_edges(name, self.node_names, edges)
+        ids = functools.partial(declarations.class_ids, name, self.class_names)
         self.blocking, self.weightless = ids("blocking", blocking), ids("weightless", weightless)
         self.passing = ids("passing", passing)
         if self.absent is not None and self.absent not in (*self.passing, *self.blocking):
             self.passing += (self.absent,)
-        self.class_attributes = read_attributes(name, self.class_names, attributes)
+        self.class_attributes = declarations.read_attributes(name, self.class_names, attributes)
         self._passes_absent = self.absent in self.passing
         self.adjacency = all_edges(self._flow, self._tree, is_passing=self._passes_absent)
         self._kept = _DRAWS
