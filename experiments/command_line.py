@@ -1,4 +1,4 @@
-"""How every command line here ends: its exit codes, one line for what is wrong, and how to go on after Ctrl-C.
+"""The end of every command line: exit codes, one line for what is wrong, and how to go on after Ctrl-C.
 
 Imports nothing heavy, so that a command is listening to Ctrl-C before it loads JAX.
 """

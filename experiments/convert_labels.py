@@ -1,4 +1,4 @@
-"""Old labels into the ledger of a run: the command `labels` of `experiments.convert`."""
+"""Conversion of old labels into the ledger of a run: the command `labels` of `experiments.convert`."""
 
 import argparse
 from pathlib import Path

@@ -42,9 +42,9 @@ class Choice(NamedTuple):
     Attributes:
         space: its space.
         tokens: `[N]`.
-        run: that it's from, if any.
+        run: the run that it's from, if any.
         rank: among the run's, from 1; None where it was given as a string.
-        predicted: by the run, if it was.
+        predicted: what the run predicted of it, if it did.
     """
 
     space: NodeSpace

@@ -1,4 +1,4 @@
-"""What the command line prints: plans, and summaries of outcomes."""
+"""The terminal output of the command line: plans, and summaries of outcomes."""
 
 import sys
 from collections.abc import Iterable

@@ -263,7 +263,7 @@ def search(
     """Searches for the best architecture with a budget of labels.
 
     Args:
-        space: to search.
+        space: the space to search.
         evaluator: gives the true values of the objective.
         strategy: a key of `nag_jax.strategies.REGISTRY`.
         budget: labels in all, those of the initial design included.

@@ -22,7 +22,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     """Seconds of n samples, how many are valid and differ, and their regret, unconditional and guided.
 
     Args:
-        variant: of configs/nb201.py.
+        variant: a variant of configs/nb201.py.
         path: a workdir, in which networks are trained or restored.
         counts: evaluations of the network, at least 3; of the kernels, and one for the last estimate.
         n: samples.

@@ -1,4 +1,4 @@
-"""On what a benchmark ran: the lines that stand above every table."""
+"""The record of a benchmark: the machine and the command behind it, and the file that keeps its parts."""
 
 import json
 import os
@@ -48,9 +48,9 @@ def keep_parts(path: Path, command: str, parts: Mapping[str, tuple[str, Callable
     """Runs parts of a benchmark and keeps each, as soon as it's done, beside those that aren't run.
 
     Args:
-        path: of the JSON file that keeps them.
-        command: of the benchmark.
-        parts: by name, further arguments of the command and what measures.
+        path: the path of the JSON file that keeps them.
+        command: the command of the benchmark.
+        parts: each part's further arguments of the command and what measures it, by name.
 
     Returns:
         All that the file holds: by part, `about` (see `describe`) and what was `found`, as JSON gives it back.
@@ -67,7 +67,7 @@ def sections(known: Mapping[str, Any], tables: Mapping[str, tuple[str, Callable[
 
     Args:
         known: what `keep_parts` returns.
-        tables: by part, its title and what writes the lines of what was found.
+        tables: each part's title and what writes the lines of what was found, by name.
     """
     lines = []
     for name, (title, table) in tables.items():

@@ -38,7 +38,7 @@ NEEDS_PREDICTOR = ("guided", "speed", "search")
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 """Of the multiply-accumulates of random networks: the targets of constrained generation."""
 HALF_BAND, POOL, DRAWS = 0.02, 1000, 100_000
-"""How far from its target a network may be, samples a target, and random networks behind the quantiles."""
+"""How far from its target a network may be, samples per target, and random networks behind the quantiles."""
 MANY = 10_000
 """Unconditional samples, and guided ones that are timed."""
 GUIDED_SEEDS = 5

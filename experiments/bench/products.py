@@ -1,4 +1,4 @@
-"""How near the score network is to the rate of its matrix products, and where the rest of its time goes."""
+"""A profile of the score network: its time against that of its matrix products, and where the rest goes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

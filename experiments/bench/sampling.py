@@ -1,4 +1,4 @@
-"""What guided generation samples, beside what it should and beside samplers without a generator.
+"""Samples of guided generation, beside what they should be and beside samplers without a generator.
 
     python -m experiments.bench.sampling --predictor=ofa_acc_predictor.npz
 

@@ -1,4 +1,4 @@
-"""What lies around the sampler: processes that start, host work, many samples, many devices.
+"""Benchmarks around the sampler: processes that start, host work, many samples, many devices.
 
 Everything here that depends on how a process began is measured in a process of its own.
 """
@@ -89,7 +89,7 @@ def device_cost(config: str, path: Path, n: int) -> dict[str, float]:
 
 
 def stream_rate(config: str, path: Path, n: int) -> dict[str, float]:
-    """Samples a second of n samples into ten files, once compiled, against as many batches kept in memory."""
+    """Samples per second of n samples into ten files, once compiled, against as many batches kept in memory."""
     streamed, in_memory = _measure("stream", config, path, n)
     return {
         "samples": n,

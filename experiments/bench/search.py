@@ -37,7 +37,7 @@ class Task(NamedTuple):
     """What is searched.
 
     Attributes:
-        fields: of the config, beside the defaults.
+        fields: the fields of the config that differ from the defaults.
         is_graph: whether it is one of NAS-Bench-Graph, whose tasks are ranked together.
         needs_table: whether the evaluator reads --table.
     """

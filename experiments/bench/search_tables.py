@@ -56,7 +56,7 @@ def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
 
     Args:
         found: what `read_results` returns, by task.
-        path: of the figure, without its ending.
+        path: the path of the figure, without its ending.
     """
     rankings = {n: rank_strategies(_reported(found, place)) for place, n in enumerate(RANKED_AT)}
     search_figures.critical_differences({f"{n} labels": ranking for n, ranking in rankings.items()}, path)

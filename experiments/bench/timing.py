@@ -1,4 +1,4 @@
-"""How benchmarks time a call."""
+"""Timing of calls, for benchmarks."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a data set looks like to a predictor: feature vectors of the items of its classes."""
+"""Descriptions of data sets, as predictors see them: feature vectors of the items of their classes."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Description:
     """A data set as classes of items; figures of a whole data set are one class of one item.
 
     Attributes:
-        name: of the data set.
+        name: the name of the data set.
         features: float32 `[C, I, F]`, or pixels `[C, I, H, W, 3]` from -1 to 1; zero where masked.
         mask: bool `[C, I]`, True where there is an item.
         classes: the C classes' names; empty where they have none.

@@ -28,8 +28,8 @@ def load(*, classes: Sequence[str] | str | Path, name: str) -> Description:
     """Describes a data set by the names of its classes.
 
     Args:
-        classes: the names, or a text file with one a line.
-        name: of the data set.
+        classes: the names, or a text file with one per line.
+        name: the name of the data set.
 
     Returns:
         A description of C classes of one item each, a unit vector of 384 numbers. Its classes have the names as given.

@@ -48,16 +48,16 @@ def load(
     Args:
         folder: a folder of class folders, which hold `.jpg`, `.jpeg` or `.png` files of 8 or 16 bits per channel; their
             names are the classes', but for those that begin with `.` or `__`, as an archive's `__MACOSX`.
-        tfds: in place of it, the name of a prepared TFDS data set, as `"cifar10"`.
-        name: of the data set; by default the folder's or TFDS's.
-        split: of the TFDS data set.
+        tfds: the name of a prepared TFDS data set, in place of a folder, as `"cifar10"`.
+        name: the name of the data set; by default the folder's or TFDS's.
+        split: the split of the TFDS data set.
         data_dir: where TFDS data sets are; by default TFDS's own place.
         classes: which classes to use, in this order; by default all.
         images_per_class: how many; a class that has fewer gives all it has, and a warning says so.
-        seed: of the choice.
-        image_size: to which images are scaled, in pixels; published 32.
-        weights: of a ResNet-18, a file that `resnet.read_variables` reads, whose 512 features then stand for an image.
-            Without it the description holds the pixels, for an encoder that learns its own features.
+        seed: the seed of the choice of images.
+        image_size: the size to which images are scaled, in pixels; published 32.
+        weights: the file of a ResNet-18's weights, as `resnet.read_variables` reads it; its 512 features then stand for
+            an image. Without it the description holds the pixels, for an encoder that learns its own features.
 
     Returns:
         A description `[C, I, 512]`, or `[C, I, image_size, image_size, 3]` with pixels from -1 to 1. Its facts say how
@@ -191,8 +191,8 @@ def collect(
         labelled: the images.
         classes: which classes, in this order; None for all.
         images_per_class: how many.
-        seed: of the order.
-        image_size: to which they are scaled.
+        seed: the seed of the order.
+        image_size: the size to which images are scaled, in pixels.
 
     Returns:
         The classes' names, and their images uint8 `[I_c, image_size, image_size, 3]`.

@@ -22,9 +22,9 @@ def choose(
     """The landmarks of a space: k random architectures that compute different things, the same for every data set.
 
     Args:
-        space: to draw from.
+        space: the space to draw from.
         k: how many.
-        seed: of the draw.
+        seed: the seed of the draw.
         covers: tokens `[B, N]` -> bool `[B]`: which can be labelled on every data set; None for all.
 
     Returns:
@@ -50,8 +50,8 @@ def load(*, labels: Sequence[float] | np.ndarray, name: str, unit: float = 100.0
     """Describes a data set by the labels of its landmarks.
 
     Args:
-        labels: of the k architectures of `choose`, in order; NaN where a training failed.
-        name: of the data set.
+        labels: the labels of the k architectures of `choose`, in order; NaN where a training failed.
+        name: the name of the data set.
         unit: what the mean and the spread of the labels are divided by; 100 for accuracies in %.
 
     Returns:

@@ -154,7 +154,7 @@ def convert(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of the npz file, from the released PyTorch files, without executing their pickles.
 
     Args:
-        path: of `meta_train_tasks_predictor.pt`, beside which `meta_train_tasks_predictor_idx.pt` and
+        path: the path of `meta_train_tasks_predictor.pt`, beside which `meta_train_tasks_predictor_idx.pt` and
             `meta_train_task_lst.pt` lie.
 
     Raises:

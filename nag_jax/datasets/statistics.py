@@ -10,7 +10,7 @@ Sources of `FIGURES`, by column:
   NAS-Bench-Graph moves to the nodes, and 112 binary tasks in place of classes.
 * homophily, the share of edges that join nodes of one class (edge homophily): Platonov et al. (*Characterizing Graph
   Datasets for Node Classification*, NeurIPS 2023), to two decimals. Those of cora, citeseer and pubmed are also in Zhu
-  et al. (*Beyond Homophily in Graph Neural Networks*, NeurIPS 2020). Proteins has no single class a node, so it has
+  et al. (*Beyond Homophily in Graph Neural Networks*, NeurIPS 2020). Proteins has no single class per node, so it has
   none.
 """
 
@@ -46,7 +46,7 @@ def load(*, name: str, figures: Mapping[str, float] | None = None, path: str | P
     """Describes a graph data set by its figures.
 
     Args:
-        name: of the data set; without `figures` and `path`, one of `FIGURES`.
+        name: the name of the data set; without `figures` and `path`, one of `FIGURES`.
         figures: the user's own, by `COLUMNS`; homophily may be missing or NaN.
         path: a CSV file with a column `name` and those of `COLUMNS`, in place of `figures`.
 

@@ -22,8 +22,8 @@ def open_tfds(name: str, *, split: str, data_dir: str | Path | None = None) -> L
     """A prepared data set with the features `image` and `label`.
 
     Args:
-        name: as `"cifar10"` or `"imagenet_resized/32x32"`.
-        split: as `"train"`.
+        name: the name of the data set, as `"cifar10"` or `"imagenet_resized/32x32"`.
+        split: the name of the split, as `"train"`.
         data_dir: where data sets are; None for TFDS's own place.
 
     Raises:

@@ -61,7 +61,7 @@ def task_table(triples: Triples, classes: Description | None = None) -> TaskTabl
     """The table of the triples' data sets.
 
     Args:
-        triples: whose data sets have descriptions, or are names of classes.
+        triples: the triples, whose data sets have descriptions, or are names of classes.
         classes: the table that names are rows of.
 
     Raises:
@@ -116,7 +116,7 @@ def join(
     """Triples of several data sets.
 
     Args:
-        values: by data set, tokens `[R_t, N]` and their values `[R_t]`.
+        values: tokens `[R_t, N]` and their values `[R_t]`, by the name of the data set.
         tasks: what is known of each data set; more of them than `values` has may be there.
 
     Raises:

@@ -1,6 +1,6 @@
 """The tokenizer of uncased BERT models: words, and the longest known pieces of unknown words.
 
-Source: Devlin et al. (NAACL 2019), whose vocabulary file names one token a line; its number is the line's. Names of
+Source: Devlin et al. (NAACL 2019), whose vocabulary file names one token per line; its number is the line's. Names of
 classes are a few words, so plain Python is fast enough and the package needs no tokenizer of its own.
 """
 

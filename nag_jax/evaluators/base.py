@@ -1,4 +1,4 @@
-"""What every evaluator is: the true value of an architecture, at a price."""
+"""The contract of evaluators: the true value of an architecture, at a price."""
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress

@@ -46,12 +46,12 @@ class CommandEvaluator:
 
     Attributes:
         name: `"command"`.
-        space: whose architectures.
+        space: the space of the architectures.
         metrics: what the command prints.
         objective: the metric to search by.
         batch_size: 1; a ledger asks for `outcomes` instead of batches.
-        fingerprint: of the command as it is written, the space and the names of the metrics. What the command runs is
-            not looked into.
+        fingerprint: the digest of the command as it is written, the space and the names of the metrics. What the
+            command runs is not looked into.
     """
 
     name = "command"
@@ -190,12 +190,12 @@ def load(
         metrics: further ones, or the same again with all that is known of it: as `Metric`s, or in words as
             `"latency:min:ms, test_accuracy:max:%:test"`, where direction, unit and split may be left out.
         directions: `"max"` or `"min"` of `metric`; `"max"` by default.
-        units: of `metric`; empty by default.
+        units: the unit of `metric`, by its name; empty by default.
         splits: `"train"`, `"validation"`, `"test"` or `"none"` of `metric`; read off its name by default.
         timeout: seconds that an attempt may take; by default as long as it likes.
         retries: further attempts after a failed one.
         workers: commands that run at the same time. Each finds its worker's number in `NAG_JAX_WORKER`.
-        space: whose architectures; NAS-Bench-201 by default.
+        space: the space of the architectures; NAS-Bench-201 by default.
 
     Raises:
         InputError: the command isn't found, a metric comes twice or isn't well described, or a number is out of range.

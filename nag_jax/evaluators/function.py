@@ -77,12 +77,12 @@ def from_function(
         function: an architecture in the space's own notation -> its value, or a mapping with a value for each metric.
             NaN is a failed trial, which counts as paid for; an exception ends the search, and what was paid stays in
             the ledger.
-        space: of the architectures.
+        space: the space of the architectures.
         metric: what to search by.
         further: other metrics, which the mapping has too.
         directions: `"max"` or `"min"` by metric; `"max"` by default.
-        units: by metric; empty by default.
-        splits: by metric; `"none"` by default.
+        units: the units of metrics by name; empty by default.
+        splits: the splits of metrics by name; `"none"` by default.
         fingerprint: identifies what the labels come from, so that a ledger's file never mixes two sources. By default
             all that can be seen of the function, see `fingerprint.of_function`: its code, and whatever it refers to.
 

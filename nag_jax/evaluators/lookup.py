@@ -1,4 +1,4 @@
-"""From an architecture to its row: the one lookup behind every table and every report of a table."""
+"""The lookup of an architecture's row, the one behind every table and every report of a table."""
 
 import hashlib
 from typing import Any
@@ -15,9 +15,9 @@ class ArchitectureTable:
     """Values of a set of distinct architectures, in memory.
 
     Attributes:
-        space: whose architectures they are.
+        space: the space whose architectures they are.
         source: the file or package they come from, for messages.
-        tokens: int32 `[R, N]`, one row an architecture.
+        tokens: int32 `[R, N]`, one row per architecture.
         columns: float64 `[R]` for each metric.
         one_a_class: whether a row holds for all architectures that `space.canonical` calls the same; otherwise for its
             own alone.

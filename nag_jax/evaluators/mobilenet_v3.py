@@ -1,4 +1,4 @@
-"""What is known of MobileNetV3 sub-networks without training them: costs, and accuracy and latency from given files."""
+"""The evaluator of MobileNetV3 sub-networks, without training: costs, and accuracy and latency from given files."""
 
 import hashlib
 from pathlib import Path
@@ -22,14 +22,14 @@ class MobileNetV3Evaluator:
 
     Attributes:
         name: `"mobilenet_v3"`.
-        space: whose networks, at its resolution.
+        space: the space of the networks, at its resolution.
         metrics: `macs` and `params`, counts; `accuracy` in %, where its predictor was given; `latency_DEVICE` in ms for
             every device of the measurements, or `latency` of the one chosen.
         costs: those of the metrics that add up over layers, which constraints can be put on.
-        facts: of models behind metrics, as their error on what they were not fitted to.
+        facts: what is known of the models behind metrics, as their error on what they were not fitted to.
         objective: what to search by; None where nothing but costs is known, which no search is needed for.
-        batch_size: networks a call.
-        fingerprint: of the files' content and the resolution.
+        batch_size: networks per call.
+        fingerprint: the digest of the files' content and the resolution.
     """
 
     name = "mobilenet_v3"
@@ -93,7 +93,7 @@ def load(
         accuracy_file: once-for-all's accuracy predictor: its `.pth` or the same weights as npz or safetensors. It was
             fitted to accuracies on images held out of ImageNet's training set.
         latency_file: measured latencies; see `ofa_latency.read_latencies`.
-        device: whose latency becomes the metric `latency`; by default every device has its own.
+        device: the device whose latency becomes the metric `latency`; by default every device has its own.
         space: MobileNetV3 at its resolution; at 224 pixels by default.
 
     Raises:

@@ -36,7 +36,7 @@ _FIELDS = {
 def load(*, dataset: str, metric: str = "validation", space: Space | None = None) -> TableEvaluator:
     """Reads one data set of the installed package: 26,206 architectures, on proteins 2,021.
 
-    All numbers are means over three trainings with different seeds, one number a training:
+    All numbers are means over three trainings with different seeds, one number per training:
 
     * `validation` and `test`: accuracy in %, on proteins ROC-AUC in %; the package's `valid_perf` and `perf`. It
       does not say of which epoch; figures by epoch are in its full records, a download of their own. A training's
@@ -85,7 +85,7 @@ def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str
     """Reads one of the package's pickles.
 
     Returns:
-        Tokens int32 `[R, 5]`, one architecture a class, and float64 `[R]` for each metric.
+        Tokens int32 `[R, 5]`, one architecture per class, and float64 `[R]` for each metric.
 
     Raises:
         InputError: the file is missing or damaged, or holds anything but the records it should.

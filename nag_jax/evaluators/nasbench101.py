@@ -1,4 +1,4 @@
-"""What is known of NAS-Bench-101's cells: costs by formula, and the labels of a table that the user has."""
+"""The evaluator of NAS-Bench-101's cells: costs by formula, and the labels of a table that the user has."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class NASBench101Evaluator:
         costs: `params` and `macs`, which constraints can be put on.
         objective: what to search by; None without a table, where nothing but costs is known.
         batch_size: cells of one call.
-        fingerprint: of the table's content.
+        fingerprint: the digest of the table's content.
     """
 
     name = "nasbench101"

@@ -30,7 +30,7 @@ class Latency(NamedTuple):
     """A latency model of one device at one resolution.
 
     Attributes:
-        cost: in ms.
+        cost: the latency in ms, as a sum over layers.
         facts: how it does on measurements that it was not fitted to, in five folds: `held_out_rmse_ms`,
             `held_out_error_percent` (mean of absolute relative errors), `held_out_spearman`; and `measurements`.
     """
@@ -44,8 +44,8 @@ def read_latencies(path: str | Path, space: MobileNetV3) -> dict[str, Latency]:
 
     Args:
         path: a CSV file with columns `ks`, `e` (20 numbers each) and `d` (5), separated by spaces, `r`, and one `lat_`
-            column of ms a device.
-        space: whose resolution the models are for; measurements at all resolutions are fitted.
+            column of ms per device.
+        space: the space whose resolution the models are for; measurements at all resolutions are fitted.
 
     Raises:
         InputError: the file is missing or unreadable, a column is missing or comes twice, a row isn't a network, a

@@ -33,9 +33,9 @@ def extract(weights: Mapping[str, np.ndarray], layers: Sequence[Layer]) -> Varia
     """The variables of a `models.mobilenet.MobileNet` of these blocks, cut out of a supernet's weights.
 
     Args:
-        weights: of `ofa_mbv3_d234_e346_k357_w1.0` or of a supernet of that form, by PyTorch's names, as
+        weights: the weights of `ofa_mbv3_d234_e346_k357_w1.0` or of a supernet of that form, by PyTorch's names, as
             `weights_file.read_weights` gives them; in the published file's naming or the package's newer one.
-        layers: from `MobileNetV3.layers`.
+        layers: what `MobileNetV3.layers` returned.
 
     Raises:
         InputError: a weight is missing or has another shape, as of a supernet of another width.
@@ -101,7 +101,7 @@ class _Supernet:
         Args:
             kernel: `[outputs, inputs, k, k]`.
             norm: the batch norm's name.
-            channels: of the supernet's batch norm, the first of which are used.
+            channels: how many the supernet's batch norm has, the first of which are used.
         """
         first = {
             name: self.cut(f"{norm}.{name}", (channels,), len(kernel))

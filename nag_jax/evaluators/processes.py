@@ -69,7 +69,7 @@ class Processes:
         """Runs a command to its end, with a line of input.
 
         Args:
-            command: for the POSIX shell.
+            command: the command for the POSIX shell.
             request: what it reads from stdin.
             timeout: seconds until it is killed; None for no limit.
 

@@ -1,4 +1,4 @@
-"""What reports may read of a table beyond the paid labels: pool statistics, regret, the optimum.
+"""The view of a table that reports have beyond the paid labels: pool statistics, regret, the optimum.
 
 Predictors, guidance, strategies and training must never import this module: they know what was paid for.
 """

@@ -19,7 +19,7 @@ class TableEvaluator:
 
     Attributes:
         name: the name in the registry.
-        space: whose architectures it has.
+        space: the space whose architectures it has.
         metrics: what a call returns.
         objective: the metric that the caller asked for, checked to exist.
         batch_size: architectures in one call.
@@ -47,9 +47,9 @@ class TableEvaluator:
 
         Args:
             name: the name in the registry.
-            space: whose architectures these are.
+            space: the space whose architectures these are.
             source: the file or package that they come from, for messages.
-            tokens: `[R, N]`, one row an architecture.
+            tokens: `[R, N]`, one row per architecture.
             columns: `[R]` for each metric.
             metrics: what the columns are.
             objective: the metric to search by.

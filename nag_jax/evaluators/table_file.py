@@ -45,9 +45,9 @@ def load(
         path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
         metric: the column to search by.
         metrics: what is known of other columns, in words as `"latency:min:ms"`; see `parse_metrics`.
-        space: whose architectures the strings are; NAS-Bench-201 by default.
+        space: the space whose architectures the strings are; NAS-Bench-201 by default.
         directions: `"max"` or `"min"` by column; `"max"` by default.
-        units: by column; empty by default.
+        units: the units of columns by name; empty by default.
         splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
         allow_failed: whether metrics may have gaps, which count as failed trials.
         average_twins: see `TableEvaluator`.
@@ -92,7 +92,7 @@ def from_frame(
     """The evaluator of a data frame with such columns; see `load`.
 
     Args:
-        frame: with the column `arch`, or with that as its index.
+        frame: a data frame with the column `arch`, or with that as its index.
         metric: see `load`.
         space: see `load`.
         directions: see `load`.

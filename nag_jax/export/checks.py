@@ -20,7 +20,7 @@ class Reference(NamedTuple):
     """Our network with random weights.
 
     Attributes:
-        variables: of it.
+        variables: its parameters and batch statistics.
         params: how many parameters.
         images: `[B, r, r, 3]`.
         logits: its outputs `[B, num_classes]`.

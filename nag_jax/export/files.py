@@ -41,7 +41,7 @@ def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[st
     PyTorch isn't.
 
     Args:
-        blueprint: of the architecture.
+        blueprint: the blueprint of the architecture.
         folder: must exist.
         about: where it is from, a few lines.
 

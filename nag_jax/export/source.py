@@ -14,7 +14,7 @@ def write_source(path: Path, blueprint: Blueprint, framework: str, *, about: str
 
     Args:
         path: the file.
-        blueprint: of the architecture.
+        blueprint: the blueprint of the architecture.
         framework: `"flax"` or `"torch"`.
         about: where it is from, for the module's docstring.
     """

@@ -49,7 +49,7 @@ class Checkpoints:
             options = ocp.CheckpointManagerOptions(max_to_keep=self._max_to_keep, create=True)
             self._manager = ocp.CheckpointManager(self.directory, options=options)
         # Copies, since the next step may get the state's buffers. NumPy arrays are written whole, by the first process;
-        # Orbax would cut replicated ones into a piece a device, each shape of which is compiled: seconds a save.
+        # Orbax would cut replicated ones into a piece per device, each shape compiled: seconds per save.
         state = jax.tree.map(np.array, state)
         record = {"facts": self._description, "shapes": _shapes(state), "checksum": checksum(state)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), description=ocp.args.JsonSave(record))

@@ -43,13 +43,13 @@ def fit(
     Args:
         init: key -> fresh parameters.
         loss_fn: see `state.LossFn`.
-        key: of the whole fit.
+        key: the key of all the randomness of the fit.
         data: what the loss draws its batches from, any pytree of arrays.
-        optimizer: from `state.make_optimizer`.
+        optimizer: what `state.make_optimizer` returned.
         num_steps: steps in all.
         mesh: parameters and data go to all its devices.
-        ema_decay: of the moving average.
-        chunk_steps: steps a compiled chunk; chunks end at its multiples.
+        ema_decay: the decay of the moving average.
+        chunk_steps: steps per compiled chunk; chunks end at its multiples.
         checkpoints: where to save and whence to go on; None keeps nothing.
         checkpoint_every: steps between checkpoints, rounded up to whole chunks; the last step is always saved.
         progress: called after each chunk.

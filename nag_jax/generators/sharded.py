@@ -28,7 +28,7 @@ class ShardedSampler:
         generator: what samples.
         guide: a `guidance.Guide` that bends its beliefs, or None.
         num_steps: steps of a sample.
-        mesh: from `parallel.make_mesh`.
+        mesh: what `parallel.make_mesh` returned.
         segment_steps: steps of a compiled piece; between pieces progress is reported.
     """
 

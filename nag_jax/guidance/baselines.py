@@ -25,7 +25,7 @@ class Baseline(NamedTuple):
     Attributes:
         tokens: architectures of the space, `[n, N]`.
         calls: values that it took.
-        seconds: that it took, once compiled.
+        seconds: the time that it took, once compiled.
     """
 
     tokens: np.ndarray

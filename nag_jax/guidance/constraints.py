@@ -76,8 +76,8 @@ class Constraints:
     """Some constraints on the costs of a space.
 
     Args:
-        space: of the architectures.
-        costs: by name, all that there are.
+        space: the space of the architectures.
+        costs: all costs that there are, by name.
         constraints: any number.
 
     Raises:

@@ -11,7 +11,7 @@ class ConvFeatures(nn.Module):
     XLA takes 45 times as long for the gradient of a convolution (images of 32 pixels).
 
     Attributes:
-        width: of the first convolution; each later one doubles it, so there are `4 * width` features.
+        width: channels of the first convolution; each later one doubles them, so there are `4 * width` features.
     """
 
     width: int = 16

@@ -18,7 +18,7 @@ class DirectionalGCN(nn.Module):
 
     Attributes:
         adjacency: the DAG as nested tuples of bools `[N][N]`.
-        width: of the node states.
+        width: the number of features of a node.
         num_layers: message-passing layers.
         head_width: hidden width of the head.
         pooling: `"mean"` over nodes, as published, or `"nodes"`: all of them, in order, so that positions count.

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2: a frozen text encoder, 384 numbers a text.
+"""all-MiniLM-L6-v2: a frozen text encoder, 384 numbers per text.
 
 A BERT (Devlin et al., NAACL 2019) of six layers (Wang et al., *MiniLM*, NeurIPS 2020) whose tokens' mean is normalised
 (Reimers and Gurevych, *Sentence-BERT*, EMNLP 2019). It runs on the arrays of the weights file as they are, under their
@@ -71,7 +71,7 @@ def embed_tokens(weights: Mapping[str, jax.Array], tokens: jax.Array, mask: jax.
     """Unit vectors float32 `[B, 384]` of texts.
 
     Args:
-        weights: of `read_minilm`.
+        weights: what `read_minilm` returned.
         tokens: int32 `[B, L]`, L at most 256.
         mask: bool `[B, L]`, True where there is a token.
     """

@@ -12,7 +12,7 @@ class FeaturePerceptron(nn.Module):
 
     Attributes:
         features: x `[B, N, V]` -> `[B, F]`.
-        width: of the hidden layers.
+        width: the number of features of a hidden layer.
         num_layers: hidden layers.
     """
 

@@ -14,7 +14,7 @@ class PooledTransformer(nn.Module):
 
     Attributes:
         adjacency: the DAG as nested tuples of bools `[N][N]`.
-        width: of the node stream; a multiple of `num_heads`.
+        width: the number of features of a node; a multiple of `num_heads`.
         num_layers: transformer blocks.
         num_heads: attention heads.
         mlp_width: hidden width of a block.

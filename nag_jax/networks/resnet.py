@@ -1,4 +1,4 @@
-"""ResNet-18 (He et al., CVPR 2016) as torchvision lays it out, as a frozen source of 512 features an image."""
+"""ResNet-18 (He et al., CVPR 2016) as torchvision lays it out, as a frozen source of 512 features per image."""
 
 from pathlib import Path
 from typing import Any

@@ -29,7 +29,7 @@ class GraphTransformer(nn.Module):
     Attributes:
         adjacency: the DAG as nested tuples of bools `[N][N]`, nodes in topological order.
         num_classes: V.
-        width: of the node stream; a multiple of `num_heads`.
+        width: the number of features of a node; a multiple of `num_heads`.
         num_blocks: transformer blocks.
         num_heads: attention heads.
         mlp_width: hidden width of a block.
@@ -42,8 +42,8 @@ class GraphTransformer(nn.Module):
         dropout: rate, in training.
         coordinates: where each node stands, `[N][C]`, as a space may know it: with more than one, `"dag"` embeds each
             beside, and `"sinusoid"` is of the last one instead of the index.
-        dtype: of activations and products, `"float32"`, or `"bfloat16"` for accelerators; parameters, attention weights
-            and outputs are float32 with both.
+        dtype: the type of activations and products, `"float32"`, or `"bfloat16"` for accelerators; parameters,
+            attention weights and outputs are float32 with both.
     """
 
     adjacency: tuple[tuple[bool, ...], ...]

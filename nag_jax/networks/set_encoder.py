@@ -74,11 +74,11 @@ class SetTransformer(nn.Module):
     """The hierarchical set transformer of MetaD2A and DiffusionNAG: items within a class, then classes.
 
     Attributes:
-        width: of the embedding and of everything inside; published 56.
+        width: the number of features of the embedding and of everything inside; published 56.
         num_heads: attention heads; published 4.
         num_blocks: self-attention blocks before each pooling; published 2.
         input_scale: what features are multiplied with; sqrt(F) brings unit vectors to entries of unit size.
-        image_width: of the `ConvFeatures` that images pass first.
+        image_width: the width of the `ConvFeatures` that images pass first.
     """
 
     width: int = 56
@@ -105,10 +105,10 @@ class Mean(nn.Module):
     """The cheap alternative: the mean over each class's items, the mean over classes, then two dense layers.
 
     Attributes:
-        width: of the embedding.
-        hidden: of the layer before it.
+        width: the number of features of the embedding.
+        hidden: the number of features of the layer before the embedding.
         input_scale: what features are multiplied with; sqrt(F) brings unit vectors to entries of unit size.
-        image_width: of the `ConvFeatures` that images pass first.
+        image_width: the width of the `ConvFeatures` that images pass first.
     """
 
     width: int = 56
@@ -143,7 +143,7 @@ def make(name: str, shape: tuple[int, ...], **options) -> Encoder:
 
     Args:
         name: a key of `ENCODERS`.
-        shape: of one item, `(F,)` or `(H, W, 3)`.
+        shape: the shape of one item, `(F,)` or `(H, W, 3)`.
         **options: fields of the network.
 
     Raises:

@@ -27,7 +27,7 @@ class Metric:
 
     Attributes:
         name: the key under which an evaluator returns it.
-        unit: as printed beside its values, `"%"` or `"ms"`; empty where nobody said.
+        unit: what is printed beside its values, as `"%"` or `"ms"`; empty where nobody said.
         direction: whether more (`"max"`) or less (`"min"`) is better.
         split: the data it was measured on; `"none"` where that has no meaning, as for a latency.
 
@@ -66,11 +66,11 @@ def describe_metrics(
     """Metrics of which only a part is told, by name.
 
     Args:
-        names: of the metrics.
+        names: the names of the metrics.
         source: what has them, for messages.
-        directions: by name; `"max"` by default.
-        units: by name; empty by default.
-        splits: by name.
+        directions: the directions of metrics by name; `"max"` by default.
+        units: the units of metrics by name; empty by default.
+        splits: the splits of metrics by name.
         guess_split: the split of those that aren't in `splits`.
 
     Raises:

@@ -42,14 +42,14 @@ class MetaGaussianProcess:
     """The process over a space's architectures; what a fit finds is in its `Params`.
 
     Args:
-        space: of the architectures.
+        space: the space of the architectures.
         linear: names of `features.REGISTRY` for the linear kernel; None for those of `features.for_transfer`.
         groups: names for the nested kernel, from coarse to fine; None for those of `features.for_transfer`.
         most_triples: so many are learned from, chosen at random.
         inducing: so many of them are inducing.
         subset: triples whose marginal likelihood a step of Adam takes.
-        num_steps: of Adam.
-        learning_rate: of Adam, in logarithms of the hyperparameters.
+        num_steps: the number of steps of Adam.
+        learning_rate: the learning rate of Adam, in logarithms of the hyperparameters.
         class_length: distance at which classes are still alike, in root mean squares of that between known classes.
     """
 
@@ -87,10 +87,10 @@ class MetaGaussianProcess:
         """Learns from R triples; the same key and triples give the same parameters.
 
         Args:
-            key: of the subsets.
+            key: the key of the random subsets.
             tokens: architectures `[R, N]`.
             task: the data set of each, `[R]`.
-            labels: of standard deviation about 1, `[R]`; higher is better.
+            labels: the triples' labels `[R]`, of standard deviation about 1; higher is better.
             table: what the data sets look like.
             progress: called after each part.
         """

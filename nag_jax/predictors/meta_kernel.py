@@ -10,7 +10,7 @@ class Hyperparameters(NamedTuple):
 
     Attributes:
         linear: variance of the linear kernel.
-        variances: of the nested kernel's terms, `[G]`.
+        variances: the variances of the nested kernel's terms, `[G]`.
         lengths: squared length scales of its groups, in their mean squared distances, `[G]`.
         similar: u.
         difficulty: v_0, v_1, v_2, `[3]`.
@@ -29,8 +29,8 @@ class Scaling(NamedTuple):
     """What brings features into units, measured on the triples.
 
     Attributes:
-        mean: of the linear features, `[L]`.
-        std: of the linear features, `[L]`.
+        mean: the means of the linear features, `[L]`.
+        std: the standard deviations of the linear features, `[L]`.
         squares: mean squared distances by group, `[G]`.
         classes: vectors of the known classes, `[A, F]`.
         length: distance at which classes are still alike.
@@ -82,12 +82,12 @@ class Params(NamedTuple):
     """A fitted process.
 
     Attributes:
-        hyperparameters: at the maximum.
-        scaling: of the features.
+        hyperparameters: the hyperparameters at the maximum of their posterior density.
+        scaling: the scaling of the features.
         architectures: the U that differ among the inducing triples.
-        contexts: of the T data sets.
-        architecture: of each of M inducing triples, `[M]`.
-        task: of each, `[M]`.
+        contexts: the contexts of the T data sets.
+        architecture: the place in `architectures` of each of the M inducing triples, `[M]`.
+        task: the place in `contexts` of each inducing triple, `[M]`.
         weights: `[M]`, whose product with the kernel is the posterior mean.
     """
 

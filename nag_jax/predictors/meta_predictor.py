@@ -31,8 +31,8 @@ def meta_predictor(encoder: Encoder, predictor: Predictor) -> MetaPredictor:
     """One set of parameters for both, to be trained together.
 
     Args:
-        encoder: of data sets.
-        predictor: whose context is the encoder's embedding; noise-aware or not.
+        encoder: the encoder of data sets.
+        predictor: the predictor, whose context is the encoder's embedding; noise-aware or not.
     """
 
     def init(key):

@@ -39,7 +39,7 @@ def denoised_view(space: NodeSpace, generator: Generator, params: Any, *, share:
 
     Args:
         space: the space of the architectures.
-        generator: whose beliefs are shown.
+        generator: the generator whose beliefs are shown.
         params: its parameters.
         share: the share of the batch that is shown so.
     """

@@ -1,4 +1,4 @@
-"""The one check that everything in this room makes of the numbers it is given."""
+"""The check of the numbers that this room is given: finite vectors."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What generation under constraints leaves behind: results.json, architectures.csv, figures and report.html."""
+"""The report of generation under constraints: results.json, architectures.csv, figures and report.html."""
 
 from typing import Any
 

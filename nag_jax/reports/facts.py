@@ -1,4 +1,4 @@
-"""What every `results.json` says of its run: labels, seconds, devices, versions, commit, config."""
+"""Facts of a run that every `results.json` has: labels, seconds, devices, versions, commit, config."""
 
 import importlib.metadata
 import platform

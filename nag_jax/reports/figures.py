@@ -36,7 +36,7 @@ _TAIL = 0.15
 def cost_histograms(
     pools: Mapping[str, np.ndarray], band: tuple[float, float], path: str | Path, *, label: str
 ) -> Figure:
-    """Draws a histogram of costs a pool, one under another on one axis, with the band that a constraint allows.
+    """Draws a histogram of costs per pool, one under another on one axis, with the band that a constraint allows.
 
     Args:
         pools: name to costs `[B]`; drawn from top to bottom.
@@ -63,7 +63,7 @@ def cost_histograms(
 
 
 def accuracy_histograms(pools: Mapping[str, np.ndarray], best: float | None, path: str | Path, *, label: str) -> Figure:
-    """Draws a histogram a pool, one under another on one axis of values, against the best that there is.
+    """Draws a histogram per pool, one under another on one axis of values, against the best that there is.
 
     The worst architectures of a space lie so far below the others that an axis with all of them on it shows
     nothing; those below the `_TAIL` quantile of the lowest pool are gathered in one hatched bar at the left.
@@ -137,7 +137,7 @@ def quality_diversity(
     references: Mapping[str, np.ndarray] | None = None,
     label: str = "mean value",
 ) -> Figure:
-    """Draws the mean value of guided pools against their number of distinct architectures, a point a scale.
+    """Draws the mean value of guided pools against their number of distinct architectures, a point per scale.
 
     The vertical axis is linear in the square root of the distance from the top: what separates good pools is
     a hundredth of what separates them from random ones, and both are to be seen.

@@ -1,4 +1,4 @@
-"""What generation leaves behind: results.json, architectures.csv, figures and report.html."""
+"""The report of generation: results.json, architectures.csv, figures and report.html."""
 
 from typing import Any
 

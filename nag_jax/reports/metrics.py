@@ -1,4 +1,4 @@
-"""How good, how varied and how new a pool of architectures is.
+"""Measures of a pool of architectures: how good, how varied and how new it is.
 
 Values are *higher is better* throughout: of an objective that is to be minimised, pass the negated values,
 and regrets keep their sign. Functions that need true values take them as plain arrays, so nothing here can

@@ -1,4 +1,4 @@
-"""Which strategy is better over many tasks: mean ranks and their critical difference (Demsar, JMLR 2006)."""
+"""Ranks of strategies over many tasks: their means and the critical difference of those (Demsar, JMLR 2006)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,9 +13,9 @@ class Ranking(NamedTuple):
     """Ranks of k strategies over D tasks.
 
     Attributes:
-        mean_ranks: by strategy, 1 for one that is best on all tasks.
-        p: of Friedman's test that all strategies do alike.
-        critical_difference: of two mean ranks, by Nemenyi's test at 5 %.
+        mean_ranks: the mean rank of each strategy, 1 for one that is best on all tasks.
+        p: the p-value of Friedman's test that all strategies do alike.
+        critical_difference: the least difference that tells two mean ranks apart, by Nemenyi's test at 5 %.
     """
 
     mean_ranks: dict[str, float]

@@ -29,8 +29,8 @@ def anytime_curves(
     Args:
         bands: strategy to mean, low and high `[3, T]` after 1 to T labels.
         start: the first number of labels that is drawn, as the size of the initial design.
-        path: without its ending.
-        label: of the vertical axis.
+        path: the path of the figure, without its ending.
+        label: the label of the vertical axis.
         log: whether that axis is logarithmic; it stays linear where no mean above 0 would be drawn.
     """
     if not bands:
@@ -66,8 +66,8 @@ def reached_shares(labels: Mapping[str, np.ndarray], budget: int, path: str | Pa
 
     Args:
         labels: strategy to labels until the optimum `[S]`, inf for never.
-        budget: labels a seed could pay for.
-        path: without its ending.
+        budget: how many labels each seed could pay for.
+        path: the path of the figure, without its ending.
     """
     if not labels:
         raise InputError("shares of seeds need at least one strategy, found none")
@@ -94,8 +94,8 @@ def trade_off(
     Args:
         points: strategy to values `[P, 2]` in the metrics' own units, all finite.
         signs: 1 for a metric of which more is better, -1 for one of which less is.
-        path: without its ending.
-        labels: of the horizontal and the vertical axis.
+        path: the path of the figure, without its ending.
+        labels: the labels of the horizontal and the vertical axis.
 
     Raises:
         InputError: there is no point at all.
@@ -137,7 +137,7 @@ def critical_differences(rankings: Mapping[str, Ranking], path: str | Path) -> F
 
     Args:
         rankings: title to ranking, drawn one below the other.
-        path: without its ending.
+        path: the path of the figure, without its ending.
     """
     if not rankings:
         raise InputError("critical differences need at least one ranking, found none")

@@ -1,4 +1,4 @@
-"""What a search leaves behind: results.json, trajectories.csv, figures and report.html."""
+"""The report of a search: results.json, trajectories.csv, figures and report.html."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How sure a number is, and how two rankings agree."""
+"""Statistics: how sure a number is, and how two rankings agree."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, SupportsFloat
@@ -56,10 +56,10 @@ def bootstrap_interval(
 
     Args:
         samples: `[n]`.
-        seed: of the resampling; the same seed gives the same interval.
+        seed: the seed of the resampling; the same seed gives the same interval.
         statistic: a vector to a number.
         resamples: how often n of the n samples are drawn with replacement.
-        confidence: of the interval, in 0..1.
+        confidence: the confidence level of the interval, in 0..1.
     """
     samples = finite_vector(samples, "samples")
     _check_confidence(confidence)

@@ -1,4 +1,4 @@
-"""What a stream leaves behind beside its samples: results.json and report.html."""
+"""The report of a stream, beside its samples: results.json and report.html."""
 
 from typing import Any
 

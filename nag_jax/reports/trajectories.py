@@ -1,4 +1,4 @@
-"""What a search reached after how many labels. Values are higher is better, NaN where a trial failed."""
+"""Trajectories: what a search reached after how many labels. Higher is better; NaN where a trial failed."""
 
 from collections.abc import Mapping
 

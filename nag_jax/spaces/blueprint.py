@@ -1,4 +1,4 @@
-"""What standalone modules of one architecture are written from."""
+"""Blueprints, from which standalone modules of one architecture are written."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a space may offer beside the core: small protocols, and the questions that the rooms ask about them.
+"""Capabilities of spaces beside the core: small protocols, and the questions that the rooms ask about them.
 
 None of them loads what it takes to do the work: a space imports that when it is asked to do it.
 """

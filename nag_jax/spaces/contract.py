@@ -1,4 +1,4 @@
-"""What every space is: a set of architectures that can be named, drawn at random, read, written and told apart."""
+"""The contract of spaces: a set of architectures that can be named, drawn at random, read, written and told apart."""
 
 from typing import Any, Protocol, runtime_checkable
 

@@ -35,7 +35,7 @@ class AnyCost(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cost:
-    """A cost that is a constant and one term a node, which its class alone decides.
+    """A cost that is a constant and one term per node, which its class alone decides.
 
     Attributes:
         constant: what every architecture costs.
@@ -90,8 +90,8 @@ def reachable(
     can't be reached, and what is inside nearly always can. Without others it is exact.
 
     Args:
-        space: of the architectures.
-        cost: whose range.
+        space: the space of the architectures.
+        cost: the cost whose range is asked for.
         others: (cost, low, high) of every other constraint.
     """
     nodes, classes = np.nonzero(space.allowed)

@@ -18,8 +18,8 @@ def random_distinct(
     """The first n architectures of a random stream that differ up to `canonical`: tokens `[n, N]`.
 
     Args:
-        space: to draw from.
-        key: of the stream.
+        space: the space to draw from.
+        key: the key of the random stream.
         n: how many.
         covers: tokens `[B, N]` -> bool `[B]`, to skip those that an evaluator doesn't know.
 

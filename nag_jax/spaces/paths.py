@@ -1,4 +1,4 @@
-"""What flows from input to output along each path of an architecture, as products of one-hot entries.
+"""Path counts: what flows from input to output along each path of an architecture, as products of one-hot entries.
 
 A path's *word* is the sequence of classes on it that do something: classes that pass their input on are dropped, and a
 path with a class that passes nothing on has no word (the path encoding of White et al., AAAI 2021, made invariant to
@@ -46,7 +46,7 @@ class Wiring(NamedTuple):
         sources: whether an operation reads the input, `[B, M]`.
         links: whether operation i reads operation j, `[B, M, M]`.
         sinks: whether an operation feeds the output, `[B, M]`.
-        classes: of the operation, those that pass their input on left out, `[B, M, K]`.
+        classes: the classes of each operation, those that pass their input on left out, `[B, M, K]`.
         passing: whether it passes its input on, `[B, M]`.
     """
 

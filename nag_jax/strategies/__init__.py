@@ -48,7 +48,7 @@ def make(
 
     Args:
         name: a key of `REGISTRY`, or `FILE.py:NAME` of a function of your own, whose first argument is `domain`.
-        space: to search.
+        space: the space to search.
         covers: tokens `[B, N]` -> bool `[B]`: which architectures can be labelled; None for all.
         utility: makes one number of several objectives; None where there is one.
         **options: keyword arguments of the function there.

@@ -1,7 +1,7 @@
 """Acquisitions: how much a label is worth, given what a surrogate believes of it. All are differentiable.
 
 An acquisition is a function (mean `[B]`, std `[B]`, best, noise `[B]`) -> value `[B]`; higher is more worth labelling.
-`best` is the scalar to improve on, and noise is standard normal, one draw an architecture, for those that sample.
+`best` is the scalar to improve on, and noise is standard normal, one draw per architecture, for those that sample.
 """
 
 from collections.abc import Callable

@@ -21,8 +21,8 @@ def bananas(
 
     Args:
         domain: what may be proposed.
-        members: of the ensemble.
-        pool_size: mutated candidates a round.
+        members: the number of networks in the ensemble.
+        pool_size: mutated candidates per round.
         parents: how many of the best trials are mutated.
         most_mutations: nodes in which a candidate may differ from its parent.
         labels: normalisation of the labels.

@@ -1,4 +1,4 @@
-"""What every strategy is, what it remembers, and what it may propose."""
+"""The contract of strategies: what one is, what it remembers, and what it may propose."""
 
 import dataclasses
 import functools
@@ -209,7 +209,7 @@ def one_by_one(domain: Domain, propose: Callable[[jax.Array, History, np.ndarray
     """An `ask` on a `History` that proposes the members of a batch in turn, each new to those before it.
 
     Args:
-        domain: of the proposals.
+        domain: the domain of the proposals.
         propose: (key, history, taken) -> tokens `[m, N]`, m <= 1, not among the taken keys.
     """
 

@@ -38,11 +38,11 @@ def bo(
     Args:
         domain: what may be proposed.
         surrogate: a name of `surrogates.REGISTRY`.
-        surrogate_options: of the surrogate.
+        surrogate_options: options of the surrogate.
         acquisition: a name of `acquisition.REGISTRY`.
-        acquisition_options: of the acquisition.
+        acquisition_options: options of the acquisition.
         maximizer: a name of `maximizers.REGISTRY`.
-        maximizer_options: of the maximiser.
+        maximizer_options: options of the maximiser.
         labels: normalisation of the labels; see `training.labels.normalize`.
         min_distance: members of a batch differ in at least so many nodes, as far as the pool allows.
         capacity: labels that a fit is compiled for.

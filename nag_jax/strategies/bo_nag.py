@@ -93,7 +93,7 @@ def bo_nag(
         pool_size: architectures generated in each round.
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
-        scale: of the guidance; 1 samples the posterior given that the aim is reached.
+        scale: the strength of the guidance; 1 samples the posterior given that the aim is reached.
         near: share of a pool that begins at noised copies of the best trials, and in later rounds of what the round
             before found best, instead of at pure noise: what mutations are to other maximisers.
         near_times: the noise of those copies, as the least and the greatest of 1 - progress; the more nodes a space

@@ -49,16 +49,16 @@ def search_labels(
     asked for again, with the same key and state, so that it's the same.
 
     Args:
-        key: of the search.
+        key: the key of the search's randomness.
         strategy: what to label next.
-        ledger: of this search alone.
+        ledger: the ledger of this search alone.
         objectives: the metrics that count; the strategy is told their values.
         budget: labels in all, those that the ledger holds already included.
         initial: labels of the initial design.
         design: n -> tokens `[n, N]` of the initial design, as far as it isn't stored.
         batch_size: labels between two decisions.
         goal: what a label is worth at which the search is over, or None; see `Objectives.worth`.
-        purposes: of the labels of the initial design and of the others.
+        purposes: the purposes of the labels of the initial design and of the others.
         progress: called with the number of labels paid for.
 
     Returns:

@@ -18,7 +18,7 @@ class Belief(NamedTuple):
     """What a maximiser may use of the surrogate.
 
     Attributes:
-        posterior: of the fit.
+        posterior: the posterior that the fit found.
         best: the scalar that acquisitions improve on.
     """
 

@@ -94,7 +94,7 @@ def load(
 
 
 class _Machine:
-    """The stack machine, with one step an opcode."""
+    """The stack machine, with one step per opcode."""
 
     def __init__(self, data: bytes, at: int, budget: Budget, functions: Mapping[str, Function], persistent):
         self.at = at

@@ -1,4 +1,4 @@
-"""Random numbers with one key a sample, so that no result depends on devices, processes or chunks."""
+"""Random numbers with one key per sample, so that no result depends on devices, processes or chunks."""
 
 import zlib
 
@@ -19,17 +19,17 @@ def sample_keys(key, n: int, *, start=0) -> jax.Array:
 
 
 def fold_in(keys, data) -> jax.Array:
-    """Folds one integer (or one a sample) into the keys `[B]`."""
+    """Folds one integer (or one per sample) into the keys `[B]`."""
     return jax.vmap(jax.random.fold_in, (0, None if jnp.ndim(data) == 0 else 0))(keys, data)
 
 
 def normal(keys, shape: tuple[int, ...]) -> jax.Array:
-    """Standard normal noise float32 `[B, *shape]`, one key a sample."""
+    """Standard normal noise float32 `[B, *shape]`, one key per sample."""
     return jax.vmap(lambda key: jax.random.normal(key, shape, jnp.float32))(keys)
 
 
 def uniform(keys, *, low: float = 0.0, high: float = 1.0) -> jax.Array:
-    """Uniform draws float32 `[B]`, one key a sample."""
+    """Uniform draws float32 `[B]`, one key per sample."""
     return jax.vmap(lambda key: jax.random.uniform(key, (), jnp.float32, low, high))(keys)
 
 

@@ -1,4 +1,4 @@
-"""What a misspelt name gets: one line with the nearest valid name and all the others."""
+"""Checks of names: a misspelt one gets one line with the nearest valid name and all the others."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What is behind every `make(name, **options)`: finding what a name means, and checking its options.
+"""Factories by name, `make(name, **options)`: finding what a name means, and checking its options.
 
 Wherever a name of a registry may stand, `FILE.py:NAME` may stand too: a function or class of the user's own.
 """

@@ -15,7 +15,7 @@ def installed_file(package: str, path: str, *, needed_by: str, install: str) -> 
 
     Args:
         package: its name on PyPI.
-        path: of the file, from where packages are installed.
+        path: the path of the file, from where packages are installed.
         needed_by: who needs it, for the message.
         install: the command that installs it, for the message.
 

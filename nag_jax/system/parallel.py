@@ -195,7 +195,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def batched(mesh: Mesh) -> NamedSharding:
-    """The leading axis is cut into equal shares, one a device; it must be a multiple of the mesh's size."""
+    """The leading axis is cut into equal shares, one per device; it must be a multiple of the mesh's size."""
     return NamedSharding(mesh, PartitionSpec(AXIS))
 
 

@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, and how they are written.
+"""The style of all figures: their colours, and how they are drawn and written.
 
 Nothing here or in the figures touches pyplot, so no display, backend or global figure is involved.
 """

@@ -145,7 +145,7 @@ class _Tensors:
     """What pickles of one file make of its storages, which are filled when all of them are known.
 
     Attributes:
-        storages: by key.
+        storages: the storages by key.
     """
 
     def __init__(self, budget: Budget):

@@ -71,7 +71,7 @@ def measure(
 
     Args:
         key: the key of the noise.
-        generator: whose beliefs are asked for values.
+        generator: the generator whose beliefs are asked for values.
         generator_params: its parameters.
         predictor: the model of the objectives.
         predictor_params: its parameters.
@@ -99,7 +99,7 @@ def predicted_utility(objectives: Objectives, scales: Scales | None, means: Any)
     Args:
         objectives: what is predicted, and its utility.
         scales: bring means into the objectives' units; None for one objective, whose order they don't change.
-        means: over the members of the predictor.
+        means: the means over the members of the predictor.
     """
     return objectives.utility(means if scales is None else scales.to_units(means))
 
@@ -180,7 +180,7 @@ def make_guidance(
         process: the forward process of the gaussian family, which guides of scores need.
         name: a key of `GUIDES`, or `FILE.py:NAME` of a guide of beliefs of your own.
         value: `"exceedance"` of the target, or the `"mean"`, which is the predicted utility.
-        through_denoiser: for `"predictor_gradient"`; False takes the gradient at the noised x.
+        through_denoiser: whether `"predictor_gradient"` goes through the denoiser; False takes it at the noised x.
         max_norm: bound on the score in units of the noise, after a guide of scores; 0 for none.
         constraints: constraints on costs; None for none.
         options: keyword arguments of a guide of your own, beside `value_fn`.

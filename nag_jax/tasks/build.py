@@ -1,4 +1,4 @@
-"""From settings to the objects of the library."""
+"""Builders: from settings to the objects of the library."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every task refuses before anything is paid for or written: one list for all of them."""
+"""Checks of every task, before anything is paid for or written: one list for all of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What one search found."""
+"""The outcome of one search: what was labelled, and the best of it."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ class Found:
     """What a search paid for, in order. Made by `search`.
 
     Attributes:
-        architectures: in the space's own notation.
-        values: of the objective, in its unit, `[M]`; NaN for failed trials.
-        labels: of all metrics of the evaluator by name, `[M]` each.
+        architectures: what was labelled, in the space's own notation.
+        values: the architectures' values of the objective, in its unit, `[M]`; NaN for failed trials.
+        labels: the architectures' values of all metrics of the evaluator, by name, `[M]` each.
         metric: the objective.
         best: the architecture with the best value; None where all failed.
         best_value: its value, or NaN.

@@ -1,4 +1,4 @@
-"""What every guided mode does before it generates: learn the space, learn a predictor, aim.
+"""The preparation of every guided mode: learn the space, learn a predictor, aim.
 
 The predictor learns from a few labels that are paid for, or from other data sets; see `nag_jax.tasks.transfer`.
 """
@@ -218,8 +218,8 @@ def aim(
 
     Args:
         run: the run.
-        score_params: of the score network.
-        predictor_params: of the predictor.
+        score_params: the parameters of the score network.
+        predictor_params: the parameters of the predictor.
         scales: see `aim.predicted_utility`.
         tokens: unlabelled architectures of the space, `[M, N]`.
     """

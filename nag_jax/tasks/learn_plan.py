@@ -1,4 +1,4 @@
-"""What `nag_jax.tasks.learn` would pay for and train, and what generation from there would cost."""
+"""Plans of `nag_jax.tasks.learn`: what it would pay for and train, and what generation from there would cost."""
 
 from collections import Counter
 from math import ceil

@@ -1,4 +1,4 @@
-"""What a phase of a run costs, measured on one step of it with untrained networks."""
+"""Costs of the phases of a run, measured on one step of each with untrained networks."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Work(NamedTuple):
     """A phase that computes.
 
     Attributes:
-        name: of the phase.
+        name: the name of the phase.
         count: steps, evaluations or labels in all.
         unit: what is counted, in the plural.
         done: how many of them an earlier run has done.
@@ -65,7 +65,7 @@ def measure_fit(
     *,
     mesh: jax.sharding.Mesh,
 ) -> tuple[float, int]:
-    """Seconds of a step of `training.fit`, once compiled, and the bytes that it takes a device."""
+    """Seconds of a step of `training.fit`, once compiled, and the bytes that it takes per device."""
     optimizer = recipe.optimizer()
     everywhere, key = parallel.replicated(mesh), jax.random.key(0)
     state = jax.jit(lambda key: init_state(init(key), optimizer), out_shardings=everywhere)(key)
@@ -80,14 +80,14 @@ def measure_fit(
 def measure_sampler(
     sampler: ShardedSampler, n: int, params: Any, guidance: Any, *, evaluations: int, mesh: jax.sharding.Mesh
 ) -> tuple[float, int]:
-    """Seconds an evaluation of the network, and bytes a device, of n samples; scaled up from a few of them.
+    """Seconds per evaluation of the network and bytes per device of n samples; scaled up from a few of them.
 
     Args:
         sampler: a sampler of so few steps that it evaluates the network `evaluations` times.
         n: samples.
-        params: of the score network, of any values.
-        guidance: what its guide is given, likewise.
-        evaluations: of the network in one call.
+        params: parameters of the score network, of any values.
+        guidance: what its guide is given, of any values too.
+        evaluations: how often one call evaluates the network.
         mesh: the sampler's mesh.
     """
     few = min(n, MEASURED_SAMPLES * mesh.size)

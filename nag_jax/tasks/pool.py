@@ -21,7 +21,7 @@ class Pool:
     """Generated architectures, each once. Made by `generate`.
 
     Attributes:
-        architectures: in the space's own notation; best by the predictor first, where there is one.
+        architectures: what was generated, in the space's own notation; best by the predictor first, where there is one.
         times_generated: how often each was, int `[D]`.
         predictions: the predictor's, in its own unit, higher is better, `[D]`; NaN without one.
         values: the labels of those that were paid for, in the metric's unit, `[D]`; NaN for the others.

@@ -1,4 +1,4 @@
-"""What a search with a prior knows before the first label, learned from other data sets."""
+"""The prior of a search, learned from other data sets before the first label."""
 
 from typing import NamedTuple
 

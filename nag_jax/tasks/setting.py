@@ -1,4 +1,4 @@
-"""What every mode that generates needs: a run's setting, and a score network trained on its space."""
+"""The setting of every mode that generates, and a score network trained on its space."""
 
 import dataclasses
 from contextlib import nullcontext

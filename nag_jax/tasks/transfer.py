@@ -1,4 +1,4 @@
-"""What transfer adds to a mode: a predictor learned from triples of other data sets, for one that it never saw."""
+"""Transfer within a mode: a predictor learned from triples of other data sets, for one that it never saw."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ class Transfer:
     """What is learned from, and for what.
 
     Attributes:
-        triples: of other data sets, with normalised values; higher is better.
+        triples: the triples of other data sets, with normalised values; higher is better.
         table: what those data sets look like.
         target: the new data set; None until its landmarks are paid for.
         landmarks: tokens `[k, N]` to pay for, none for other sources.
@@ -113,9 +113,9 @@ def learn(run: Setting, transfer: Transfer, score_params: Any, pay: PayFn) -> di
 
     Args:
         run: the run.
-        transfer: from `prepare`.
+        transfer: what `prepare` returned.
         score_params: the generator's parameters, for a network that is shown its beliefs.
-        pay: for landmarks.
+        pay: pays for landmarks.
 
     Returns:
         Parameters of `transfer.predictor`.
@@ -152,8 +152,8 @@ def prior_of(run: Setting, transfer: Transfer, params: dict[str, Any]) -> PriorF
 
     Args:
         run: the run.
-        transfer: from `prepare`.
-        params: of `transfer.predictor`.
+        transfer: what `prepare` returned.
+        params: the parameters of `transfer.predictor`.
     """
     present = np.unique(transfer.triples.task)
     drawn = np.random.default_rng(run.config.seed).permutation(present)[:_MOST_DIRECTIONS]

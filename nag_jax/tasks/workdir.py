@@ -1,4 +1,4 @@
-"""Where a run keeps what it learns and pays for: a folder of its own, or nowhere."""
+"""Workdirs, where runs keep what they learn and pay for: a folder of their own, or nowhere."""
 
 import fcntl
 import json

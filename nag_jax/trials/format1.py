@@ -1,4 +1,4 @@
-"""Ledger format 1, which had one trial an architecture: read as it is, and converted where it is to be written.
+"""Ledger format 1, which had one trial per architecture: read as it is, and converted where it is to be written.
 
 Its checksums cover no ids and no neighbours, so what they can't tell is told by what a table that only ever grows looks
 like: its ids are 1 to n, and within a page each row lies before the one that was added before it.

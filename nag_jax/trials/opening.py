@@ -13,7 +13,7 @@ def read_trials(path: str | Path, evaluator: Evaluator | None = None) -> list[Tr
 
     Args:
         path: the SQLite file.
-        evaluator: whose ledger it must be, or still empty; None takes anybody's.
+        evaluator: the evaluator whose ledger it must be, or still empty; None takes anybody's.
 
     Raises:
         InputError: the file is no readable ledger, or another evaluator's.

@@ -1,14 +1,18 @@
 """The examples in docstrings run, and whatever a user meets first has one."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
 import nag_jax
 
+ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(["nag_jax", *(module.name for module in pkgutil.walk_packages(nag_jax.__path__, "nag_jax."))])
 ROOMS = [name for name in MODULES if name.count(".") == 1 and hasattr(importlib.import_module(name), "__path__")]
 FINDER = doctest.DocTestFinder(exclude_empty=True)
@@ -54,3 +58,20 @@ def test_examples_run(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("place", sorted(public()))
 def test_public_names_have_an_example(place):
     assert ">>>" in (public()[place].__doc__ or ""), f"give {place} a short example"
+
+
+BARE = re.compile(
+    r"^\s+\*{0,2}[a-z_]+: (of|for|from|in|on|to|by|with|at|after|before|under|as|likewise)\b", re.MULTILINE
+)
+"""A line of an argument that says nothing alone."""
+
+
+@pytest.mark.parametrize("package", ["nag_jax", "experiments", "configs"])
+def test_the_line_of_an_argument_can_be_read_alone(package):
+    found = {}
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            if isinstance(node, kinds) and BARE.search(text := ast.get_docstring(node, clean=False) or ""):
+                found[str(path.relative_to(ROOT))] = [line.strip() for line in text.splitlines() if BARE.match(line)]
+    assert found == {}

@@ -10,7 +10,7 @@ from nag_jax.system.keys import expand, fold_in, normal, uniform
 
 
 def perturb(keys: Array, x0: Array, sde: SDE) -> tuple[Array, Array, Array]:
-    """Noises clean architectures x0 `[B, N, V]` at times drawn uniformly from [t_min, 1], one key a sample.
+    """Noises clean architectures x0 `[B, N, V]` at times drawn uniformly from [t_min, 1], one key per sample.
 
     Returns:
         x_t `[B, N, V]`, t `[B]` and the standard normal noise `[B, N, V]` in it.
@@ -25,7 +25,7 @@ def score_matching(keys: Array, score_fn: ScoreFn, x0: Array, sde: SDE, *, likel
     """Denoising score matching (Song et al. 2021, equation 7), a scalar: `mean (sigma s(x_t, t) + z)^2`.
 
     Args:
-        keys: one a sample, `[B]`.
+        keys: one key per sample, `[B]`.
         score_fn: the score.
         x0: clean architectures `[B, N, V]`.
         sde: the forward process.
@@ -40,7 +40,7 @@ def score_matching(keys: Array, score_fn: ScoreFn, x0: Array, sde: SDE, *, likel
 
 
 def class_cross_entropy(keys: Array, logits_fn: ScoreFn, x0: Array, sde: SDE) -> Array:
-    """Cross-entropy of the clean classes given x_t, in nats a node, averaged over nodes, samples and times.
+    """Cross-entropy of the clean classes given x_t, in nats per node, averaged over nodes, samples and times.
 
     Its minimum over functions is reached by the exact posterior, as is that of `score_matching`; its gradient does
     not explode where the noise is small. Nodes with a single allowed class contribute exactly zero.

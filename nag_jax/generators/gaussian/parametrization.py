@@ -1,4 +1,4 @@
-"""From what a network outputs to a score, and from a score to the denoised estimate.
+"""Parametrisations: from what a network outputs to a score, and from a score to the denoised estimate.
 
 Networks are handed in as functions; nothing here knows how they are made.
 """
@@ -98,7 +98,7 @@ def posterior_score(sde: SDE, class_posterior: PosteriorFn) -> ScoreFn:
 
     Args:
         sde: the forward process.
-        class_posterior: of the space.
+        class_posterior: the `class_posterior` of the space.
     """
 
     def score(x, t):

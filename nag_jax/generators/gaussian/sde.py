@@ -44,12 +44,12 @@ class SDE(abc.ABC):
         return expand(self.alpha(t), x0) * x0, self.sigma(t)
 
     def diffuse(self, keys: Array, x0: Array, t: Array) -> Array:
-        """Draws x_t `[B, N, V]` given clean x0 `[B, N, V]` at times t `[B]`, one key a sample."""
+        """Draws x_t `[B, N, V]` given clean x0 `[B, N, V]` at times t `[B]`, one key per sample."""
         mean, std = self.marginal(x0, t)
         return mean + expand(std, x0) * normal(keys, x0.shape[1:])
 
     def prior(self, keys: Array, shape: tuple[int, ...]) -> Array:
-        """Draws x_1 `[B, *shape]`, one key a sample."""
+        """Draws x_1 `[B, *shape]`, one key per sample."""
         return self.sigma(jnp.ones((), jnp.float32)) * normal(keys, shape)
 
 

@@ -19,7 +19,7 @@ class Cell(NamedTuple):
     """A value as the page shows it.
 
     Attributes:
-        text: for people.
+        text: the value as people read it.
         source: JSON pointer (RFC 6901) to where it stands in `results.json`; None for words and sums.
         value: what stands there.
     """

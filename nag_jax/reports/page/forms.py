@@ -1,4 +1,4 @@
-"""How numbers are written for people."""
+"""Numbers in the form in which people read them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What runs tell that generate: their pools, against each other and against the best that is known."""
+"""The page's story of generation: pools, against each other and against the best that is known."""
 
 from collections.abc import Callable
 from typing import Any

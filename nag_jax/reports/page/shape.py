@@ -1,4 +1,4 @@
-"""What a `results.json` must hold for others to read it; a file that was changed by hand may hold anything."""
+"""The shape of a `results.json` that others can read; a file that was changed by hand may hold anything."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class Each(NamedTuple):
     """An object of any keys, or a list, whose values are all alike.
 
     Attributes:
-        shape: of each value.
+        shape: the shape of each value.
         container: dict or list.
         keys: what keys must be besides text.
         filled: whether there must be a value.

@@ -1,4 +1,4 @@
-"""What the page tells of any run: what was asked, and what it cost."""
+"""The page's story of any run: what was asked, and what it cost."""
 
 from typing import Any, NamedTuple
 
@@ -114,7 +114,7 @@ def phases(run: Finished) -> Table:
 
 
 def settings(run: Finished) -> Rows:
-    """The config, a field a row."""
+    """The config, a field per row."""
     return {".".join(keys): run.cell("config", *keys, form=forms.setting) for keys in _leaves(run.config)}
 
 

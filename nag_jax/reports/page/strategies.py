@@ -1,4 +1,4 @@
-"""What searches tell: what each strategy reached after how many labels, and which can be told apart."""
+"""The page's story of searches: what each strategy reached after how many labels, and which can be told apart."""
 
 import itertools
 from typing import Any

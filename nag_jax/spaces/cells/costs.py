@@ -22,7 +22,7 @@ class CellCost:
     """A cost that is, given the topology, a constant and one term per vertex, which its operation decides.
 
     Attributes:
-        layout: of the cells.
+        layout: the layout of the cells.
         topologies: all that there are.
         constants: what a cell of each topology costs apart from its operations, float64 `[T]`.
         terms: what an operation at a vertex adds, float64 `[T, M - 2, K]`; 0 where the vertex is absent.

@@ -1,4 +1,4 @@
-"""What a space of cells may be declared to be."""
+"""The declaration of a space of cells: operations, most vertices and edges, inputs per vertex."""
 
 from collections.abc import Sequence
 

@@ -33,7 +33,7 @@ class Semiring(NamedTuple):
         times: the product of two arrays.
         loop: (body, state, items) -> the state after body(state, (round, item)) for each of the items in turn.
         arrays: the module that makes arrays, NumPy or JAX's.
-        dtype: of arrays.
+        dtype: the type of their entries.
     """
 
     zero: Any
@@ -98,8 +98,8 @@ def log_partition(layout: Layout, limits: Limits, log_likelihood: jax.Array, plu
     """The logarithm of the sum over all cells of the exponential of their evidence; jittable.
 
     Args:
-        layout: of the cells.
-        limits: of their wirings.
+        layout: the layout of the cells.
+        limits: the limits of their wirings.
         log_likelihood: evidence about one cell, `[N, V]`.
         plus: the sum of two logarithms: `soft`, `most` or `drawn`.
     """

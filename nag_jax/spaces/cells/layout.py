@@ -1,4 +1,4 @@
-"""How cells are laid out in tokens: an on-or-off node per pair of vertices, and a node per vertex."""
+"""The layout of cells in tokens: an on-or-off node per pair of vertices, and a node per vertex."""
 
 import dataclasses
 from typing import Any

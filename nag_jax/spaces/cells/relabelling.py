@@ -42,7 +42,7 @@ def least_twins(layout: Layout, wired: np.ndarray, ops: np.ndarray) -> tuple[np.
     """Of cells, those that stand for all with the same graph: the least wiring, and then the least operations.
 
     Args:
-        layout: of the cells.
+        layout: the layout of the cells.
         wired: pairs, bool `[B, P]`.
         ops: operations, int `[B, M - 2]`, -1 for absent.
 

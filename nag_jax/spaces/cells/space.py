@@ -37,8 +37,8 @@ class CellSpace(NodeSpace):
     Args:
         name: what the space is called.
         ops: the operations.
-        most_vertices: of a cell with its input and output, 3 to 10; a cell may have as few as 2.
-        most_edges: of a cell.
+        most_vertices: the most vertices of a cell with its input and output, 3 to 10; a cell may have as few as 2.
+        most_edges: the most edges of a cell.
         in_degree: how many vertices each one between input and output reads, as far as there are earlier ones; by
             default any number.
         uniform: what is drawn equally often: `"graphs"`, so that a cell is drawn as often as its vertices have

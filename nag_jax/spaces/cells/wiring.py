@@ -41,8 +41,8 @@ def is_cell(layout: Layout, limits: Limits, graph: Graph) -> Any:
     read.
 
     Args:
-        layout: of the cells.
-        limits: of their wirings.
+        layout: the layout of the cells.
+        limits: the limits of their wirings.
         graph: one or several, of NumPy or JAX.
     """
     there = _are_there(layout, graph.slots)

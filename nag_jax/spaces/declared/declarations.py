@@ -20,7 +20,7 @@ def read_classes(
 
     Args:
         space: its name, for messages.
-        classes: as declared, or None for those of the nodes in the order in which they come.
+        classes: the names as declared, or None for those of the nodes in the order in which they come.
         nodes: node to the classes that it may take.
         reserved: names that mean something else.
 

@@ -17,8 +17,8 @@ class Notation(NamedTuple):
 
     Attributes:
         space: the name of the space, for messages.
-        node_names: of the nodes.
-        class_names: of the classes.
+        node_names: the names of the nodes.
+        class_names: the names of the classes.
         tree: the conditions.
     """
 

@@ -273,7 +273,7 @@ class DagSpace(NodeSpace):
     def canonical(self, tokens) -> np.ndarray:
         """Keys `[B]`, equal for architectures with the same representative, by which all are told apart otherwise.
 
-        int64 where 64 bits are enough, otherwise strings of two letters a node.
+        int64 where 64 bits are enough, otherwise strings of two letters per node.
 
         Raises:
             InputError: tokens are not of the space, or their representatives have classes that aren't allowed.

@@ -1,4 +1,4 @@
-"""Who feeds whom in declared spaces, where nodes may be absent."""
+"""The wiring of declared spaces: who feeds whom, where nodes may be absent."""
 
 import numpy as np
 

@@ -18,13 +18,13 @@ class Layer(NamedTuple):
     """An inverted residual block: expand, convolve depthwise, squeeze and excite, project.
 
     Attributes:
-        stage: of the network, from 0.
-        position: within the stage, from 0.
-        kernel: of the depthwise convolution.
+        stage: the number of its stage in the network, from 0.
+        position: its position in the stage, from 0.
+        kernel: the kernel size of the depthwise convolution.
         inputs: channels.
         inner: channels between expansion and projection; equal to `inputs` where nothing is expanded.
         outputs: channels.
-        stride: of the depthwise convolution.
+        stride: the stride of the depthwise convolution.
         squeezed: channels within squeeze-and-excitation, 0 for none.
         hard_swish: whether activations are hard swishes, not ReLUs.
     """

@@ -1,4 +1,4 @@
-"""What a network of once-for-all's MobileNetV3 may be: five stages of two to four layers, each with a setting."""
+"""The layout of once-for-all's MobileNetV3 networks: five stages of two to four layers, each with a setting."""
 
 KERNELS, EXPANSIONS, DEPTHS = (3, 5, 7), (3, 4, 6), (2, 3, 4)
 """Kernel sizes and expansion ratios of a layer; layers of a stage."""

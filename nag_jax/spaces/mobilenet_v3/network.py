@@ -26,8 +26,8 @@ class MobileNet(nn.Module):
     Attributes:
         blocks: descriptions of the inverted residual blocks in order.
         final_expand: channels of the last convolution.
-        features: of the layer before the classifier.
-        num_classes: of the classifier.
+        features: the number of features of the layer before the classifier.
+        num_classes: the number of classes that the classifier tells apart.
         dropout: rate before the classifier, in training.
     """
 

@@ -40,7 +40,7 @@ _MUTATION_RATE = 0.1
 
 
 class MobileNetV3(NodeSpace):
-    """Sub-networks of once-for-all's MobileNetV3 (d234, e346, k357), a node a layer.
+    """Sub-networks of once-for-all's MobileNetV3 (d234, e346, k357), a node per layer.
 
     A layer takes one of nine settings, or the class `skip`, which the first two layers of a stage can't take and which
     the fourth takes wherever the third does. So every network has one description.

@@ -15,10 +15,10 @@ class Vertex(NamedTuple):
     """A vertex of the cell but the input.
 
     Attributes:
-        number: from 1.
+        number: its number, from 1.
         sources: vertices that it reads, without the input.
         reads_input: whether it reads the input.
-        kernel: of its convolution; 0 for max-pooling, and of the output.
+        kernel: the size of its convolution; 0 for max-pooling, and of the output.
     """
 
     number: int

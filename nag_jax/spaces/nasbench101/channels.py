@@ -22,7 +22,7 @@ def vertex_channels(matrix: np.ndarray, channels: int) -> list[int]:
 
     Args:
         matrix: bool `[n, n]`, entry (source, target).
-        channels: of the output.
+        channels: the number of channels at the output.
 
     Returns:
         n - 1 numbers, of vertices 1 to n - 1.

@@ -15,8 +15,8 @@ def digest(matrix: np.ndarray, labels: Sequence[int]) -> str:
 
     Args:
         matrix: `[n, n]`, entry (source, target), with nothing but what lies on paths from input to output.
-        labels: of the vertices: -1 for the input, -2 for the output, and the number of an operation in between, in the
-            order 3x3 convolution, 1x1 convolution, max-pooling.
+        labels: the labels of the vertices: -1 for the input, -2 for the output, and the number of an operation in
+            between, in the order 3x3 convolution, 1x1 convolution, max-pooling.
 
     Example:
         >>> digest(np.array([[0, 1], [0, 0]]), [-1, -2])

@@ -14,11 +14,12 @@ class CellNetwork(nn.Module):
     """A stem and three stacks of three modules with the same cell, each at half the size and twice the channels.
 
     Attributes:
-        matrix: of the cell, nested tuples of bools `[n][n]`, entry (source, target); see `NASBench101.to_matrices`.
+        matrix: the wiring of the cell, nested tuples of bools `[n][n]`, entry (source, target); see
+            `NASBench101.to_matrices`.
         ops: n operations with "input" and "output".
-        channels: of the stem and the first stack.
-        modules: of a stack.
-        num_classes: of the classifier.
+        channels: the number of channels in the stem and the first stack.
+        modules: the number of modules per stack.
+        num_classes: the number of classes that the classifier tells apart.
     """
 
     matrix: tuple[tuple[bool, ...], ...]

@@ -28,7 +28,8 @@ class NASBench101(CellSpace):
     """The 423,624 cells, of which each is described by as many graphs as its vertices have topological orders.
 
     Args:
-        most_vertices: of a cell with its input and output; 7 in the benchmark, whose cells of at most 5 can be listed.
+        most_vertices: the most vertices of a cell with its input and output; 7 in the benchmark, whose cells of at most
+            5 can be listed.
         uniform: `"graphs"`, of which there are 1,293,208, or `"cells"`; see `CellSpace`.
 
     Attributes:

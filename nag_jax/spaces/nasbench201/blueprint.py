@@ -24,7 +24,7 @@ class Node(NamedTuple):
 
     Attributes:
         number: 1 to 3.
-        edges: into it, those with `none` left out.
+        edges: the edges into it, those with `none` left out.
         needed: whether it is read, be it by a convolution that leads nowhere.
         live: whether the output depends on it.
     """

@@ -15,10 +15,10 @@ class CellNetwork(nn.Module):
     """A stem, three stages of the same cell at 16, 32 and 64 channels with a residual block between them, a classifier.
 
     Attributes:
-        edges: of the cell, sources before targets.
-        channels: of the first stage.
-        cells: a stage.
-        num_classes: of the classifier.
+        edges: the edges of the cell, sources before targets.
+        channels: the number of channels in the first stage.
+        cells: the number of cells per stage.
+        num_classes: the number of classes that the classifier tells apart.
     """
 
     edges: tuple[Edge, ...]
@@ -92,7 +92,7 @@ class ReluConvNorm(nn.Module):
     Attributes:
         width: output channels.
         kernel: size.
-        stride: of the convolution.
+        stride: the stride of the convolution.
     """
 
     width: int

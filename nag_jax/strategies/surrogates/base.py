@@ -1,4 +1,4 @@
-"""What every surrogate is: a belief about all architectures, from the few that are labelled."""
+"""The contract of surrogates: a belief about all architectures, from the few that are labelled."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -50,8 +50,8 @@ def make_data(space: NodeSpace, history: History, *, labels: str, least: int) ->
     """The trials that didn't fail, as what surrogates are fitted on.
 
     Args:
-        space: of the architectures.
-        history: with at least one trial that didn't fail.
+        space: the space of the architectures.
+        history: the trials so far, at least one of which didn't fail.
         labels: normalisation; see `training.labels.normalize`.
         least: capacity, doubled until the labels fit.
     """

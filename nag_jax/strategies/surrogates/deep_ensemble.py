@@ -38,14 +38,14 @@ def deep_ensemble(
     """Perceptrons on features of the architecture (White et al., AAAI 2021), with `calibrated_ensemble`.
 
     Args:
-        space: of the architectures.
+        space: the space of the architectures.
         groups: names of `features.REGISTRY`, joined; None for `features.default`.
         members: K.
-        width: of the hidden layers.
+        width: the number of features of a hidden layer.
         num_layers: hidden layers.
-        num_steps: of AdamW, on all labels at once.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
+        num_steps: steps of AdamW, each on all labels at once.
+        learning_rate: the learning rate of AdamW.
+        weight_decay: the weight decay of AdamW.
     """
     functions = [features.make(name, space) for name in groups or features.default(space)]
 
@@ -70,8 +70,8 @@ def calibrated_ensemble(
     Args:
         predictor: an ensemble, of the utility alone.
         members: K, at least 2.
-        optimizer: from optax.
-        num_steps: on all labels at once.
+        optimizer: an optimiser of optax.
+        num_steps: steps of the fit, each on all labels at once.
     """
 
     def fit(key, data):

@@ -31,7 +31,7 @@ class Hyperparameters(NamedTuple):
     """Logarithms of what the marginal likelihood decides.
 
     Attributes:
-        variances: of the kernel's terms, `[G]`.
+        variances: the variances of the kernel's terms, `[G]`.
         lengths: squared length scales of the groups of features, `[G]`.
         noise: variance of a label's noise.
     """
@@ -45,8 +45,8 @@ class Posterior(NamedTuple):
     """A fitted Gaussian process.
 
     Attributes:
-        hyperparameters: at the maximum of the posterior density.
-        features: of the labelled architectures, `[C, F_g]` for each group, and of their trend, `[C, L]`.
+        hyperparameters: the hyperparameters at the maximum of their posterior density.
+        features: the features of the labelled architectures, `[C, F_g]` for each group, and of their trend, `[C, L]`.
         weights: `(K + noise)^-1 values`, `[C]`.
         whitening: inverse Cholesky factor of K + noise, `[C, C]`.
     """
@@ -110,12 +110,12 @@ def gaussian_process(
     centre, so a fit depends on the data alone.
 
     Args:
-        space: of the architectures.
+        space: the space of the architectures.
         groups: names of `features.REGISTRY`, from coarse to fine; None for `features.default`.
         trend: names of `features.REGISTRY` that labels are a linear function of; None for those of
             `features.for_trend`, or, with a prior, which says more, for none.
-        num_steps: of Adam.
-        learning_rate: of Adam, in logarithms of the hyperparameters.
+        num_steps: the number of steps of Adam.
+        learning_rate: the learning rate of Adam, in logarithms of the hyperparameters.
         lengths: the prior median of the length scales.
         noise: the prior median of the labels' noise variance; labels have variance 1.
         prior: what is believed before any label, in standard deviations over the space, and how that may vary.

@@ -1,4 +1,4 @@
-"""What a reverse-time update is, and the transition of the forward process that several of them invert."""
+"""The contract of kernels, and the transition of the forward process that several of them invert."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -16,7 +16,7 @@ def langevin(sde: SDE, *, snr: float = 0.16, num_steps: int = 1, norm: str = "sa
     Args:
         sde: unused by the update; every kernel is made from the SDE.
         snr: ratio of the lengths of score and noise in a step.
-        num_steps: steps a noise level, each with one evaluation of the score.
+        num_steps: steps per noise level, each with one evaluation of the score.
         norm: `"sample"` takes the lengths of each sample; `"batch"`, as published, their means over the batch, which
             couples the samples.
     """
