@@ -188,16 +188,14 @@ class CellSpace(NodeSpace):
         return jax.vmap(lambda row: self._gradient(row, frontier.soft))(listed.clipped(self.layout, log_likelihood))
 
     def decode(self, x, *, rule: str = "argmax") -> tuple[jax.Array, jax.Array]:
-        """See `NodeSpace.decode`; `"argmax"` reads the nearest cell: rows' largest entries where they are one."""
+        """See `NodeSpace.decode`; tokens are the nearest cell: rows' largest entries where they are one."""
         x = jnp.asarray(x)
-        tokens, valid = super().decode(x, rule=rule)
-        if rule == "threshold":
-            return tokens, valid
+        _, sharp = super().decode(x, rule=rule)
         if self._is_listed:
             tokens = listed.nearest(self.layout, self.topologies, x)
         else:
             tokens = jax.vmap(lambda row: self._followed(row, frontier.most))(x)
-        return tokens, self.contains(tokens)
+        return tokens, sharp if rule == "threshold" else self.contains(tokens)
 
     def moves(self, tokens) -> jax.Array:
         """See `NodeSpace.moves`; those of a single node that leave a cell."""
