@@ -51,7 +51,7 @@ class Tilt(NamedTuple):
 
 @once
 def refined(generator: Generator, space: ChoiceSpace, tilt: Tilt, *, sweeps: int = 0, trades: int = 0) -> Generator:
-    """The generator whose samples are refined in the end; see `refine`. Without any moves it is the generator itself.
+    """The generator whose samples are refined in the end; see `refine`. Without any moves it is that one itself.
 
     Args:
         generator: makes the samples; what its guides are given as args, the tilt is given too.
