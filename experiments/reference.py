@@ -13,7 +13,9 @@ from nag_jax.system.fields import Leaf, leaves
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
-VARIANTS = {"nb201": ("", "paper")}
+FIRST = "nb201"
+"""The config whose values are the defaults, of the main job."""
+VARIANTS = {FIRST: ("", "paper")}
 """Of configs that have more than the default one and `smoke`, which changes sizes alone."""
 _INTRODUCTION = """# Configuration
 
@@ -51,7 +53,8 @@ def page() -> str:
 def fields() -> dict[str, dict[str, Leaf]]:
     """Every field of the configs, with what it is in each config that has it, by the config's name."""
     found: dict[str, dict[str, Leaf]] = {}
-    for path in sorted((ROOT / "configs").glob("[!_]*.py")):
+    paths = sorted((ROOT / "configs").glob("[!_]*.py"), key=lambda path: (path.stem != FIRST, path.stem))
+    for path in paths:
         for variant in VARIANTS.get(path.stem, ("",)):
             config = importlib.import_module(f"configs.{path.stem}").get_config(variant)
             for leaf in leaves(from_config(config)):
@@ -62,7 +65,7 @@ def fields() -> dict[str, dict[str, Leaf]]:
 def _row(field: str, by_config: dict[str, Leaf]) -> str:
     """A row of the table: the first config's value, and those of the configs that differ."""
     (name, first), *others = by_config.items()
-    values = [f"`{first.value!r}`" if name == "nb201" else f"`{first.value!r}` ({name})"]
+    values = [f"`{first.value!r}`" if name == FIRST else f"`{first.value!r}` ({name})"]
     values += [f"`{leaf.value!r}` ({name})" for name, leaf in others if leaf.value != first.value]
     words = first.allowed.words if first.allowed else ""
     return f"| `{field}` | {first.doc} | {', '.join(values)} | {words} |"

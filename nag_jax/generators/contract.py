@@ -83,7 +83,8 @@ class Generator(NamedTuple):
         init: key -> params.
         loss: (params, key, tokens `[B, N]`) -> the training loss, a scalar.
         believe: (params, keys `[B]`, tokens `[B, N]`, progress `[B]`) -> the `Beliefs` at that progress of samples
-            that become these architectures. Where progress is None, it is drawn as in training.
+            that become these architectures. Where progress is None, which is the default, it is drawn as in
+            training.
         sampler: (params, *, num_steps, guide, args, start) -> `Sampler`. The guide is a `guidance.Guide` or None, args
             what it is given, start a `Start` or None.
         coupled: whether a sample depends on the others of its batch, so that batches must not be cut or padded.

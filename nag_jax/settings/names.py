@@ -26,6 +26,12 @@ def _utilities() -> Collection[str]:
     return sorted(REGISTRY)
 
 
+def _generators() -> Collection[str]:
+    from nag_jax.generators import FAMILIES
+
+    return FAMILIES
+
+
 def _processes() -> Collection[str]:
     from nag_jax.generators.gaussian.sde import REGISTRY
 
@@ -102,6 +108,7 @@ def _normalizations() -> Collection[str]:
 MODES = Names(lambda: ("generate", "search", "stream"), open=True, own=True)
 SPACES, EVALUATORS = Names(_spaces, open=True, own=True), Names(_evaluators, open=True, own=True)
 UTILITIES = Names(_utilities, open=True, own=True)
+GENERATORS = Names(_generators, open=True, own=True)
 PROCESSES, KERNELS = Names(_processes, open=True), Names(_kernels, open=True)
 GUIDANCE, PREDICTORS = Names(_guidance, open=True, own=True), Names(_predictors, open=True, own=True)
 STRATEGY_NAMES = Names(_strategies, open=True, own=True)

@@ -1,11 +1,13 @@
 """Settings of the generator: the forward process and the score network."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from nag_jax.fitting.recipe import Recipe
-from nag_jax.settings.names import ATTENTION, DTYPES, PARAMETRIZATIONS, PROCESSES
+from nag_jax.settings.names import ATTENTION, DTYPES, GENERATORS, PARAMETRIZATIONS, PROCESSES
 from nag_jax.system.errors import InputError
-from nag_jax.system.fields import COUNT, POSITIVE, RATE, SHARE, one_of, option
+from nag_jax.system.fields import COUNT, POSITIVE, RATE, SHARE, one_of, option, options_of_own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,9 +16,10 @@ class Generator:
 
     name: str = option(
         "gaussian",
-        "Whether it learns the space with a score network, as `score` says, or knows the space's closed form.",
-        one_of("gaussian", "exact"),
+        "The family: it learns the space with a score network, as `score` says, or knows the space's closed form.",
+        GENERATORS,
     )
+    own: Mapping[str, Any] = options_of_own()
 
 
 @dataclasses.dataclass(frozen=True)

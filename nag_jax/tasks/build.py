@@ -29,7 +29,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.system.names import check_name
 from nag_jax.system.once import once
-from nag_jax.system.options import find
+from nag_jax.system.options import find, is_own, own
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
 
@@ -95,8 +95,13 @@ def make_sde(config: Settings) -> SDE:
     return sde.make(config.sde.name, **_named(config.sde, config.sde.name, sde.REGISTRY))
 
 
-def make_model(config: Settings, space: NodeSpace) -> Model:
-    """The score network of `config.score`, or the closed form where `config.generator` is exact."""
+def make_model(config: Settings, space: NodeSpace) -> Model | None:
+    """The score network of `config.score`, or the closed form where `config.generator` is exact.
+
+    None for a family of the user's own, which is no diffusion.
+    """
+    if is_own(config.generator.name):
+        return None
     if config.generator.name == "exact":
         return ClosedForm(space, make_sde(config))
     score = config.score
@@ -106,9 +111,14 @@ def make_model(config: Settings, space: NodeSpace) -> Model:
 
 
 def make_generator(
-    config: Settings, space: NodeSpace, model: Model, score_guide: MakeScoreGuide | None = None
+    config: Settings, space: NodeSpace, model: Model | None, score_guide: MakeScoreGuide | None = None
 ) -> Generator:
-    """The generator of the score network or the closed form, with the kernels of `config.sampler`."""
+    """The generator of the score network or the closed form, with the kernels of `config.sampler`, or of one's own.
+
+    One's own, `FILE.py:NAME`, is a function of the space and of further options in `config.generator`.
+    """
+    if model is None:
+        return own(config.generator.name)(space, **config.generator.own)
     kernels, final = make_kernels(config), config.sampler.final
     if isinstance(model, ClosedForm):
         return exact(model, kernels, final=final, score_guide=score_guide)

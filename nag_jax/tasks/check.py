@@ -59,6 +59,8 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         score_params=given.score_params,
         training_tokens=given.training_tokens,
     )
+    if config.sampler.refine.sweeps or config.sampler.refine.trades:
+        _ = space.choices  # refused where they can't be refined by
     config.score.training.optimizer()
     guidance = Guidance(run.constraints.guide())
     if isinstance(config, Generate):

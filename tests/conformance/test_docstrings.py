@@ -71,7 +71,8 @@ def test_the_line_of_an_argument_can_be_read_alone(package):
     found = {}
     for path in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-            if isinstance(node, kinds) and BARE.search(text := ast.get_docstring(node, clean=False) or ""):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if BARE.search(text := ast.get_docstring(node, clean=False) or ""):
                 found[str(path.relative_to(ROOT))] = [line.strip() for line in text.splitlines() if BARE.match(line)]
     assert found == {}

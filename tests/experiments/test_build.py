@@ -53,7 +53,7 @@ def test_every_variant_builds_all_objects(variant, space, load):
     evaluator = build.make_evaluator(config, space)
     assert config.evaluator.metric in evaluator.metrics
     assert evaluator.num_distinct == 6466
-    model = build.make_model(config, space)
+    model: Any = build.make_model(config, space)
     assert model.shape == (space.num_nodes, space.num_classes)
     predictor = build.make_predictor(config, space)
     score_params = jax.eval_shape(model.init, jax.random.key(0))
@@ -75,7 +75,8 @@ def test_every_variant_builds_all_objects(variant, space, load):
 def test_every_variant_guides(variant, space, load):
     config = load(variant)
     predictor = build.make_predictor(config, space)
-    model, given = build.make_model(config, space), build.make_guidance(config, predictor, ACCURACY)
+    model: Any = build.make_model(config, space)
+    given = build.make_guidance(config, predictor, ACCURACY)
     generator = build.make_generator(config, space, model, given.score_guide)
     assert (given.score_guide is None) is (config.guidance.transform == "class_tilt")
 
@@ -157,7 +158,7 @@ def test_guidance_at_the_noised_x_needs_a_predictor_that_saw_it(load):
 
 def test_coupled_samples_fill_the_devices(space, load):
     config = load("paper")
-    model = build.make_model(config, space)
+    model: Any = build.make_model(config, space)
     generator = build.make_generator(config, space, model)
     build.check_coupling(config, generator, None, 8)
     with pytest.raises(InputError, match=r"num_samples, 1000, must be a multiple of the 3 devices"):

@@ -13,6 +13,7 @@ from nag_jax.spaces.cells import edits, frontier, listed, notation, relabelling,
 from nag_jax.spaces.cells.declaration import check_declaration
 from nag_jax.spaces.cells.layout import FIRST_OP, OFF, ON, Layout
 from nag_jax.spaces.cells.topologies import Limits, Topologies, enumerate_topologies
+from nag_jax.spaces.choices import Choices
 from nag_jax.spaces.declared.keys import row_keys
 from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.spaces.paths import Wiring
@@ -88,10 +89,8 @@ class CellSpace(NodeSpace):
         if self.size < 2:
             raise InputError(f"space {name!r}: the limits leave {self.size} cells: allow more vertices or edges")
         if uniform == "cells" and not self._is_listed:
-            raise InputError(
-                f"space {name!r}: {self._num_topologies:,} topologies are too many to draw cells uniformly "
-                f"(at most {MOST_TOPOLOGIES:,}): set uniform='graphs', or allow fewer vertices or edges"
-            )
+            many = f"{self._num_topologies:,} topologies, more than {MOST_TOPOLOGIES:,},"
+            raise InputError(f"space {name!r}: {many} are too many to draw cells uniformly: set uniform='graphs'")
 
     @property
     def node_names(self) -> tuple[str, ...]:
@@ -117,9 +116,8 @@ class CellSpace(NodeSpace):
     @functools.cached_property
     def num_canonical(self) -> int | None:
         """How many cells there are whatever the order of vertices; None where topologies are too many to list."""
-        if not self._is_listed:
-            return None
-        return int(sum(listed.of_cells(self.layout, self.topologies).masses(len(self.layout.ops))))
+        masses = listed.of_cells(self.layout, self.topologies).masses if self._is_listed else None
+        return masses and int(sum(masses(len(self.layout.ops))))
 
     @property
     def is_ruled(self) -> bool:
@@ -180,6 +178,16 @@ class CellSpace(NodeSpace):
             return jax.vmap(lambda key: listed.draw(self.layout, self._terms, key))(keys)
         blank = jnp.zeros(self.allowed.shape, jnp.float32)
         return jax.vmap(lambda key: self._followed(blank, frontier.drawn(key)))(keys)
+
+    @property
+    def choices(self) -> Choices:
+        """See `NodeSpace.choices`; refused where cells are drawn equally often, which isn't choice by choice."""
+        if self.uniform == "graphs":
+            return super().choices
+        raise InputError(
+            f"{self.name} draws cells equally often, which samples can't be refined by: set "
+            "config.space.uniform=graphs, or config.sampler.refine's moves to 0"
+        )
 
     def class_posterior(self, log_likelihood) -> jax.Array:
         """See `NodeSpace.class_posterior`: a sum over topologies, or a dynamic programme where they are many."""
