@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nag_jax import evaluators, settings, spaces
-from nag_jax.evaluators import Evaluator, Metric, table_file
+from nag_jax.evaluators import Evaluator, table_file
 from nag_jax.evaluators.base import Unlabelled
 from nag_jax.evaluators.function import Function, from_function
 from nag_jax.generators.gaussian import sde
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
+from nag_jax.settings.sampler import Guidance, Sampler
 from nag_jax.settings.search import Loop, Strategy, default_options
 from nag_jax.spaces import NodeSpace
-from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.errors import InputError
 from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import constrained, learn
@@ -33,6 +34,7 @@ from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.fit import Model, fit_score
 from nag_jax.tasks.found import Found, owned, read_found
 from nag_jax.tasks.pool import Pool, make_pool
+from nag_jax.tasks.sampling import REFINED, choose_sampler
 from nag_jax.tasks.setting import Given, split_space, train_score
 from nag_jax.tasks.workdir import Unkept
 from nag_jax.trials import Ledger
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
 
-GENERATE, SEARCH = settings.Generate(), settings.Search()
+GENERATE = settings.Generate(sampler=Sampler(refine=REFINED.refine), guidance=Guidance(num_steps=REFINED.num_steps))
+SEARCH = settings.Search(sampler=REFINED)
 """The settings whose values `fit`, `generate` and `search` have where nothing else is given."""
 _ARGUMENTS = {
     "config.predictor.training": "training",
@@ -174,7 +177,8 @@ def generate(
     top_share: float = GENERATE.guidance.top_share,
     scale: float = GENERATE.guidance.scale,
     constraints: str = "",
-    num_steps: int = GENERATE.sampler.num_steps,
+    num_steps: int | None = None,
+    sweeps: int | None = None,
     training: Mapping[str, Any] | None = None,
     ledger: str | Path | None = None,
     seed: int = 0,
@@ -191,11 +195,12 @@ def generate(
         evaluator: gives the true values of the objective.
         num_samples: samples to draw.
         labels: random architectures that the predictor learns from.
-        final: generated architectures to pay for.
+        final: generated architectures to pay for, at most as many as samples.
         top_share: the share of the space, by the predictor, that is aimed at; less gives fewer and better ones.
         scale: the strength of the guidance; 1 samples the posterior.
         constraints: bounds of costs that the evaluator knows, as `"macs <= 300e6; params <= 5e6"`.
-        num_steps: steps of the sampler.
+        num_steps: steps of the sampler; see `tasks.sampling.choose_sampler`.
+        sweeps: Gibbs sweeps that refine guided samples; see there.
         training: fields of the settings `predictor.training` that differ.
         ledger: the file of the labels: what it holds is not paid for again. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same architectures.
@@ -216,18 +221,16 @@ def generate(
     check_seed(seed)
     source, recipe = evaluator or Unlabelled(model.space), GENERATE.predictor.training.changed(training or {})
     with _as_arguments():
-        metric = _objective(source)
+        metric = evaluators.objective(source)
         config = dataclasses.replace(
             GENERATE,
             seed=seed,
             num_samples=num_samples,
             evaluator=EvaluatorSettings(name=source.name, metric=metric.name if metric else ""),
-            labels=Labels(
-                training=labels, final=min(final, num_samples)
-            ),  # a pool may be smaller than what is paid for
+            labels=Labels(training=labels, final=min(final, num_samples)),
             predictor=dataclasses.replace(GENERATE.predictor, training=recipe),
-            guidance=dataclasses.replace(GENERATE.guidance, top_share=top_share, scale=scale),
-            sampler=dataclasses.replace(GENERATE.sampler, num_steps=num_steps),
+            guidance=dataclasses.replace(GENERATE.guidance, top_share=top_share, scale=scale, num_steps=0),
+            sampler=choose_sampler(model.space, num_steps, sweeps if metric else sweeps or 0),
             constraints=constraints,
         )
         given = Given(model.space, source, model.generator, model.params, model.tokens, quiet=not progress)
@@ -254,7 +257,8 @@ def search(
     batch_size: int = SEARCH.search.batch_size,
     constraints: str = "",
     model: Model | None = None,
-    num_steps: int = SEARCH.sampler.num_steps,
+    num_steps: int | None = None,
+    sweeps: int | None = None,
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -271,7 +275,8 @@ def search(
         batch_size: labels between two decisions.
         constraints: see `generate`; nothing else is labelled.
         model: what `fit` returned, for strategies that generate; by default it is trained first.
-        num_steps: steps of their sampler.
+        num_steps: steps of their sampler; see `generate`.
+        sweeps: Gibbs sweeps that refine their samples; see `generate`.
         ledger: the file of the labels of this search alone: a search that was cut short goes on from there, and a
             finished one is read from there. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same labels.
@@ -290,7 +295,7 @@ def search(
     """
     check_seed(seed)
     with _as_arguments():
-        metric = _objective(evaluator)
+        metric = evaluators.objective(evaluator)
         if metric is None:
             raise InputError(f"evaluator {evaluator.name!r} has no metric to search by: name one, as metric='accuracy'")
         config = dataclasses.replace(
@@ -298,7 +303,7 @@ def search(
             seed=seed,
             seeds=1,
             evaluator=EvaluatorSettings(name=evaluator.name, metric=metric.name),
-            sampler=dataclasses.replace(SEARCH.sampler, num_steps=num_steps),
+            sampler=choose_sampler(space, num_steps, sweeps),
             search=Loop(initial=initial, budget=budget, batch_size=batch_size),
             strategies={strategy: Strategy(name=strategy, own={**default_options(strategy), **options})},
             run=(strategy,),
@@ -341,10 +346,3 @@ def _argument(field: str) -> str:
         if argument := _ARGUMENTS.get(".".join(parts[:n])):
             return ".".join([argument, *parts[n:]])
     return field
-
-
-def _objective(evaluator: Evaluator) -> Metric | None:
-    if not hasattr(evaluator, "metrics"):
-        found = quoted(evaluator)
-        raise InputError(f"{found} is no evaluator: make one of it, with nag_jax.evaluator({found}, space)")
-    return evaluators.objective(evaluator)

@@ -64,6 +64,7 @@ def defaults(function):
 def test_the_command_line_generates_the_same(pool, tmp_path):
     config = nb201.get_config("smoke")
     config.guidance.sweep = (1.0,)
+    config.guidance.num_steps = SMOKE.sampler.num_steps
     config.predictor.training.update(FEW_STEPS)
     results = runs.run(config, tmp_path / "run")
     frame = pd.read_csv(tmp_path / "run" / "architectures.csv")
@@ -98,7 +99,10 @@ def test_defaults_are_those_of_the_configs():
     assert bo.to_dict() == to_dict(api.SEARCH) | {"name": "nb201_bo"}
     own = defaults(api.generate)
     assert (own["labels"], own["final"]) == (config.labels.training, config.labels.final)
-    assert (own["num_samples"], own["num_steps"]) == (config.num_samples, config.sampler.num_steps)
+    assert own["num_samples"] == config.num_samples
+    guided = api.choose_sampler(api.space("nasbench201"), own["num_steps"], own["sweeps"])
+    assert (guided.num_steps, guided.refine) == (config.guidance.num_steps, api.GENERATE.sampler.refine)
+    assert guided == api.SEARCH.sampler
     assert (own["top_share"], own["scale"]) == (config.guidance.top_share, config.guidance.scale)
     own = defaults(api.search)
     assert {name: own[name] for name in ("budget", "initial", "batch_size")}.items() <= bo.search.to_dict().items()

@@ -8,7 +8,7 @@ import numpy as np
 
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 
 _Given = TypeVar("_Given")
 _Own = TypeVar("_Own", bound=Space)
@@ -17,11 +17,17 @@ _Own = TypeVar("_Own", bound=Space)
 def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
     """The metric to search by: the one of that name, or the evaluator's own choice; None where that is none.
 
+    Raises:
+        InputError: it isn't an evaluator.
+
     Example:
         >>> from nag_jax import evaluators
         >>> objective(evaluators.make("analog_nasbench")).name
         'baseline'
     """
+    if not hasattr(evaluator, "metrics"):
+        found = quoted(evaluator)
+        raise InputError(f"{found} is no evaluator: make one of it, with nag_jax.evaluator({found}, space)")
     name = name or getattr(evaluator, "objective", None) or ""
     return evaluator.metrics[name] if name else None
 

@@ -12,7 +12,7 @@ OTHER = {
     int: lambda value: value + 3,
     float: lambda value: value + 0.25,
     str: lambda value: f"{value}x",
-    tuple: lambda value: value + value[:1],
+    tuple: lambda value: value + value[:1] if value else (1.0,),
 }
 ILL_TYPED = {bool: "perhaps", int: "1.5", float: "much"}
 
