@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
 
 GENERATE = settings.Generate(sampler=Sampler(refine=REFINED.refine), guidance=Guidance(num_steps=REFINED.num_steps))
-SEARCH = settings.Search(sampler=REFINED)
+SEARCH = settings.Search()
 """The settings whose values `fit`, `generate` and `search` have where nothing else is given."""
 _ARGUMENTS = {
     "config.predictor.training": "training",
@@ -257,8 +257,8 @@ def search(
     batch_size: int = SEARCH.search.batch_size,
     constraints: str = "",
     model: Model | None = None,
-    num_steps: int | None = None,
-    sweeps: int | None = None,
+    num_steps: int = SEARCH.sampler.num_steps,
+    sweeps: int = SEARCH.sampler.refine.sweeps,
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -275,8 +275,8 @@ def search(
         batch_size: labels between two decisions.
         constraints: see `generate`; nothing else is labelled.
         model: what `fit` returned, for strategies that generate; by default it is trained first.
-        num_steps: steps of their sampler; see `generate`.
-        sweeps: Gibbs sweeps that refine their samples; see `generate`.
+        num_steps: steps of their sampler.
+        sweeps: Gibbs sweeps that refine their samples.
         ledger: the file of the labels of this search alone: a search that was cut short goes on from there, and a
             finished one is read from there. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same labels.

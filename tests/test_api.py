@@ -102,7 +102,6 @@ def test_defaults_are_those_of_the_configs():
     assert own["num_samples"] == config.num_samples
     guided = api.choose_sampler(api.space("nasbench201"), own["num_steps"], own["sweeps"])
     assert (guided.num_steps, guided.refine) == (config.guidance.num_steps, api.GENERATE.sampler.refine)
-    assert guided == api.SEARCH.sampler
     assert (own["top_share"], own["scale"]) == (config.guidance.top_share, config.guidance.scale)
     own = defaults(api.search)
     assert {name: own[name] for name in ("budget", "initial", "batch_size")}.items() <= bo.search.to_dict().items()
