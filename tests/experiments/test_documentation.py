@@ -108,3 +108,13 @@ def test_words_are_spelt_right():
     command = [sys.executable, "-m", "codespell_lib", "--toml", "pyproject.toml"]
     job = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert (job.returncode, job.stdout) == (0, ""), job.stdout + job.stderr
+
+
+def test_prose_wraps_at_120_columns():
+    """Tables, figures and code may be wider."""
+    long = {}
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "experiments" / "results" / "README.md"]:
+        prose = re.sub(r"^( *)```.*?^\1```$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        if found := [line for line in prose.splitlines() if len(line) > 120 and line[0] not in " |!"]:
+            long[path.name] = found
+    assert long == {}
