@@ -41,9 +41,10 @@ def describe(outcome: Generated, describe_pool: Callable[[Samples], dict[str, An
     }
     if run.space.listable:
         samplers = {"exact tilt": (run.space.size, lambda: baselines.exact(key)), **samplers}
+    most = MOST_CALLS if run.transfer is None else max(cost, run.space.size)  # a meta-predictor's are dear
     found = {"guided": {**describe_pool(outcome.pools["guided"]), "predictions": cost}}
     for name, (predictions, draw) in samplers.items():
-        if predictions <= MOST_CALLS:
+        if predictions <= most:
             pool = draw()
             found[name] = {**describe_pool(all_valid(pool.tokens)), "predictions": pool.calls, "seconds": pool.seconds}
     return found
