@@ -38,12 +38,18 @@ def test_its_code_parses_and_installs_nothing_itself(notebook):
         assert "pip" not in cell.source
 
 
-def test_what_it_imports_from_here_is_there(notebook):
-    own = ("nag_jax", "experiments", "configs")
-    for cell in code(notebook):
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in own:
-                exec(compile(ast.Module([node], []), "cell", "exec"), {})
+def test_what_it_takes_from_here_is_there(notebook):
+    """Whatever it imports of ours, and asks the imported modules for."""
+    own, names = ("nag_jax", "experiments", "configs"), {}
+    trees = [ast.parse(cell.source) for cell in code(notebook)]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    for node in nodes:
+        module = getattr(node, "module", None) or (node.names[0].name if isinstance(node, ast.Import) else "")
+        if isinstance(node, ast.ImportFrom | ast.Import) and module.split(".")[0] in own:
+            exec(compile(ast.Module([node], []), "cell", "exec"), names)
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            assert hasattr(names[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
 
 
 def test_it_prints_devices_and_versions_first(notebook):
