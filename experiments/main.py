@@ -1,7 +1,7 @@
 """Generates neural architectures for an objective, searches for them, or streams them into files.
 
     python -m experiments.main                                           lists the configs
-    python -m experiments.main --config=configs/nb201.py                 generates, 40 s on two cores
+    python -m experiments.main --config=configs/nb201.py                 generates, about a minute on two cores
     python -m experiments.main --config=configs/nb201.py --dry_run       checks everything, prints the plan and stops
     python -m experiments.main --config=configs/nb201.py:smoke           the same path at tiny sizes
     python -m experiments.main --config=configs/nb201_bo.py --config.seeds=3 --workdir=runs/mine
