@@ -5,7 +5,7 @@ Smoke:    python -m experiments.main --config=configs/nb201.py:smoke     (the sa
 Stream:   python -m experiments.main --config=configs/nb201.py --config.mode=stream --config.num_samples=10_000_000
 Paper:    python -m experiments.main --config=configs/nb201.py:paper     (the published method and constants)
 
-On two cores it takes about 40 s the first time, 11 s repeated, and pays for 210 labels. About 600 of 1,000 guided
+On two cores it takes about a minute the first time, and pays for 210 labels. About 600 of 1,000 guided
 cells differ, with a mean accuracy of 92.9 (random ones: 86.7), and the best is within 0.1 of the table's 94.066.
 `:smoke` takes about 30 s the first time, `:paper` days on a CPU.
 
