@@ -18,6 +18,7 @@ from typing import Any
 
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
+from nag_jax.settings.sampler import REFINED
 
 # The same path at tiny sizes: it shows that everything works, and nothing about quality.
 SMOKE = {
@@ -39,8 +40,7 @@ SMOKE = {
     "predictor.training.checkpoint_every": 100,
     "guidance.sweep": (0.0, 1.0),
 }
-# The fewest steps and sweeps that reach the exact tilt: see experiments/results/sampling.md.
-DEFAULT = {"guidance.num_steps": 5, "sampler.refine.sweeps": 2}
+DEFAULT = {"guidance.num_steps": REFINED.num_steps, "sampler.refine.sweeps": REFINED.refine.sweeps}
 # The published constants (An et al., ICLR 2024): days on a CPU, meant for accelerators.
 PAPER = {
     "score.parametrization": "raw_score",

@@ -21,7 +21,7 @@ from nag_jax.generators.gaussian import sde
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
-from nag_jax.settings.sampler import Guidance, Sampler
+from nag_jax.settings.sampler import REFINED, Guidance, Sampler
 from nag_jax.settings.search import Loop, Strategy, default_options
 from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
@@ -34,7 +34,7 @@ from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.fit import Model, fit_score
 from nag_jax.tasks.found import Found, owned, read_found
 from nag_jax.tasks.pool import Pool, make_pool
-from nag_jax.tasks.sampling import REFINED, choose_sampler
+from nag_jax.tasks.sampling import choose_sampler
 from nag_jax.tasks.setting import Given, split_space, train_score
 from nag_jax.tasks.workdir import Unkept
 from nag_jax.trials import Ledger
@@ -273,7 +273,7 @@ def search(
         budget: labels in all, those of the initial design included.
         initial: labels of the initial design, which is random.
         batch_size: labels between two decisions.
-        constraints: see `generate`; nothing else is labelled.
+        constraints: bounds of costs, as in `generate`; only what keeps to them is labelled.
         model: what `fit` returned, for strategies that generate; by default it is trained first.
         num_steps: steps of their sampler.
         sweeps: Gibbs sweeps that refine their samples.

@@ -45,7 +45,7 @@ def load(*, metric: str = "baseline", space: Space | None = None, average_twins:
     Args:
         metric: what to search by, one of `ACCURACIES`, `DRIFTS` or their spreads.
         space: NAS-Bench-201, which is the default.
-        average_twins: see `TableEvaluator`.
+        average_twins: whether architectures that compute the same thing get the mean of their labels.
 
     Raises:
         InputError: the package is missing or damaged, or there is no such metric, or the space is another.

@@ -78,12 +78,12 @@ def load(
         metric: what to search by: a column of the table, or a cost.
         path: a table as `table_file.load` reads it, whose column `arch` has strings of cells, in any order of their
             vertices, or the benchmark's digests. The file that the benchmark publishes must be converted.
-        metrics: see `table_file.load`.
+        metrics: what is known of other columns, in words; see `table_file.load`.
         space: NAS-Bench-101.
-        directions: see `table_file.load`.
-        units: see `table_file.load`.
-        splits: see `table_file.load`.
-        allow_failed: see `table_file.load`.
+        directions: `"max"` or `"min"` by column; see `table_file.load`.
+        units: the units of columns by name; see `table_file.load`.
+        splits: the split of each column by name; see `table_file.load`.
+        allow_failed: whether metrics may have gaps, which count as failed trials.
 
     Raises:
         InputError: the file is missing or isn't what it should be, it has a column named as a cost, there is no such

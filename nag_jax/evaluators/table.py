@@ -54,7 +54,7 @@ class TableEvaluator:
             metrics: what the columns are.
             objective: the metric to search by.
             allow_failed: whether a label may be NaN, which makes a failed trial.
-            one_a_class: see `ArchitectureTable`.
+            one_a_class: whether a row holds for all architectures that compute the same thing.
             average_twins: whether architectures that compute the same thing get the mean of their labels, which takes
                 out what differs by training noise alone.
             place: where in the source row i stands, for messages.

@@ -50,7 +50,7 @@ def load(
         units: the units of columns by name; empty by default.
         splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
         allow_failed: whether metrics may have gaps, which count as failed trials.
-        average_twins: see `TableEvaluator`.
+        average_twins: whether architectures that compute the same thing get the mean of their labels.
         one_a_class: whether a row holds for all architectures that compute the same thing, and not for its own alone.
 
     Raises:
@@ -93,14 +93,14 @@ def from_frame(
 
     Args:
         frame: a data frame with the column `arch`, or with that as its index.
-        metric: see `load`.
-        space: see `load`.
-        directions: see `load`.
-        units: see `load`.
-        splits: see `load`.
-        allow_failed: see `load`.
-        average_twins: see `load`.
-        one_a_class: see `load`.
+        metric: the column to search by; see `load`.
+        space: the space whose architectures the strings are; see `load`.
+        directions: `"max"` or `"min"` by column; see `load`.
+        units: the units of columns by name; see `load`.
+        splits: the split of each column by name; see `load`.
+        allow_failed: whether metrics may have gaps, which count as failed trials.
+        average_twins: whether architectures that compute the same thing get the mean of their labels.
+        one_a_class: whether a row holds for all architectures that compute the same thing.
         source: what the frame is called in messages.
         place: where in the source row i stands, for messages.
 

@@ -94,7 +94,7 @@ def write_model(
 
     Args:
         path: the file.
-        build: see `Blueprint`.
+        build: adds the network to a graph, up to the classifier; see `Blueprint`.
         variables: its weights.
         image_size: r of the images.
         about: what the file says that it is.

@@ -42,7 +42,7 @@ def fit(
 
     Args:
         init: key -> fresh parameters.
-        loss_fn: see `state.LossFn`.
+        loss_fn: the loss, (params, key, data) -> scalar; see `state.LossFn`.
         key: the key of all the randomness of the fit.
         data: what the loss draws its batches from, any pytree of arrays.
         optimizer: what `state.make_optimizer` returned.

@@ -68,9 +68,9 @@ def exact(
 
     Args:
         model: the closed form of the space.
-        kernels: see `gaussian`.
-        final: see `gaussian`.
-        score_guide: see `gaussian`.
+        kernels: updates of the reverse process, correctors first.
+        final: how a sample ends; see `sampler.make_sampler`.
+        score_guide: makes guidance that needs the score itself; see `gaussian`.
 
     Example:
         >>> from nag_jax import spaces

@@ -43,7 +43,7 @@ def log_exceeding(
     Args:
         estimate: estimates of any shape.
         progress: how far they are, a scalar or of that shape.
-        args: see `exceedance`.
+        args: hold the target and the spread by progress; see `exceedance`.
         error: standard deviation of a further error of the estimate.
     """
     spread = jnp.hypot(jnp.interp(progress, args["progress"], args["spread"]), error)

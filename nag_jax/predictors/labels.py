@@ -72,7 +72,7 @@ def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]
 
     Args:
         values: finite, higher is better.
-        method: see `normalize`.
+        method: the normalisation, one of `NORMALIZATIONS`; see `normalize`.
 
     Example:
         >>> normalized, scales = normalize_each(np.array([[1.0], [2.0], [4.0]]), "normal")

@@ -22,9 +22,12 @@ def guided_calls(run: Run) -> int:
     return run.config.num_samples * (steps + calls(run.space, sweeps=moves.sweeps, trades=moves.trades))
 
 
-def describe(outcome: Generated, describe_pool: Callable[[Samples], dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By sampler what `describe_pool` says of its pool, with the predictions and the seconds that it took.
+def describe(
+    outcome: Generated, guided: dict[str, Any], describe_pool: Callable[[Samples], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What `describe_pool` says of each sampler's pool, with the predictions and the seconds that it took, by name.
 
+    Of the guided pool it is what it said already, `guided`.
     There is nothing to say where a guide of one's own doesn't tell what it aims at.
     """
     run = outcome.run
@@ -42,7 +45,7 @@ def describe(outcome: Generated, describe_pool: Callable[[Samples], dict[str, An
     if run.space.listable:
         samplers = {"exact tilt": (run.space.size, lambda: baselines.exact(key)), **samplers}
     most = MOST_CALLS if run.transfer is None else max(cost, run.space.size)  # a meta-predictor's are dear
-    found = {"guided": {**describe_pool(outcome.pools["guided"]), "predictions": cost}}
+    found = {"guided": {**guided, "predictions": cost}}
     for name, (predictions, draw) in samplers.items():
         if predictions <= most:
             pool = draw()

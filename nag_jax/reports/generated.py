@@ -76,7 +76,7 @@ def _write(run: Run, ledger: Ledger, outcome: Generated) -> dict[str, Any]:
 
         described = {name: describe(pool) for name, pool in pools.items()}
         sweep = [{"scale": scale, **describe(pool)} for scale, pool in outcome.sweep.items()]
-        baselines = beside.describe(outcome, describe)
+        baselines = beside.describe(outcome, described["guided"], describe)
         best = describe_best(run, truth, outcome)
         draw(run, truth, outcome, pools, sweep, predictions)
         run.workdir.write(

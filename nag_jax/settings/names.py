@@ -108,7 +108,7 @@ def _normalizations() -> Collection[str]:
 MODES = Names(lambda: ("generate", "search", "stream"), open=True, own=True)
 SPACES, EVALUATORS = Names(_spaces, open=True, own=True), Names(_evaluators, open=True, own=True)
 UTILITIES = Names(_utilities, open=True, own=True)
-GENERATORS = Names(_generators, open=True, own=True)
+GENERATORS = Names(_generators, own=True)
 PROCESSES, KERNELS = Names(_processes, open=True), Names(_kernels, open=True)
 GUIDANCE, PREDICTORS = Names(_guidance, open=True, own=True), Names(_predictors, open=True, own=True)
 STRATEGY_NAMES = Names(_strategies, open=True, own=True)

@@ -315,3 +315,12 @@ class NodeSpace(abc.ABC):
         from nag_jax.spaces.graphs import batch_of
 
         return batch_of(tokens, self.adjacency, self.num_classes)
+
+
+def check_inside(tokens: np.ndarray, inside: np.ndarray, what: str) -> None:
+    """Raises InputError for the first row of tokens `[B, N]` that isn't inside, bool `[B]`, with what it isn't."""
+    if not inside.all():
+        row = int(np.argmin(inside))
+        raise InputError(
+            f"row {row}: tokens {tokens[row].tolist()} are not {what}; keep only the samples that decode calls valid"
+        )

@@ -26,7 +26,7 @@ def bananas(
         parents: how many of the best trials are mutated.
         most_mutations: nodes in which a candidate may differ from its parent.
         labels: normalisation of the labels.
-        capacity: see `bo`.
+        capacity: labels that a fit is compiled for.
     """
     return bo(
         domain,

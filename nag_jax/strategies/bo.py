@@ -39,11 +39,11 @@ def bo(
         domain: what may be proposed.
         surrogate: a name of `surrogates.REGISTRY`.
         surrogate_options: options of the surrogate.
-        acquisition: a name of `acquisition.REGISTRY`.
+        acquisition: a name of `acquisitions.REGISTRY`.
         acquisition_options: options of the acquisition.
         maximizer: a name of `maximizers.REGISTRY`.
         maximizer_options: options of the maximiser.
-        labels: normalisation of the labels; see `training.labels.normalize`.
+        labels: the normalisation of labels; see `predictors.labels.normalize`.
         min_distance: members of a batch differ in at least so many nodes, as far as the pool allows.
         capacity: labels that a fit is compiled for.
 

@@ -86,10 +86,10 @@ def bo_nag(
     Args:
         domain: what may be proposed.
         generator: the diffusion that is guided.
-        surrogate: see `bo`.
-        surrogate_options: see `bo`.
-        acquisition: see `bo`.
-        acquisition_options: see `bo`.
+        surrogate: a name of `surrogates.REGISTRY`.
+        surrogate_options: options of the surrogate.
+        acquisition: a name of `acquisitions.REGISTRY`.
+        acquisition_options: options of the acquisition.
         pool_size: architectures generated in each round.
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
@@ -98,9 +98,9 @@ def bo_nag(
             before found best, instead of at pure noise: what mutations are to other maximisers.
         near_times: the noise of those copies, as the least and the greatest of 1 - progress; the more nodes a space
             has, the less noise changes one of them.
-        labels: see `bo`.
-        min_distance: see `bo`.
-        capacity: see `bo`.
+        labels: the normalisation of labels; see `predictors.labels.normalize`.
+        min_distance: members of a batch differ in at least so many nodes, as far as the pool allows.
+        capacity: labels that a fit is compiled for.
 
     Raises:
         InputError: a name, an option or a number is wrong.
@@ -188,8 +188,9 @@ def make_generate(
     def generate(params, args, key, belief, reference, parents):
         noise_key, spread_key, round_key = jax.random.split(key, 3)
         noise = jax.random.normal(noise_key, (pool_size,), jnp.float32)
-        known, calm = space.encode(reference), jnp.zeros(reference.shape[0], jnp.float32)
-        to_score = normal_score(acquire(belief, known, calm))
+        known = space.encode(reference)
+        values = acquire(belief, known, jnp.zeros(known.shape[0], jnp.float32))
+        to_score = normal_score(values)
 
         def graded(x, noise):
             return to_score(acquire(belief, x, noise))
@@ -206,7 +207,7 @@ def make_generate(
         spread = jnp.hypot(spread, _LEAST_SPREAD)
         bend = guidance.make("class_tilt", value_fn=exceedance(lambda x, args: graded(x, noise)))
         guide = bend if source.guide is None else guidance.chain(bend, source.guide)
-        tilt = make_tilt(lambda x: graded(x, noise), known, to_score(acquire(belief, known, calm)), source.limits)
+        tilt = make_tilt(lambda x: graded(x, noise), known, to_score(values), source.limits)
         model = refined(source.generator, space, tilt, sweeps=source.sweeps, trades=source.trades)
 
         def one_round(aim, key):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.options import is_own
 from nag_jax.system.seeds import MOST_SEED
 
 _Block = TypeVar("_Block")
@@ -55,8 +56,8 @@ class Names:
         return f"one of {', '.join(map(repr, self.names()))}{', or FILE.py:NAME' if self.own else ''}"
 
     def holds(self, value: Any) -> bool:
-        """Whether the value is one of the names, or somebody else decides."""
-        return self.open or value in self.names()
+        """Whether the value is one of the names, or of the user's own, or somebody else decides."""
+        return self.open or value in self.names() or (self.own and is_own(value))
 
     def refusal(self, path: str, value: Any) -> str:
         """The message about a value that is none of the names."""

@@ -78,7 +78,7 @@ def measure(
         space: the space of the architectures.
         tokens: unlabelled architectures of the space, `[M, N]`.
         objectives: what is predicted, and its utility.
-        scales: see `predicted_utility`.
+        scales: bring predicted means into units, or None; see `predicted_utility`.
         top_share: the share of them that exceeds the utility.
         softness: least spread, in standard deviations of the predicted utilities.
 

@@ -35,7 +35,7 @@ from nag_jax.tasks.workdir import LEDGER, Workdir
 
 @dataclasses.dataclass(kw_only=True)
 class Run(Setting):
-    """What the phases share, checked by `prepare`.
+    """What the phases of runs with an objective share, checked by `checked`.
 
     Attributes:
         objectives: the metrics that count, and their utility.
@@ -220,7 +220,7 @@ def aim(
         run: the run.
         score_params: the parameters of the score network.
         predictor_params: the parameters of the predictor.
-        scales: see `aim.predicted_utility`.
+        scales: bring predicted means into units, or None; see `aim.predicted_utility`.
         tokens: unlabelled architectures of the space, `[M, N]`.
     """
     networks = checksum((score_params, predictor_params, scales))

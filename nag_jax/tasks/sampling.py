@@ -1,11 +1,8 @@
 """The sampler of the api's calls: as many steps and sweeps as suit a space, where the caller says nothing."""
 
-from nag_jax.settings.sampler import Refine, Sampler
+from nag_jax.settings.sampler import REFINED, Refine, Sampler
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.capabilities import can_list
-
-REFINED = Sampler(num_steps=5, refine=Refine(sweeps=2))
-"""By the curve in experiments/results/sampling.md: nearer to the exact tilt than 20 steps alone, for the same time."""
 
 
 def choose_sampler(space: NodeSpace, num_steps: int | None, sweeps: int | None) -> Sampler:

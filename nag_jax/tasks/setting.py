@@ -113,7 +113,7 @@ def check_score(run: Setting) -> None:
             f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
             "one: set it to 1"
         )
-    kept = run.workdir.checkpoints("score", dict(run.generator.description))
+    kept = _checkpoints(run)
     step = kept and kept.latest_step()
     params = None if kept is None or step is None else _restore_score(run, kept)
     if run.config.score.checkpoint:
@@ -139,7 +139,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
     with run.phases("score network") as progress:
         if run.score_params is not None:
             return run.score_params
-        with run.workdir.checkpoints("score", dict(run.generator.description)) or nullcontext() as checkpoints:
+        with _checkpoints(run) or nullcontext() as checkpoints:
             return fit_generator(
                 run.key("score"),
                 run.generator,
@@ -157,8 +157,7 @@ def plan_score(run: Setting) -> list[Work]:
     if not run.generator.learns:
         return []
     recipe = run.config.score.training
-    kept = run.workdir.checkpoints("score", dict(run.generator.description))
-    done = recipe.num_steps if run.score_params is not None else latest_step(kept)
+    done = recipe.num_steps if run.score_params is not None else latest_step(_checkpoints(run))
 
     def parts():
         data, loss = data_and_loss(run.generator, run.space, split_space(run), recipe, run.mesh)
@@ -170,6 +169,10 @@ def plan_score(run: Setting) -> list[Work]:
 def latest_step(kept: Checkpoints | None) -> int:
     """The step of the newest checkpoint, 0 where there is none."""
     return (kept and kept.latest_step()) or 0
+
+
+def _checkpoints(run: Setting) -> Checkpoints | None:
+    return run.workdir.checkpoints("score", dict(run.generator.description))
 
 
 def _restore_score(run: Setting, kept: Checkpoints) -> Any:

@@ -61,7 +61,7 @@ def test_public_names_have_an_example(place):
 
 
 BARE = re.compile(
-    r"^\s+\*{0,2}[a-z_]+: (of|for|from|in|on|to|by|with|at|after|before|under|as|likewise)\b", re.MULTILINE
+    r"^\s+\*{0,2}[a-z_]+: (of|for|from|in|on|to|by|with|at|after|before|under|as|likewise|see)\b", re.MULTILINE
 )
 """A line of an argument that says nothing alone."""
 

@@ -120,9 +120,9 @@ def sample(keys: Array, score: GuidedScore, *, num_steps: int, **options) -> Arr
 
     Args:
         keys: one per sample, `[B]`. Without coupling sample b depends on `keys[b]` alone.
-        score: see `make_sampler`.
+        score: the guided score; see `make_sampler`.
         num_steps: steps of the time grid.
-        **options: see `make_sampler`.
+        **options: further arguments of `make_sampler`.
 
     Returns:
         x `[B, N, V]` in the scale of `Space.encode`.

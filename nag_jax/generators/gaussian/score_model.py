@@ -36,7 +36,7 @@ class ScoreModel:
         allowed: bool `[N, V]`.
         parametrization: `"denoiser"` (class probabilities, trained by cross-entropy) or `"raw_score"` (as published,
             trained by denoising score matching).
-        class_posterior: see `denoiser_logits`.
+        class_posterior: the closed form of the space, or None where nodes are independent; see `denoiser_logits`.
     """
 
     network: GraphTransformer
@@ -104,7 +104,7 @@ def make_score_model(
         space: the space whose architectures are diffused.
         process: the forward process.
         network: fields of `GraphTransformer`.
-        parametrization: see `ScoreModel`.
+        parametrization: what the output means, `"denoiser"` or `"raw_score"`; see `ScoreModel`.
 
     Example:
         >>> from nag_jax import spaces

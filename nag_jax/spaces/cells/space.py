@@ -15,7 +15,7 @@ from nag_jax.spaces.cells.layout import FIRST_OP, OFF, ON, Layout
 from nag_jax.spaces.cells.topologies import Limits, Topologies, enumerate_topologies
 from nag_jax.spaces.choices import Choices
 from nag_jax.spaces.declared.keys import row_keys
-from nag_jax.spaces.nodes import NodeSpace
+from nag_jax.spaces.nodes import NodeSpace, check_inside
 from nag_jax.spaces.paths import Wiring
 from nag_jax.system.errors import InputError, quoted
 
@@ -339,11 +339,5 @@ class CellSpace(NodeSpace):
     def _checked(self, tokens) -> np.ndarray:
         """The tokens `[B, N]`; raises InputError where they are not of the space."""
         tokens = np.asarray(tokens, np.int32)
-        inside = self._inside(tokens)
-        if not inside.all():
-            row = int(np.argmin(inside))
-            raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a cell of {self.name}: keep only what decode calls "
-                "valid"
-            )
+        check_inside(tokens, self._inside(tokens), f"a cell of {self.name}")
         return tokens

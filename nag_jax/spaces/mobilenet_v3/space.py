@@ -23,7 +23,7 @@ from nag_jax.spaces.mobilenet_v3.layout import (
     SKIP,
     STAGES,
 )
-from nag_jax.spaces.nodes import NodeSpace
+from nag_jax.spaces.nodes import NodeSpace, check_inside
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.foreign import load_json
 from nag_jax.system.whole import whole_numbers
@@ -51,7 +51,7 @@ class MobileNetV3(NodeSpace):
             evolutionary search: every layer's setting, and every stage's depth, is drawn anew with probability 0.1.
 
     Attributes:
-        resolution: see above.
+        resolution: the image size r of all networks.
 
     Raises:
         InputError: the resolution or the mutation is none of those.
@@ -277,12 +277,7 @@ class MobileNetV3(NodeSpace):
         layers = tokens.reshape(-1, STAGES, MOST_LAYERS)
         inside = ((tokens >= 0) & (tokens <= SKIP)).all(axis=1) & (layers[..., : min(DEPTHS)] != SKIP).all(axis=(1, 2))
         inside &= ~((layers[..., 2] == SKIP) & (layers[..., 3] != SKIP)).any(axis=1)
-        if not inside.all():
-            row = int(np.argmin(inside))
-            raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a network of mobilenet_v3; "
-                "keep only the samples that decode calls valid"
-            )
+        check_inside(tokens, inside, "a network of mobilenet_v3")
         return tokens
 
     def _from_json(self, row: int, architecture: str) -> np.ndarray:

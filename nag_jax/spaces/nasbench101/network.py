@@ -53,8 +53,8 @@ class Cell(nn.Module):
     convolution of size 1, as what the output reads of it does.
 
     Attributes:
-        matrix: see `CellNetwork`.
-        ops: see `CellNetwork`.
+        matrix: the wiring of the cell, as `CellNetwork` has it.
+        ops: the operations of the cell's vertices, as `CellNetwork` has them.
         width: channels of the output.
     """
 

@@ -33,8 +33,8 @@ class NASBench101(CellSpace):
         uniform: `"graphs"`, of which there are 1,293,208, or `"cells"`; see `CellSpace`.
 
     Attributes:
-        most_vertices: see above.
-        uniform: see above.
+        most_vertices: the most vertices of a cell with its input and output.
+        uniform: what is drawn equally often, `"graphs"` or `"cells"`.
 
     Raises:
         InputError: see `CellSpace`.

@@ -51,7 +51,7 @@ class Cell(nn.Module):
     """Four nodes, each the sum of what the edges into it carry; the last is the output.
 
     Attributes:
-        edges: see `CellNetwork`.
+        edges: the edges of the cell, sources before targets.
     """
 
     edges: tuple[Edge, ...]

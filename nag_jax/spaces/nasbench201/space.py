@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nag_jax.spaces.nodes import NodeSpace
+from nag_jax.spaces.nodes import NodeSpace, check_inside
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
 
@@ -92,12 +92,7 @@ class NASBench201(NodeSpace):
         tokens = np.asarray(tokens)
         ops = self.to_ops(tokens)
         inside = ((ops >= 0) & (ops < len(OPERATIONS))).all(axis=1) & (tokens[:, 0] == 0) & (tokens[:, -1] == 1)
-        if not inside.all():
-            row = int(np.argmin(inside))
-            raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-201 cell; keep only the samples that "
-                "decode calls valid"
-            )
+        check_inside(tokens, inside, "a NAS-Bench-201 cell")
         return ops @ _PLACES
 
     def from_index(self, index) -> np.ndarray:

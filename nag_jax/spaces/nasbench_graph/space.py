@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nag_jax.spaces.nodes import NodeSpace
+from nag_jax.spaces.nodes import NodeSpace, check_inside
 from nag_jax.spaces.paths import Wiring
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
@@ -202,12 +202,7 @@ class NASBenchGraph(NodeSpace):
         tokens = np.asarray(tokens)
         index = (tokens - _FIRST_TOKEN) @ _PLACES
         inside = self.allowed[np.arange(self.num_nodes), tokens].all(axis=1) & ~_only_skips(index)
-        if not inside.all():
-            row = int(np.argmin(inside))
-            raise InputError(
-                f"row {row}: tokens {tokens[row].tolist()} are not a NAS-Bench-Graph architecture; "
-                "keep only the samples that decode calls valid"
-            )
+        check_inside(tokens, inside, "a NAS-Bench-Graph architecture")
         return index
 
 
