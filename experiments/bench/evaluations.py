@@ -11,6 +11,7 @@ from experiments.bench.timing import best_seconds
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
 from nag_jax.reports import generated as generate_report
+from nag_jax.settings.config import from_config
 from nag_jax.tasks.learn import learn, make_sampler
 
 COUNTS = (5, 10, 20, 50, 1000)
@@ -29,6 +30,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
     """
     config = nb201.get_config(variant)
     config.num_samples = n
+    config.guidance.num_steps = config.sampler.refine.sweeps = 0  # guided pools in as many steps, and nothing else
     run = runs.prepare(config, path)
     learned, truth = learn(run), generate_report.Truth(run, reporting_view(run.evaluator))
     predictions = learned.predict(truth.tokens)
@@ -42,6 +44,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
         chain = (name, CORRECTED) if name == "langevin" else (name,)
         for count in counts:
             config.sampler.kernels, config.sampler.num_steps = chain, (count - 1) // len(chain)
+            run.config = from_config(config)
             for guided in (False, True):
                 sampler = make_sampler(run, guided=guided)
                 arguments = run.key("evaluations"), n, learned.score_params, learned.guidance if guided else None

@@ -126,6 +126,7 @@ def _packed(tree: Any) -> bytes:
     arrays: list[bytes] = []
 
     def describe(value: Any) -> dict[str, Any]:
+        value = np.asarray(value) if isinstance(value, jax.Array) else value
         if not isinstance(value, np.ndarray) or value.dtype.kind not in _KINDS:
             raise TypeError(f"a {type(value).__name__} can't be given to other processes")
         arrays.append(value.tobytes())

@@ -2,6 +2,7 @@ import itertools
 import pickle
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
@@ -122,6 +123,7 @@ ANSWERS = [
         "none": np.zeros((0, 4)),
     },
     np.float32(1e-8) * np.ones((2, 2), np.float32).T[:, ::-1],
+    jnp.arange(3, dtype=jnp.float32),
 ]
 
 

@@ -37,7 +37,7 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 def runs(load, tmp_path_factory):
     """A finished run of each kind, at tiny sizes."""
     folder = tmp_path_factory.mktemp("runs")
-    run(load("smoke", "sampler.num_steps=4"), folder / "generate")
+    run(load("smoke", "sampler.num_steps=4", "sampler.refine.trades=1"), folder / "generate")
     run(load("smoke", "mode=stream", f"score.checkpoint={folder / 'generate' / 'score'}"), folder / "stream")
     constrained = ofa_mbv3.get_config("smoke")
     run(constrained, folder / "constraints")
