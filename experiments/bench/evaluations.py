@@ -12,6 +12,7 @@ from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.generators.gaussian import kernels
 from nag_jax.reports import generated as generate_report
 from nag_jax.settings.config import from_config
+from nag_jax.tasks import build
 from nag_jax.tasks.learn import learn, make_sampler
 
 COUNTS = (5, 10, 20, 50, 1000)
@@ -45,6 +46,7 @@ def curve(variant: str, path: Path, counts: list[int], n: int) -> list[dict[str,
         for count in counts:
             config.sampler.kernels, config.sampler.num_steps = chain, (count - 1) // len(chain)
             run.config = from_config(config)
+            run.generator = build.make_generator(run.config, run.space, run.model)
             for guided in (False, True):
                 sampler = make_sampler(run, guided=guided)
                 arguments = run.key("evaluations"), n, learned.score_params, learned.guidance if guided else None
