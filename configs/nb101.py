@@ -13,10 +13,10 @@ Without a budget: --config.constraints=""
 
 from typing import Any
 
-from configs import nb201
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
 from nag_jax.settings.evaluator import NASBench101Evaluator
+from nag_jax.settings.presets import SMALL
 from nag_jax.settings.space import NASBench101Space
 
 SETTINGS = Generate(
@@ -37,7 +37,7 @@ DEFAULT = {
     # Every evaluation of 1,000 cells takes a tenth of a second on two cores, most of it the predictor's gradient.
     "guidance.num_steps": 8,
 }
-VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201.SMOKE}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMALL}
 
 
 def get_config(variant: str = "") -> Any:

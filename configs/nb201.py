@@ -18,28 +18,9 @@ from typing import Any
 
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
+from nag_jax.settings.presets import SMALL
 from nag_jax.settings.sampler import REFINED
 
-# The same path at tiny sizes: it shows that everything works, and nothing about quality.
-SMOKE = {
-    "labels.training": 40,
-    "labels.final": 4,
-    "num_samples": 64,
-    "stream.chunk_size": 40,
-    "stream.batch_size": 16,
-    "sampler.num_steps": 8,
-    "score.network.width": 16,
-    "score.network.num_blocks": 1,
-    "score.network.mlp_width": 32,
-    "score.training.num_steps": 40,
-    "score.training.batch_size": 64,
-    "score.training.chunk_steps": 20,
-    "score.training.checkpoint_every": 20,
-    "predictor.training.num_steps": 100,
-    "predictor.training.warmup_steps": 10,
-    "predictor.training.checkpoint_every": 100,
-    "guidance.sweep": (0.0, 1.0),
-}
 DEFAULT = {"guidance.num_steps": REFINED.num_steps, "sampler.refine.sweeps": REFINED.refine.sweeps}
 # The published constants (An et al., ICLR 2024): days on a CPU, meant for accelerators.
 PAPER = {
@@ -89,7 +70,7 @@ PAPER = {
     "guidance.scale": 100.0,
     "guidance.sweep": (0.0, 100.0),
 }
-VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMOKE, "paper": PAPER}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMALL, "paper": PAPER}
 
 
 def get_config(variant: str = "") -> Any:

@@ -20,18 +20,11 @@ Published method:  --config.meta.name=network trains the set transformer and the
 
 from typing import Any
 
-from configs import nb201, nb201_bo
 from nag_jax.settings import Transfer
 from nag_jax.settings.config import make_config
+from nag_jax.settings.presets import SMALL_TRANSFER
 
-SMOKE = {
-    **nb201.SMOKE,
-    **nb201_bo.SMALL_SEARCH,
-    "labels.training": 0,
-    "strategies.bo_nag_scratch.pool_size": 32,
-    "strategies.bo_nag_scratch.capacity": 16,
-}
-VARIANTS = {"": {}, "smoke": SMOKE}
+VARIANTS = {"": {}, "smoke": SMALL_TRANSFER}
 
 
 def get_config(variant: str = "") -> Any:

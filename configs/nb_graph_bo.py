@@ -9,20 +9,15 @@ See configs/nb201_bo.py for seeds, strategies and your own table.
 
 from typing import Any
 
-from configs import nb201_bo
 from nag_jax.settings import Search
 from nag_jax.settings.config import make_config
-from nag_jax.settings.evaluator import Evaluator
+from nag_jax.settings.presets import CORA, GRAPH_SEARCH, GRAPHS, SMALL_COMPARISON
 from nag_jax.settings.search import STRATEGIES
-from nag_jax.settings.space import Space
 
-GRAPHS = Space(name="nasbench_graph")
-CORA = Evaluator(name="nas_bench_graph", dataset="cora", metric="validation")
-GRAPH_SEARCH = {"search.report": "test", "search.budget": 200}
 # Validation figures are too noisy to stress the best few.
 LABELS = {f"strategies.{name}.labels": "normal" for name, block in STRATEGIES.items() if hasattr(block, "labels")}
 DEFAULT = {**GRAPH_SEARCH, **LABELS}
-VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201_bo.SMOKE}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMALL_COMPARISON}
 
 
 def get_config(variant: str = "") -> Any:

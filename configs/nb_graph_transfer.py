@@ -10,20 +10,20 @@ fixed architectures, which are paid for.
 
 from typing import Any
 
-from configs import nb201_transfer, nb_graph_bo
 from nag_jax.settings import Transfer
 from nag_jax.settings.config import make_config
+from nag_jax.settings.presets import CORA, GRAPH_SEARCH, GRAPHS, SMALL_TRANSFER
 from nag_jax.settings.transfer import GraphDataset, GraphTriples
 
 SETTINGS = Transfer(
     name="nb_graph_transfer",
-    space=nb_graph_bo.GRAPHS,
-    evaluator=nb_graph_bo.CORA,
+    space=GRAPHS,
+    evaluator=CORA,
     triples=GraphTriples(),
     dataset=GraphDataset(),
 )
 DEFAULT = {
-    **nb_graph_bo.GRAPH_SEARCH,
+    **GRAPH_SEARCH,
     "strategies.bo_nag.labels": "normal",
     "strategies.bo_nag_scratch.labels": "normal",
     "strategies.bo_random_and_mutation.labels": "normal",
@@ -31,7 +31,7 @@ DEFAULT = {
     "meta.gaussian_process.most_triples": 16_000,
     "meta.gaussian_process.inducing": 2400,
 }
-VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201_transfer.SMOKE}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMALL_TRANSFER}
 
 
 def get_config(variant: str = "") -> Any:

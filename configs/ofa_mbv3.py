@@ -15,10 +15,10 @@ columns that `nag_jax/evaluators/ofa_latency.py` names, they can be bounded too:
 
 from typing import Any
 
-from configs import nb201
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
 from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.presets import MOBILENET_NOISE, SMALL
 from nag_jax.settings.space import MobileNetSpace
 
 SETTINGS = Generate(
@@ -27,17 +27,16 @@ SETTINGS = Generate(
     evaluator=MobileNetEvaluator(),
     constraints="200e6 <= macs <= 220e6",
 )
-# More noise and finer steps than for cells: with 5 and 40, stages of two layers were 3 % too rare.
-NOISE = {"sde.ve.sigma_max": 10.0}
 DEFAULT = {
-    **NOISE,
+    **MOBILENET_NOISE,
+    # Finer steps than for cells, for the same reason.
     "sampler.num_steps": 80,
     # With a budget and an accuracy, trades do what guidance can't: see experiments/results/sampling.md.
     "guidance.num_steps": 4,
     "sampler.refine.trades": 14,
     "guidance.top_share": 2e-5,  # a space so large has as many as anybody wants of its best
 }
-VARIANTS = {"": DEFAULT, "smoke": DEFAULT | nb201.SMOKE | {"sampler.refine.trades": 2}}
+VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMALL | {"sampler.refine.trades": 2}}
 
 
 def get_config(variant: str = "") -> Any:

@@ -10,10 +10,10 @@ that everything works and nothing else.
 
 from typing import Any
 
-from configs import nb201_bo, ofa_mbv3
 from nag_jax.settings import Search
 from nag_jax.settings.config import make_config
 from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.presets import MOBILENET_NOISE, SMALL_COMPARISON
 from nag_jax.settings.search import STRATEGIES
 from nag_jax.settings.space import MobileNetSpace
 
@@ -28,7 +28,7 @@ SETTINGS = Search(
     run=tuple(name for name in Search().run if name in WITHOUT_LIST),
 )
 SHARED = {
-    **ofa_mbv3.NOISE,
+    **MOBILENET_NOISE,
     # Normalisations that stress the best leave a process little to learn from here.
     "strategies.bo_nag.labels": "z",
     "strategies.bo_random.labels": "z",
@@ -49,8 +49,8 @@ DEFAULT = {
 }
 SMOKE = {
     **SHARED,
-    **{field: value for field, value in nb201_bo.SMOKE.items() if "bo_exhaustive" not in field},
-    "run": tuple(name for name in nb201_bo.SMOKE["run"] if name in WITHOUT_LIST),
+    **{field: value for field, value in SMALL_COMPARISON.items() if "bo_exhaustive" not in field},
+    "run": tuple(name for name in SMALL_COMPARISON["run"] if name in WITHOUT_LIST),
     "evaluator.metric": "macs",
 }
 VARIANTS = {"": DEFAULT, "smoke": SMOKE}

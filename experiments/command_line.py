@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from nag_jax.system import interrupts
+from nag_jax.system import interrupts, started
 
 DEFECT, BAD_INPUT = 1, 2
 """Exit codes other than 0 and 130; Python itself ends with the first one after an exception that nobody expected."""
@@ -29,7 +29,7 @@ def ending(
     SIGTERM, which clusters send before they take a machine away, counts as Ctrl-C.
 
     Args:
-        module: what `python -m` ran.
+        module: what `python -m` ran, where this process doesn't know.
         goes_on: whether the same command continues where this one stops.
         loads: whether libraries are still to be imported, in which an exception would get lost: until `listen` is
             called, when there is something to end in order, a signal ends the process at once.
@@ -38,7 +38,7 @@ def ending(
 
     def say() -> None:
         advice = "what was finished is kept, and this goes on from there" if goes_on else "this starts again"
-        command = shlex.join(["python", "-m", module, *sys.argv[1:]])
+        command = started.command() or shlex.join(["python", "-m", module, *sys.argv[1:]])
         # On a line of its own, whatever a progress bar has left on this one; past `sys.stderr`, which may be at work.
         os.write(2, f"\ninterrupted: {advice}:\n    {command}\n".encode(errors="replace"))
 

@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import command_line, convert_labels
-from experiments.main import use_compilation_cache
 from nag_jax import datasets
 from nag_jax.datasets import base, metad2a
+from nag_jax.system import started
 from nag_jax.system.errors import InputError
+
+from . import command_line, convert_labels
+from .main import use_compilation_cache
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,7 +31,11 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         InputError: the input, or where to write, is wrong.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=started.usage_of("experiments.convert"),
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     triples = commands.add_parser("metad2a", help="MetaD2A's triples")
     triples.add_argument("path", type=Path, help="meta_train_tasks_predictor.pt")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments.main import parse_flags
 from nag_jax.evaluators import Evaluator
 from nag_jax.settings.config import from_config
 from nag_jax.settings.runs import Settings
@@ -14,6 +13,8 @@ from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, import_labels
+
+from .main import parse_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,18 +18,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import command_line
-from experiments.finished import Candidate, FinishedRun
-from experiments.main import use_compilation_cache
-from experiments.terminal import console, number
 from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.capabilities import Buildable, Drawable, HasCosts
+from nag_jax.system import started
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
+
+from . import command_line
+from .finished import Candidate, FinishedRun
+from .main import use_compilation_cache
+from .terminal import console, number
 
 BEST = "BEST"
 _COMPARED = 1000
@@ -61,7 +63,11 @@ class Choice(NamedTuple):
 
 def main(arguments: list[str] | None = None) -> None:
     """Exports; exits with 2 and one line where the input is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=started.usage_of("experiments.export"),
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run")
     parser.add_argument("--architecture", default=BEST, help="BEST (the default), a rank from 1, or a native string")
     parser.add_argument("--space", help="of the architecture, where there is no run")
@@ -166,7 +172,7 @@ def paid_labels(choice: Choice) -> dict[str, float | None]:
 
 def provenance(choice: Choice) -> dict[str, Any]:
     """Where the architecture is from."""
-    exporter = {"nag_jax": versions()["nag-jax"] or git_commit()}
+    exporter = {"nag_jax": " ".join(filter(None, (versions()["nag-jax"], git_commit())))}
     if choice.run is None:
         return exporter
     results, config = choice.run.results, choice.run.config

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from ml_collections import ConfigDict
 
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.reports.page.finished import read_results
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import NodeSpace
+from nag_jax.system.extras import check_installed
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
 from nag_jax.trials import Trial, read_trials
@@ -95,6 +95,9 @@ class FinishedRun:
         return [Candidate(arch) for arch in dict.fromkeys(trial.architecture for trial in best_first)]
 
     def _streamed(self, most: int) -> list[Candidate]:
+        check_installed("pyarrow", extra="parquet", needed_by="a stream")
+        import pyarrow.parquet as pq
+
         best = pd.DataFrame({"architecture": [], "predicted": []})
         for path in sorted((self.path / "samples").glob("*.parquet")):
             frame = pq.read_table(path, columns=["architecture", "predicted"]).to_pandas().dropna()

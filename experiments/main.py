@@ -7,7 +7,7 @@
     python -m experiments.main --config=configs/nb201_bo.py --config.seeds=3 --workdir=runs/mine
 
 Flags:
-    --config=FILE[:VARIANT]   what to do; every config has the variant smoke
+    --config=FILE[:VARIANT]   what to do; every config has the variant smoke, and ours may be named without their folder
     --config.FIELD=VALUE      overrides a field, as --config.seed=1 or --config.labels.training=50
     --workdir=FOLDER          where results and all that is learned and paid for are kept (runs/ and the config's name)
     --dry_run                 checks all input, prints labels, samples, devices, memory and time, and changes nothing
@@ -26,9 +26,9 @@ mends it; 130 interrupted by Ctrl-C or SIGTERM.
 """
 
 import ast
-import itertools
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,12 @@ from typing import Any
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import command_line
 from nag_jax.settings import Generate, Search
 from nag_jax.settings.config import from_config
+from nag_jax.system import started
 from nag_jax.system.fields import leaves
+
+from . import command_line
 
 _HELP = {"-h", "-help", "--help"}
 _USED_MOST = (
@@ -50,7 +52,9 @@ _MOST_WIDTH = 56
 """Columns before the text of a line; longer values push it to the right."""
 CONFIGS = Path(__file__).parents[1] / "configs"
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, as configs/nb201.py or configs/nb201.py:smoke.")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Config, as configs/nb201.py, configs/nb201.py:smoke or nb201:smoke."
+)
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; by default runs/ and the config's name, with -stream for a stream."
 )
@@ -92,7 +96,7 @@ def main(argv: list[str]) -> None:
 
         parallel.start(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     name = f"{config.name}-stream" if config.mode == "stream" else config.name
-    from experiments import runs
+    from . import runs
 
     command_line.listen()  # JAX may have put a handler of its own in the place of ours
     path = Path(_WORKDIR.value or Path("runs") / name)
@@ -113,18 +117,14 @@ def parse_flags(argv: list[str]) -> list[str]:
         app.usage(writeto_stdout=True)
         sys.exit(0)
     if not argv[1:]:
-        print(f"{list_configs()}\n\nRun one with --config=FILE, or its variant with --config=FILE:smoke; see --help.")
+        print(f"{list_configs()}\n\n{_how_to_run()}")
         sys.exit(0)
     return _parse(argv)
 
 
 def _parse(argv: list[str]) -> list[str]:
-    named = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("config=")]
-    named += [value for flag, value in itertools.pairwise(argv) if flag in ("-config", "--config")]
-    if named and not Path(named[-1].partition(":")[0]).is_file():
-        command_line.fail(f"there is no config file {named[-1].partition(':')[0]!r}: use one of configs/*.py")
     try:
-        rest = flags.FLAGS(argv)
+        rest = flags.FLAGS(_with_files(argv))
     except (AttributeError, KeyError) as error:  # what ml_collections raises for a misspelt field
         field, close = re.search(r"\w+", str(error)), re.search(r'Did you mean "(\w+)"', str(error))
         hint = f"did you mean {close[1]!r}?" if close else "see --help beside --config=FILE"
@@ -134,6 +134,42 @@ def _parse(argv: list[str]) -> list[str]:
     if _CONFIG.value is None:
         command_line.fail("name a config, as --config=configs/nb201.py")
     return rest
+
+
+def _config_file(name: str) -> Path | None:
+    """The file of a config: the one that is named, or else the one of ours that has this name; None without either."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    ours = CONFIGS / f"{path.stem}.py"
+    named = path.parent in (Path(), Path(CONFIGS.name)) and path.suffix in ("", ".py")
+    return ours if named and path.stem and ours.is_file() else None
+
+
+def _with_files(argv: list[str]) -> list[str]:
+    """Arguments whose config is a file, as ml_collections wants it, where they may name one of ours."""
+    changed = list(argv)
+    for i, argument in enumerate(argv):
+        flag, joined, value = argument.partition("=")
+        if flag not in ("-config", "--config") or not (joined or argv[i + 1 :]):
+            continue
+        name, colon, variant = (value if joined else argv[i + 1]).partition(":")
+        if (path := _config_file(name)) is None:
+            command_line.fail(
+                f"there is no config file {name!r}: use one of configs/*.py, by its name, or one of yours"
+            )
+        changed[i if joined else i + 1] = f"{flag + joined if joined else ''}{path}{colon}{variant}"
+    return changed
+
+
+def start(arguments: list[str]) -> None:
+    """Runs what arguments say, which aren't those of this process."""
+    app.run(main, argv=[sys.argv[0], *arguments], flags_parser=parse_flags)
+
+
+def is_joined() -> bool:
+    """Whether this process is one of several of a run."""
+    return flags.FLAGS.is_parsed() and _DISTRIBUTED.value
 
 
 def list_used_most() -> str:
@@ -149,6 +185,15 @@ def list_fields(config: Any) -> str:
     return _lines(f"Fields of {config.name}, each overridden as --config.FIELD=VALUE:", rows)
 
 
+def _how_to_run() -> str:
+    program = shlex.join(started.program())
+    if program.endswith("nag"):
+        return (
+            f"Run one with {program} run NAME, or its variant with {program} run NAME:smoke; see {program} run --help."
+        )
+    return "Run one with --config=FILE, or its variant with --config=FILE:smoke; see --help."
+
+
 def _lines(title: str, rows: dict[str, str]) -> str:
     width = min(max(map(len, rows)), _MOST_WIDTH)
     return "\n".join([title, *(f"    {name:<{width}}   {text}" for name, text in rows.items())])
@@ -158,13 +203,11 @@ def list_configs() -> str:
     """The configs, a line each: the file, and the first line of its docstring."""
     lines = {}
     for path in sorted(CONFIGS.glob("[!_]*.py")):
-        name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.stem
         lines[str(name)] = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
     return _lines("Configs:", lines)
 
 
 if __name__ == "__main__":
-    with command_line.ending(
-        "experiments.main", loads=True, joined=lambda: flags.FLAGS.is_parsed() and _DISTRIBUTED.value
-    ):
+    with command_line.ending("experiments.main", loads=True, joined=is_joined):
         app.run(main, flags_parser=parse_flags)

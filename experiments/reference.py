@@ -7,9 +7,10 @@ import ast
 import importlib
 from pathlib import Path
 
-from experiments import command_line
 from nag_jax.settings.config import from_config
 from nag_jax.system.fields import Leaf, leaves
+
+from . import command_line
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "configuration.md"

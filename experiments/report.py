@@ -3,17 +3,19 @@
 import argparse
 from pathlib import Path
 
-from experiments import command_line
 from nag_jax.reports.page import page
 from nag_jax.reports.page.finished import read
+from nag_jax.system import started
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.workdir import Workdir
 
+from . import command_line
 
-def main() -> None:
+
+def main(arguments: list[str] | None = None) -> None:
     """Writes the page and prints its path; exits with 2 and one line where the input is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.report",
+        prog=started.usage_of("experiments.report"),
         description="Makes the page of a finished run again, or one page that compares several, from their files "
         "alone: nothing is computed or paid for.",
     )
@@ -24,11 +26,11 @@ def main() -> None:
         type=Path,
         help="the page; by default report.html in the folder of a single run, and compare.html for several",
     )
-    arguments = parser.parse_args()
-    only = arguments.runs[0] / page.NAME if len(arguments.runs) == 1 else Path("compare.html")
-    out = arguments.out or only
+    given = parser.parse_args(arguments)
+    only = given.runs[0] / page.NAME if len(given.runs) == 1 else Path("compare.html")
+    out = given.out or only
     try:
-        text = page.render([read(path) for path in arguments.runs])
+        text = page.render([read(path) for path in given.runs])
         Workdir(out.parent).write(out.name, lambda path: path.write_text(text, encoding="utf-8"))
     except InputError as error:
         command_line.fail(str(error))

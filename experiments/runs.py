@@ -5,12 +5,13 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import terminal
 from nag_jax import tasks
 from nag_jax.reports import outcomes
 from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
 from nag_jax.tasks.workdir import Workdir
+
+from . import terminal
 
 
 def run(config: ConfigDict, path: Path) -> dict[str, Any]:

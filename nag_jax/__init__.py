@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nag_jax.api import Found, Model, Pool, evaluator, fit, generate, search, space
 
+__version__ = "0.1.0"
+
 __all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
 
 

@@ -8,22 +8,23 @@ import logging
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import grain
 import numpy as np
-from PIL import Image, ImageOps
 
 from nag_jax.datasets.base import Description, describe
 from nag_jax.datasets.tfds import Labelled, open_tfds
 from nag_jax.networks import resnet
 from nag_jax.system.errors import InputError, quoted, shown
+from nag_jax.system.extras import check_installed
 from nag_jax.system.foreign import Budget
 from nag_jax.system.seeds import check_seed
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
-_READ = grain.ReadOptions(num_threads=4, prefetch_buffer_size=64)
 _PIXEL = 8
 """Bytes of a decoded pixel, which Pillow keeps in four, and of a converted one beside it."""
 _SHOWN = 3
@@ -73,6 +74,8 @@ def load(
         raise InputError(
             f"images_per_class and image_size must be at least 1, found {images_per_class} and {image_size}"
         )
+    for package in ("grain", "PIL"):
+        check_installed(package, extra="images", needed_by="a data set that is known by its images")
     seed = check_seed(seed)
     variables = None if weights is None else resnet.read_variables(weights)
     if folder is not None:
@@ -122,9 +125,22 @@ def _from_folder(
     names = _chosen_classes(folders, classes, str(folder))
     paths = [_choose_files(folders[name], images_per_class, seed) for name in names]
     flat: list[Path] = [path for of_class in paths for path in of_class]
-    read = grain.MapDataset.source(flat).map(lambda path: _read_image(path, image_size)).to_iter_dataset(_READ)
-    images = np.stack(list(read))
+    images = np.stack(list(_iterate(_source(flat).map(lambda path: _read_image(path, image_size)))))
     return names, np.split(images, np.cumsum([len(of_class) for of_class in paths])[:-1])
+
+
+def _source(items: Any) -> Any:
+    """Grain's data set of items that are there by their numbers."""
+    import grain
+
+    return grain.MapDataset.source(items)
+
+
+def _iterate(dataset: Any) -> Any:
+    """Reads a data set ahead of its use."""
+    import grain
+
+    return dataset.to_iter_dataset(grain.ReadOptions(num_threads=4, prefetch_buffer_size=64))
 
 
 def _chosen_classes(there: Sequence[str] | dict[str, Path], wanted: Sequence[str] | None, where: str) -> list[str]:
@@ -147,6 +163,8 @@ def _choose_files(folder: Path, count: int, seed: int) -> list[Path]:
 
 
 def _read_array(pixels: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
     try:
         pixels = _eight_bits(pixels)
     except ValueError as error:
@@ -155,6 +173,8 @@ def _read_array(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def _read_image(path: Path, size: int) -> np.ndarray:
+    from PIL import Image, ImageOps
+
     try:
         with Image.open(path) as image:
             Budget(path.stat().st_size).take(_PIXEL * image.width * image.height)
@@ -163,8 +183,10 @@ def _read_image(path: Path, size: int) -> np.ndarray:
         raise InputError(f"{path} can't be read as an image ({error}): replace or remove it") from error
 
 
-def _scaled(image: Image.Image, size: int) -> np.ndarray:
+def _scaled(image: "Image.Image", size: int) -> np.ndarray:
     """Pixels uint8 `[size, size, 3]`; raises ValueError where nobody knows what number is white."""
+    from PIL import Image
+
     if image.mode.startswith("I;16"):  # which Pillow itself would clip
         image = Image.fromarray(_eight_bits(np.asarray(image).astype(np.uint16)))
     elif image.mode in ("I", "F"):
@@ -204,8 +226,7 @@ def collect(
     place = {labelled.classes.index(name): i for i, name in enumerate(names)}
     images: list[list[np.ndarray]] = [[] for _ in names]
     missing = images_per_class * len(names)
-    order = grain.MapDataset.source(labelled.source).seed(seed).shuffle()
-    for element in order.to_iter_dataset(_READ):
+    for element in _iterate(_source(labelled.source).seed(seed).shuffle()):
         i = place.get(int(element["label"]))
         if i is None or len(images[i]) == images_per_class:
             continue

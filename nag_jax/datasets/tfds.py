@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 
 
 class Labelled(NamedTuple):
@@ -46,6 +47,7 @@ def open_tfds(name: str, *, split: str, data_dir: str | Path | None = None) -> L
 
 
 def _builder(name: str, folder: str | None) -> Any:
+    check_installed("tensorflow_datasets", extra="tfds", needed_by=f"TFDS data set {name!r}")
     import tensorflow_datasets
     from tensorflow_datasets.core.registered import DatasetNotFoundError
 

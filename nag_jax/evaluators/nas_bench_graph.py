@@ -21,7 +21,7 @@ from nag_jax.system.names import check_name
 from nag_jax.system.packaged import installed_file, not_the_table, read_pickle
 
 PACKAGE = "nas-bench-graph"
-_INSTALL = f"pip install '{PACKAGE}>=1.4,<2'"
+_REINSTALL = f"pip install '{PACKAGE}>=1.4,<2'"
 
 DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
 _FIELDS = {
@@ -78,7 +78,8 @@ def find_file(dataset: str) -> Path:
         InputError: the package isn't installed.
     """
     path = f"nas_bench_graph/light/{dataset}.bench"
-    return installed_file(PACKAGE, path, needed_by="evaluator nas_bench_graph", install=_INSTALL)
+    install = "pip install 'nag-jax[graphs]'"
+    return installed_file(PACKAGE, path, needed_by="evaluator nas_bench_graph", install=install)
 
 
 def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -100,7 +101,7 @@ def read_records(path: Path, space: NASBenchGraph) -> tuple[np.ndarray, dict[str
         if not len(tokens):
             raise ValueError("it has no records")
     except Exception as error:  # a damaged pickle may raise nearly anything
-        raise not_the_table(path, error, package=PACKAGE, install=_INSTALL) from error
+        raise not_the_table(path, error, package=PACKAGE, install=_REINSTALL) from error
     return tokens, columns
 
 

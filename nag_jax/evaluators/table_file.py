@@ -14,6 +14,7 @@ from nag_jax.objectives.metric import Direction, Split, describe_metrics, guess_
 from nag_jax.spaces import Space
 from nag_jax.system.columns import check_csv, check_distinct
 from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.extras import check_installed
 from nag_jax.system.foreign import Budget
 from nag_jax.system.names import check_name
 
@@ -161,6 +162,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
+    check_installed("pyarrow", extra="parquet", needed_by=f"reading {path}")
     import pandas as pd
     import pyarrow.parquet as pq
 

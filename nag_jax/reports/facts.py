@@ -2,9 +2,7 @@
 
 import importlib.metadata
 import platform
-import shlex
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,15 @@ from typing import Any
 import jax
 import numpy as np
 
+import nag_jax
 from nag_jax.objectives import Metric, Objectives
+from nag_jax.system import started
 from nag_jax.system.fields import to_dict
 from nag_jax.tasks.learn import Run
 from nag_jax.tasks.setting import Setting
 from nag_jax.trials import Ledger
 
 PACKAGES = (
-    "nag-jax",
     "jax",
     "jaxlib",
     "flax",
@@ -30,8 +29,6 @@ PACKAGES = (
     "analog-nasbench",
     "nas-bench-graph",
 )
-
-_MAIN = "experiments.main"
 
 
 def of_run(run: Run, ledger: Ledger) -> dict[str, Any]:
@@ -82,22 +79,14 @@ def of_setting(run: Setting) -> dict[str, Any]:
         },
         "versions": versions(),
         "git_commit": git_commit(),
-        "command": command(),
+        "command": started.command(),
         "config": to_dict(run.config),
     }
 
 
-def command() -> str | None:
-    """The command line that started this process, to paste into a shell; None where a run was started otherwise."""
-    started = getattr(sys.modules["__main__"], "__spec__", None)
-    if started is None or started.name != _MAIN:
-        return None
-    return shlex.join(["python", "-m", _MAIN, *sys.argv[1:]])
-
-
 def versions() -> dict[str, str | None]:
     """Versions of Python and of the packages that matter for the figures."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"python": platform.python_version(), "nag-jax": nag_jax.__version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
@@ -107,8 +96,8 @@ def versions() -> dict[str, str | None]:
 
 
 def git_commit() -> str | None:
-    """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
-    folder = Path(__file__).parent
+    """The commit of this checkout, with `+changes` where files differ from it; None where it is none of ours."""
+    folder = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -116,6 +105,8 @@ def git_commit() -> str | None:
         ).stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")) != folder:  # an environment that lies in a repository of its user
+            return None
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return None

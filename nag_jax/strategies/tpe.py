@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from nag_jax.strategies.base import Domain, Strategy, one_by_one, remember
-from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 
 _MOST_ASKS = 64
 
@@ -63,9 +63,8 @@ def tpe(domain: Domain, *, multivariate: bool = True, startup: int = 10) -> Stra
 
 
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise InputError("strategy 'tpe' needs Optuna: run pip install 'nag-jax[tpe]'") from error
+    check_installed("optuna", extra="tpe", needed_by="strategy 'tpe'")
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import safetensors
 
 from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 from nag_jax.system.foreign import is_archive, read_npz
 from nag_jax.system.inert_pickle import Opaque
 from nag_jax.system.torch_file import is_torch_file, read_torch_file, widened
@@ -39,6 +39,9 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     try:
         if not is_torch_file(path):
             return _read_other(path)
+    except ModuleNotFoundError as error:
+        check_installed("safetensors", extra="weights", needed_by=f"{path}, unless it is an npz or PyTorch file,")
+        raise InputError(f"{path} can't be read as weights ({error})") from error
     except Exception as error:  # a damaged file may raise nearly anything
         raise InputError(
             f"{path} can't be read as weights ({error}): expected an intact safetensors, npz or PyTorch file"
@@ -70,6 +73,8 @@ def _tensors(path: Path) -> dict[str, np.ndarray]:
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """See https://huggingface.co/docs/safetensors; the package's own reader for NumPy knows no bfloat16."""
+    import safetensors
+
     arrays = {}
     for name, tensor in safetensors.deserialize(path.read_bytes()):
         if tensor["dtype"] not in _DTYPES:

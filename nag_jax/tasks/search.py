@@ -21,6 +21,7 @@ from nag_jax.strategies import make as make_registered
 from nag_jax.strategies.bo_nag import Source
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.seeds import check_seed
@@ -206,6 +207,8 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
         check_strategy(config, name)
     if needs_score(config):
         check_score(setting)
+    if config.search.second:
+        check_installed("moocore", extra="hypervolume", needed_by="a search with config.search.second")
     run = Search(
         objectives=objectives,
         reported=reported,

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nag_jax.settings import Generate
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 from nag_jax.tasks import learn
 from nag_jax.tasks.aim import predicted_utility
 from nag_jax.tasks.check import check_fields
@@ -35,14 +34,6 @@ from nag_jax.tasks.workdir import Workdir
 
 MOST_SAMPLES = 2**31 - 2**24
 """Samples are numbered by int32, the last batch included."""
-SCHEMA = pa.schema(
-    [
-        ("index", pa.int64()),
-        ("architecture", pa.dictionary(pa.int32(), pa.string())),
-        ("valid", pa.bool_()),
-        ("predicted", pa.float32()),
-    ]
-)
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Tokens `[B, N]`, valid `[B]` and predicted `[B]` of consecutive samples."""
 
@@ -64,8 +55,9 @@ class Streamed(NamedTuple):
 
 
 def check(config: Generate, workdir: Workdir) -> Run:
-    """See `learn.check`; also refuses more samples than can be numbered."""
+    """See `learn.check`; also refuses more samples than can be numbered, and a stream without pyarrow."""
     check_fields(config)
+    check_installed("pyarrow", extra="parquet", needed_by="a stream")
     if config.num_samples > MOST_SAMPLES:
         raise InputError(
             f"config.num_samples is {config.num_samples:,}, and a stream has {MOST_SAMPLES:,} at most: ask for fewer, "
@@ -176,6 +168,8 @@ def make_batches(run: Run, learned: Learned) -> Batches:
 
 def count(run: Run, progress: Callable[[int, int], None]) -> dict[str, int]:
     """Counts what the files hold, one at a time; what differs takes memory for at most the space's architectures."""
+    import pyarrow.parquet as pq
+
     samples = valid = 0
     seen: set[str] = set()
     for chunk in range(_num_chunks(run)):
@@ -215,6 +209,9 @@ def _path(run: Run, chunk: int) -> Path:
 
 def _is_written(run: Run, chunk: int) -> bool:
     """Whether a file is there; raises InputError if it isn't what the run wrote."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = _path(run, chunk)
     if not path.exists():
         return False
@@ -228,14 +225,18 @@ def _is_written(run: Run, chunk: int) -> bool:
 
 
 def _write(run: Run, chunk: int, rows: Rows) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     tokens, valid, predicted = rows
     natives = np.full(len(tokens), None, object)
     natives[valid] = run.space.to_native(tokens[valid])
-    columns = (
-        pa.array(np.asarray(_span(run, chunk))),
-        pa.array(natives, pa.string()).dictionary_encode(),
-        pa.array(valid),
-        pa.array(predicted, mask=~valid),
+    table = pa.table(
+        {
+            "index": pa.array(np.asarray(_span(run, chunk)), pa.int64()),
+            "architecture": pa.array(natives, pa.string()).dictionary_encode(),
+            "valid": pa.array(valid, pa.bool_()),
+            "predicted": pa.array(predicted, pa.float32(), mask=~valid),
+        }
     )
-    table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
     run.workdir.write(f"samples/{chunk:08}.parquet", lambda path: pq.write_table(table, path))

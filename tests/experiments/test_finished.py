@@ -14,7 +14,6 @@ from nag_jax.evaluators import Metric
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.nasbench201 import OPERATIONS
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.stream import SCHEMA
 from nag_jax.trials import Ledger
 
 SPACE = NASBench201()
@@ -67,14 +66,12 @@ def test_a_stream_ranks_by_prediction_across_files(tmp_path):
     path = write_run(tmp_path / "run", "stream")
     (path / "samples").mkdir()
     for number, rows in enumerate(([(0, 0.5), (1, 0.9), (1, 0.9), (None, None)], [(2, 0.7), (1, 0.9)])):
-        columns = (
-            pa.array(range(len(rows))),
-            pa.array([None if cell is None else CELLS[cell] for cell, _ in rows], pa.string()).dictionary_encode(),
-            pa.array([cell is not None for cell, _ in rows]),
-            pa.array([predicted for _, predicted in rows], pa.float32()),
-        )
-        table = pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
-        pq.write_table(table, path / "samples" / f"{number:08}.parquet")
+        cells = [None if cell is None else CELLS[cell] for cell, _ in rows]
+        table = {
+            "architecture": pa.array(cells, pa.string()).dictionary_encode(),
+            "predicted": pa.array([predicted for _, predicted in rows], pa.float32()),
+        }
+        pq.write_table(pa.table(table), path / "samples" / f"{number:08}.parquet")
     run = FinishedRun(path)
     assert natives(run) == [CELLS[1], CELLS[2], CELLS[0]]
     assert natives(run, 2) == [CELLS[1], CELLS[2]]
