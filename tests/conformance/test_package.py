@@ -22,7 +22,7 @@ IMPORTED_AS = {
 
 
 def name_of(requirement):
-    return re.match(r"[\w.-]+", requirement)[0]
+    return re.split(r"[^\w.-]", requirement)[0]
 
 
 def sources():

@@ -114,7 +114,7 @@ def test_a_run_knows_how_it_was_started(module, command, typed, monkeypatch):
 
 
 def test_the_commit_is_none_of_a_repository_around_an_environment(monkeypatch, tmp_path):
-    assert facts.git_commit() is None or len(facts.git_commit()) >= 40
+    assert len(facts.git_commit() or "0" * 40) >= 40
     inside = tmp_path / "venv" / "nag_jax" / "reports" / "facts.py"
     monkeypatch.setattr(facts, "__file__", str(inside))
     assert facts.git_commit() is None
