@@ -103,7 +103,10 @@ def test_a_mistaken_config_is_refused(config, says, refused):
     ("arguments", "says"),
     [
         (["--workdir=runs/nothing"], "name a config, as --config=configs/nb201.py"),
-        (["--config", "configs/nb102.py"], "there is no config file 'configs/nb102.py': use one of configs/*.py"),
+        (
+            ["--config", "configs/nb102.py"],
+            "there is no config file 'configs/nb102.py': use one of configs/*.py, by its name, or one of yours",
+        ),
         (["--config"], "Missing value for flag --config"),
     ],
 )
