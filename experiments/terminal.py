@@ -1,5 +1,6 @@
 """The terminal output of the command line: plans, and summaries of outcomes."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,12 +15,13 @@ from rich.table import Table
 from nag_jax.evaluators import Metric
 from nag_jax.reports.page import page
 from nag_jax.reports.searched import report_at
+from nag_jax.reports.statistics import FEWEST_SAMPLES
 from nag_jax.reports.trajectories import FEWEST_SEEDS
-from nag_jax.system import parallel
+from nag_jax.system import parallel, started
 from nag_jax.system.errors import escaped, shown
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.generate import Generated
-from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.plan import Plan, words_of_seeds
 from nag_jax.tasks.search import Search, Searched
 from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.stream import Streamed
@@ -43,7 +45,7 @@ def announce(run: Setting) -> None:
     if not parallel.is_first():
         return
     config = run.config
-    seeds = f"seed {config.seed}" + (f" to {config.seed + config.seeds - 1}" if hasattr(config, "seeds") else "")
+    seeds = words_of_seeds(config) if config.mode == "search" else f"seed {config.seed}"
     what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
     print(shown(f"{what}, on {_devices()}, into {run.workdir.path}"), file=sys.stderr, flush=True)
 
@@ -129,7 +131,7 @@ def _time(plan: Plan) -> str:
     if not known:
         return ". ".join(["not known" if plan.notes else "a few seconds: nothing is left to compute", *plan.notes])
     estimate = f"about {_duration(plan.seconds)}, and compiling for the first time: {'; '.join(parts)}"
-    return ". ".join([f"{estimate} (steps and samples timed just now, labels by the ledgers)", *plan.notes])
+    return ". ".join([f"{estimate} (timed just now, and labels by the ledgers as far as they are paid)", *plan.notes])
 
 
 def _duration(seconds: float) -> str:
@@ -224,22 +226,9 @@ def _streamed(run: Setting, counts: dict[str, Any]) -> None:
 
 
 def _searched(run: Search, results: dict[str, Any]) -> None:
-    """Prints the table."""
-    reported, objective = results["reported"], results["objective"]
-    about = ", ".join(filter(None, [reported["unit"], reported["split"], run.evaluator.name]))
-    table = Table(
-        title=f"{reported['metric']} ({about}) of the best by {objective['metric']}, {run.config.seeds} seeds, "
-        "mean ± 95 %"
-    )
-    table.add_column("strategy", no_wrap=True)
-    for n in report_at(run):
-        table.add_column(f"{n} labels", justify="right")
-    table.add_column("labels to optimum", justify="right")
-    for name, strategy in results["strategies"].items():
-        cells = [write_interval(strategy["reported_after"].get(n)) for n in report_at(run)]
-        table.add_row(name, *cells, _median(strategy.get("labels_to_optimum"), run.config.search.budget))
+    """Prints what strategies reached, which can be told apart, and the best of all."""
     terminal = console()
-    terminal.print(table)
+    terminal.print(_reached(run, results))
     for n, test in results["significance"].items():
         best = test["best_baseline"]
         terminal.print(
@@ -247,11 +236,53 @@ def _searched(run: Search, results: dict[str, Any]) -> None:
             f"{write_difference(test['difference'][best], test['p'][best])}",
             soft_wrap=True,
         )
+    if results["best"] is None:
+        terminal.print(f"all {results['labels']['paid']:,} labels failed, so there is no best", soft_wrap=True)
+    else:
+        terminal.print(_best_of_search(results), soft_wrap=True)
+        export = [*shlex.split(started.usage_of("experiments.export")), str(run.workdir.path)]
+        terminal.print(f"take it home: {shlex.join(export)}", soft_wrap=True)
     terminal.print(f"everything is in {run.workdir.path}, told in {page.NAME}", soft_wrap=True)
 
 
+def _reached(run: Search, results: dict[str, Any]) -> Table:
+    """The table of strategies: what the best so far was worth after how many labels."""
+    reported, seeds = results["reported"], results["seeds"]
+    about = ", ".join(filter(None, [reported["unit"], reported["split"], run.evaluator.name]))
+    of = "" if reported["metric"] == results["objective"]["metric"] else f" by {results['objective']['metric']}"
+    spread = f"mean of {seeds} seeds{' ± 95 %' * (seeds >= FEWEST_SAMPLES)}" if seeds > 1 else f"seed {run.config.seed}"
+    table = Table(title=f"{reported['metric']} ({about}) of the best{of}, {spread}")
+    table.add_column("strategy", no_wrap=True)
+    strategies = results["strategies"]
+    counts = [n for n in report_at(run) if any(n in strategy["reported_after"] for strategy in strategies.values())]
+    for n in counts:
+        table.add_column(f"{n} labels", justify="right")
+    knows_best = any("labels_to_optimum" in strategy for strategy in strategies.values())
+    if knows_best:
+        table.add_column("labels to optimum", justify="right")
+    for name, strategy in strategies.items():
+        cells = [write_interval(strategy["reported_after"].get(n)) for n in counts]
+        cells += [_median(strategy.get("labels_to_optimum"), run.config.search.budget)] * knows_best
+        table.add_row(name, *cells)
+    return table
+
+
+def _best_of_search(results: dict[str, Any]) -> str:
+    """The best architecture, its values, and which label found it."""
+    best, objective, reported = results["best"], results["objective"], results["reported"]
+    values = [f"{objective['metric']} {best['value']:.6g} {objective['unit']}".strip()]
+    if reported["metric"] != objective["metric"]:
+        values.append(f"{reported['metric']} {best['reported']:.6g} {reported['unit']}".strip())
+    if (optimum := objective.get("best_of_table")) is not None:
+        values.append(f"{abs(optimum - best['value']):.3g} from the table's best")
+    return (
+        f"best of {results['labels']['paid']:,} labels: {best['architecture']}\n"
+        f"  {', '.join(values)}; label {best['label']} of {best['strategy']}, seed {best['seed']}"
+    )
+
+
 def write_interval(interval: dict[str, Any] | None) -> str:
-    """An interval of `results.json` for people, without its half where one seed says nothing of it."""
+    """An interval of `results.json` for people, without its half where too few seeds say nothing of it."""
     if interval is None:
         return ""
     low, high = interval["low"], interval["high"]

@@ -137,8 +137,9 @@ def best_of_table(run: Search) -> dict[str, float]:
 
 
 def report_at(run: Search) -> list[int]:
-    """The numbers of labels that the table has, as far as the budget goes."""
-    return [n for n in run.config.search.report_at if n <= run.config.search.budget] or [run.config.search.budget]
+    """The numbers of labels that the table has: those asked for as far as the budget goes, and the last."""
+    budget = run.config.search.budget
+    return sorted({n for n in run.config.search.report_at if n < budget} | {budget})
 
 
 def labels_to_optimum(run: Search, found: dict[str, Trajectories], optimum: dict[str, float]) -> dict[str, np.ndarray]:

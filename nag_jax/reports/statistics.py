@@ -9,13 +9,16 @@ from scipy import stats
 from nag_jax.reports.checks import finite_vector
 from nag_jax.system.errors import InputError
 
+FEWEST_SAMPLES = 3
+"""Of fewer a mean has no interval: that of two would be 12.7 standard errors wide on either side."""
+
 
 class Interval(NamedTuple):
     """An estimate and the confidence interval around it, in the samples' own unit.
 
     Attributes:
         estimate: the statistic of the samples.
-        low: lower bound; NaN where one sample says nothing of the spread.
+        low: lower bound; NaN where samples are too few to say anything of the spread.
         high: upper bound, likewise.
     """
 
@@ -32,12 +35,12 @@ class Interval(NamedTuple):
 def mean_interval(samples, *, confidence: float = 0.95) -> Interval:
     """Mean of independent samples `[n]` with its Student t interval, `mean ± t(n - 1) s / sqrt(n)`.
 
-    Meant for figures of a few seeds. The bounds of a single sample are NaN.
+    Meant for figures of a few seeds. The bounds of one or two samples are NaN.
     """
     samples = finite_vector(samples, "samples")
     _check_confidence(confidence)
     mean = float(samples.mean())
-    if len(samples) == 1:
+    if len(samples) < FEWEST_SAMPLES:
         return Interval(mean, float("nan"), float("nan"))
     quantile = stats.t.ppf((1 + confidence) / 2, df=len(samples) - 1)
     half = float(quantile * samples.std(ddof=1) / np.sqrt(len(samples)))

@@ -1,16 +1,20 @@
 """Costs of the phases of a run, measured on one step of each with untrained networks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from nag_jax.fitting.fit import make_chunk
 from nag_jax.fitting.recipe import Recipe
 from nag_jax.fitting.state import LossFn, init_state
 from nag_jax.generators.sharded import ShardedSampler
+from nag_jax.strategies import Strategy
 from nag_jax.system import parallel
+from nag_jax.trials import Trial
 
 MEASURED_SAMPLES = 1000
 """Of these a device generates at most to find out what one costs."""
@@ -99,6 +103,40 @@ def measure_sampler(
     padded = parallel.padded_size(few, mesh)
     memory = max(_memory(program) for program in sampler.compiled(padded, params, guidance))
     return seconds / evaluations * n / few, round(memory * n / few)
+
+
+def measure_strategy(strategy: Strategy, tokens: np.ndarray, num_objectives: int, n: int) -> float:
+    """Seconds per label that a strategy takes to decide on n of them, once compiled.
+
+    Args:
+        strategy: it, not told anything.
+        tokens: architectures of its space `[m, N]`, which it is told with labels of any values.
+        num_objectives: the number of objectives that count.
+        n: how many labels it decides on at once.
+    """
+    rng, seconds = np.random.default_rng(0), 0.0
+    state = strategy.tell(strategy.init(jax.random.key(0)), tokens, rng.normal(size=(len(tokens), num_objectives)))
+    for _ in range(2):  # the first time compiles
+        start = time.perf_counter()
+        tokens, state = strategy.ask(jax.random.key(1), state, n)
+        state = strategy.tell(state, tokens, rng.normal(size=(len(tokens), num_objectives)))
+        seconds = time.perf_counter() - start
+    return seconds / n
+
+
+def seconds_between(seeds: Iterable[Sequence[Trial]], purpose: str) -> float | None:
+    """The median time per label between two decisions by the ledgers, or None where there are too few.
+
+    Args:
+        seeds: the trials of each seed, in the order of payment.
+        purpose: the purpose of the labels that count.
+    """
+    gaps = []
+    for trials in seeds:
+        times = [datetime.fromisoformat(trial.time).timestamp() for trial in trials if trial.purpose == purpose]
+        asked, labels = np.unique(times, return_counts=True)
+        gaps += (np.diff(asked) / labels[1:]).tolist()
+    return float(np.median(gaps)) if gaps else None
 
 
 def _memory(program: jax.stages.Compiled) -> int:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from nag_jax.evaluators import Metric
+from nag_jax.settings import Search
 from nag_jax.tasks.measure import Work
 from nag_jax.tasks.setting import Setting
 
@@ -40,3 +41,14 @@ class Plan:
     def seconds(self) -> float:
         """What is left of the phases that could be measured, without compiling."""
         return sum(work.left * (work.seconds or 0.0) for work in self.work)
+
+
+def words_of_seeds(config: Search) -> str:
+    """The seeds of every strategy, in words.
+
+    Example:
+        >>> words_of_seeds(Search(seed=2, seeds=3))
+        'seeds 2 to 4'
+    """
+    first, last = config.seed, config.seed + config.seeds - 1
+    return f"seed {first}" if first == last else f"seeds {first} to {last}"

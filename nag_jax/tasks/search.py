@@ -4,7 +4,6 @@ import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import jax
@@ -29,8 +28,8 @@ from nag_jax.tasks import build, transfer
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Run
-from nag_jax.tasks.measure import Work
-from nag_jax.tasks.plan import Plan
+from nag_jax.tasks.measure import Work, measure_strategy, seconds_between
+from nag_jax.tasks.plan import Plan, words_of_seeds
 from nag_jax.tasks.prior import Prior, learn_prior
 from nag_jax.tasks.setting import Given, Setting, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
@@ -133,11 +132,13 @@ def plan(ready: Search) -> Plan:
         initial = len(seeds) * run.initial(name)
         for purpose, count in ((loop.INITIAL, initial), (loop.SEARCH, wanted - initial)):
             labels[purpose] = (labels[purpose][0] + count, labels[purpose][1] + paid[purpose])
-        work.append(Work(name, wanted, "labels", paid.total(), _seconds_a_label(trials)))
+        work.append(Work(name, wanted, "labels", paid.total(), _seconds_a_label(run, name, trials)))
         if paid:
             done.append(f"{name}: {finished} of {len(seeds)} seeds, {paid.total():,} labels")
     unknown = [entry.name for entry in work if entry.left and entry.seconds is None]
     notes = [f"Ledgers will say how long a label of {', '.join(unknown)} takes once some are paid"] if unknown else []
+    if run.evaluator.batch_size == 1 and any(entry.left for entry in work):
+        notes.append("The evaluator's own time comes on top, where no label is paid yet")
     return Plan(
         setting=run,
         metric=run.metric,
@@ -145,19 +146,21 @@ def plan(ready: Search) -> Plan:
         samples={},
         work=[*(plan_score(run) if needs_score(config) else []), *work],
         done=done,
-        strategies=f"{', '.join(config.run)}, each on the seeds {seeds[0]} to {seeds[-1]}",
+        strategies=f"{', '.join(config.run)}; {words_of_seeds(config)}",
         notes=notes,
     )
 
 
-def _seconds_a_label(trials: dict[int, list[Trial]]) -> float | None:
-    """The median time between two labels that strategies decided on, or None where there are too few."""
-    gaps = []
-    for found in trials.values():
-        times = [datetime.fromisoformat(trial.time).timestamp() for trial in found if trial.purpose == loop.SEARCH]
-        asked, labels = np.unique(times, return_counts=True)
-        gaps += (np.diff(asked) / labels[1:]).tolist()
-    return float(np.median(gaps)) if gaps else None
+def _seconds_a_label(run: Search, name: str, trials: dict[int, list[Trial]]) -> float | None:
+    """Seconds per label: by the ledgers, or what deciding on one takes here; None where that needs a prior."""
+    if seconds := seconds_between(trials.values(), loop.SEARCH):
+        return seconds
+    if run.config.strategies[name].prior:
+        return None
+    params = run.generator.init(jax.random.key(0)) if needs_score(run.config) else None
+    known = max(run.config.search.budget // 2, run.initial(name))  # the more labels, the longer it takes
+    tokens = random_distinct(run.space, run.seed_key(run.config.seed, loop.INITIAL), known, covers=run.may_be_labelled)
+    return measure_strategy(make_strategy(run, name, params), tokens, len(run.objectives), run.config.search.batch_size)
 
 
 def search_all(run: Search, params: Any, prior: Prior | None) -> None:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from configs import nb201
-from nag_jax.tasks import constrained, learn_plan, measure
+from nag_jax.tasks import constrained, learn_plan, measure, search
 
 MODES = {
     "generate": ("nb201.py", ()),
@@ -41,6 +41,7 @@ def planned(in_process, monkeypatch):
         return 0.5, 2**20
 
     monkeypatch.setattr(measure, "measure_fit", clock)
+    monkeypatch.setattr(search, "measure_strategy", lambda *_: 0.5)
     for module in (learn_plan, constrained):
         monkeypatch.setattr(module, "measure_sampler", clock)
     return lambda *arguments: in_process(*arguments, "--dry_run")
@@ -130,6 +131,7 @@ def test_a_plan_says_what_is_done_and_changes_nothing(planned, arguments, undist
     [
         ("stream", "samples", "64 guided in 2 files"),
         ("search", "labels to pay", "120: initial design 50 (0 paid), search 70 (0 paid)"),
+        ("search", "time", "random_search 24 labels of 0.5 s"),
         ("unlabelled", "constraints", "macs"),
         ("transfer", "labels to pay", "4: final 4 (0 paid)"),
     ],

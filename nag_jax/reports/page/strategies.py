@@ -6,6 +6,8 @@ from typing import Any
 from nag_jax.reports.page import forms
 from nag_jax.reports.page.finished import EMPTY, Cell, Finished
 from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, objectives_of_best, source, words
+from nag_jax.reports.statistics import FEWEST_SAMPLES
+from nag_jax.reports.trajectories import FEWEST_SEEDS
 
 
 def searched(run: Finished) -> Story:
@@ -72,7 +74,7 @@ def _reached(run: Finished, about: str) -> Table:
         cells += [_to_optimum(run, name)] if knows_best else []
         rows.append((name, [*cells, run.cell("strategies", name, "failed", form=forms.count)]))
     columns = ["strategy", *(f"{n} labels" for n in counts), *(["labels to optimum"] if knows_best else []), "failed"]
-    note = "Of the best architecture so far by the objective; mean over the seeds ± half of its 95 % interval."
+    note = f"Of the best architecture so far by the objective; {_spread(run)}."
     if knows_best:
         note += " Labels to optimum: median over the seeds until the objective's best of the table."
     return Table(about, columns, rows, note)
@@ -94,16 +96,22 @@ def _differences(run: Finished) -> Table:
     rows = []
     for baseline in baselines:
         cells = []
-        for n in tests:
+        for n, test in tests.items():
             cells.append(run.cell("significance", n, "difference", baseline, form="{:+.2f}".format))
-            cells.append(run.cell("significance", n, "p", baseline, form="{:.2g}".format))
+            if _has_p(test):
+                cells.append(run.cell("significance", n, "p", baseline, form="{:.2g}".format))
         rows.append((baseline, cells))
-    columns = [title for n in tests for title in (f"{n} labels", "p")]
-    note = (
-        f"Positive where {first} is better. p: Wilcoxon's signed-rank test over the seeds, two-sided, corrected by "
-        "Holm's method; empty below six seeds, which can't show a difference at 5 %."
-    )
+    columns = [title for n, test in tests.items() for title in (f"{n} labels", *["p"] * _has_p(test))]
+    note = f"Positive where {first} is better."
+    if any(map(_has_p, tests.values())):
+        note += " p: Wilcoxon's signed-rank test over the seeds, two-sided, corrected by Holm's method."
+    else:
+        note += f" Fewer than {FEWEST_SEEDS} seeds can't show a difference at 5 %, so there are no p-values."
     return Table(f"{first} minus each baseline", ["baseline", *columns], rows, note)
+
+
+def _has_p(test: dict[str, Any]) -> bool:
+    return any(p is not None for p in test["p"].values())
 
 
 def _hypervolumes(run: Finished) -> Table:
@@ -115,13 +123,21 @@ def _hypervolumes(run: Finished) -> Table:
     title = f"Hypervolume of {run.results['objective']['metric']} and {run.at('config', 'search', 'second')}"
     note = (
         "0 to 1: the share of the rectangle between the worst and the best values that any strategy paid for; "
-        "mean over the seeds ± half of its 95 % interval."
+        f"{_spread(run)}."
     )
     return Table(title, ["strategy", *(f"{n} labels" for n in counts)], rows, note)
 
 
+def _spread(run: Finished) -> str:
+    """What figures over the seeds are, in words."""
+    seeds = run.results["seeds"]
+    if seeds == 1:
+        return f"of seed {run.config['seed']}"
+    return "mean over the seeds" + " ± half of its 95 % interval" * (seeds >= FEWEST_SAMPLES)
+
+
 def interval(run: Finished, *keys: str) -> Cell:
-    """An estimate with half of its interval, without it where one seed says nothing of it."""
+    """An estimate with half of its interval, without it where too few seeds say nothing of it."""
     found: dict[str, Any] | None = run.at(*keys)
     if found is None:
         return EMPTY
