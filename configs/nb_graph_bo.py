@@ -1,4 +1,4 @@
-"""Search on NAS-Bench-Graph: graph neural networks for one of nine data sets, validation searched and test reported.
+"""A comparison of searches on NAS-Bench-Graph: graph neural networks for one of nine data sets, test reported.
 
 Run:      python -m experiments.main --config=configs/nb_graph_bo.py
 Smoke:    python -m experiments.main --config=configs/nb_graph_bo.py:smoke     (the same path at tiny sizes)

@@ -1,4 +1,4 @@
-"""Search on once-for-all's MobileNetV3 space: BO-NAG beside other strategies, under constraints if any.
+"""A comparison of searches on once-for-all's MobileNetV3 space: BO-NAG beside others, under constraints if any.
 
 Run:      python -m experiments.main --config=configs/ofa_mbv3_bo.py --config.evaluator.accuracy_file=FILE
 Smoke:    python -m experiments.main --config=configs/ofa_mbv3_bo.py:smoke     (the same path at tiny sizes)

@@ -4,6 +4,7 @@
     python -m experiments.main --config=configs/nb201.py                 generates, about a minute on two cores
     python -m experiments.main --config=configs/nb201.py --dry_run       checks everything, prints the plan and stops
     python -m experiments.main --config=configs/nb201.py:smoke           the same path at tiny sizes
+    python -m experiments.main --config=configs/nb201_search.py          one search, the best of 50 labels
     python -m experiments.main --config=configs/nb201_bo.py --config.seeds=3 --workdir=runs/mine
 
 Flags:
