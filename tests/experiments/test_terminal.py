@@ -7,6 +7,8 @@ from rich.table import Table
 
 from experiments import export, main, terminal
 from nag_jax.export import Export
+from nag_jax.settings import Search
+from nag_jax.settings.search import Loop
 
 NAMES = ["acc[/b]", "acc[top1]", "my [exp] run", "pip install 'nag-jax[onnx]'", ":smile:", "[bold]x", "\\[x]"]
 
@@ -66,6 +68,65 @@ def test_the_hint_of_an_export_keeps_its_brackets(capsys, tmp_path):
 )
 def test_a_p_that_there_is_not_is_explained(difference, p, says):
     assert terminal.write_difference(difference, p) == says
+
+
+def searched(seeds, after, p=None, **best):
+    """What stands in the `results.json` of a search that reached `after` by number of labels."""
+    objective = {"metric": "valid", "unit": "%", "split": "validation", "direction": "max", "best_of_table": 91.5}
+    found = {"architecture": "|a~0|", "value": 91.0, "reported": 90.0, "strategy": "bo_nag", "seed": 0, "label": 7}
+    strategy = {"failed": 0, "reported_after": after, "labels_to_optimum": {"median": 7.0}}
+    test = {"strategy": "bo_nag", "best_baseline": "random", "difference": {"random": 0.5}, "p": {"random": p}}
+    return {
+        "objective": objective,
+        "reported": objective | {"metric": "test", "split": "test"},
+        "best": None if best.get("best", 0) is None else found,
+        "labels": {"paid": 12 * seeds},
+        "seeds": seeds,
+        "strategies": {"bo_nag": strategy},
+        "significance": {12: test} if seeds > 1 else {},
+    }
+
+
+@pytest.fixture
+def told(capsys, tmp_path):
+    """What is printed of a search of 12 labels."""
+
+    def tell(results):
+        config = Search(seeds=results["seeds"], search=Loop(initial=5, budget=12, report_at=(5, 10, 50)))
+        evaluator = types.SimpleNamespace(name="table")
+        run = types.SimpleNamespace(config=config, workdir=types.SimpleNamespace(path=tmp_path), evaluator=evaluator)
+        terminal._searched(run, results)  # pyright: ignore[reportArgumentType]
+        return capsys.readouterr().out
+
+    return tell
+
+
+def interval(estimate, half=float("nan")):
+    return {"estimate": estimate, "low": estimate - half, "high": estimate + half}
+
+
+def test_a_search_prints_its_best_and_its_last_label(told, tmp_path):
+    said = told(searched(1, {5: interval(80.0), 12: interval(90.0)}))
+    assert "of the best by valid, seed 0" in said
+    assert "12 labels" in said
+    assert "10 labels" not in said, "no strategy has a value there"
+    assert "best of 12 labels: |a~0|" in said
+    assert "valid 91 %, test 90 %, 0.5 from the table's best; label 7 of bo_nag, seed 0" in said
+    assert f"python -m experiments.export {tmp_path}" in said
+    assert "±" not in said
+
+
+@pytest.mark.parametrize(("seeds", "title"), [(2, "mean of 2 seeds"), (3, "mean of 3 seeds ± 95 %")])
+def test_two_seeds_have_no_interval(seeds, title, told):
+    said = told(searched(seeds, {12: interval(90.0, 1.0 if seeds > 2 else float("nan"))}))
+    assert title in " ".join(said.split())
+    assert ("±" in said) == (seeds > 2)
+    assert "nan" not in said
+
+
+def test_a_search_without_a_label_says_so(told):
+    said = told(searched(1, {}, best=None))
+    assert "all 12 labels failed, so there is no best" in said
 
 
 @pytest.fixture

@@ -27,8 +27,9 @@ def test_mean_interval_covers_as_often_as_it_says(rng):
     assert covered == pytest.approx(0.8, abs=4 * math.sqrt(0.16 / 2000))
 
 
-def test_one_sample_has_a_mean_and_no_bounds():
-    found = statistics.mean_interval([2.0])
+@pytest.mark.parametrize("samples", [[2.0], [1.0, 3.0]])
+def test_one_or_two_samples_have_a_mean_and_no_bounds(samples):
+    found = statistics.mean_interval(samples)
     assert found.estimate == 2.0
     assert math.isnan(found.low)
     assert math.isnan(found.high)
