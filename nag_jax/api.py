@@ -1,8 +1,8 @@
 """The five calls that are enough for most: space, evaluator, fit, generate, search.
 
 They are a door to the tasks that the command line runs, with the defaults of `configs/nb201.py` and
-`configs/nb201_search.py`, and come to the same architectures from the same seed. Nothing is written anywhere but where a
-call is told to. Whoever wants another predictor, kernel or guidance joins the rooms' functions, or uses the command
+`configs/nb201_search.py`, and come to the same architectures from the same seed. Nothing is written anywhere but where
+a call is told to. Whoever wants another predictor, kernel or guidance joins the rooms' functions, or uses the command
 line.
 """
 
