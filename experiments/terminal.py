@@ -25,6 +25,7 @@ from nag_jax.tasks.plan import Plan, words_of_seeds
 from nag_jax.tasks.search import Search, Searched
 from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.stream import Streamed
+from nag_jax.tasks.train import Trained
 
 
 def console() -> Console:
@@ -57,6 +58,7 @@ def summarize(outcome: Any, results: dict[str, Any]) -> None:
         Generated: _generated,
         Searched: _searched,
         Streamed: _streamed,
+        Trained: _trained,
     }.get(type(outcome))
     if tell is not None:
         tell(outcome.run, results)
@@ -221,6 +223,32 @@ def _streamed(run: Setting, counts: dict[str, Any]) -> None:
     console().print(
         f"{counts['samples']:,} samples, {counts['valid']:,} valid, {counts['distinct']:,} that differ, "
         f"{counts['distinct_canonical']:,} that compute different things; they are in {run.workdir.path / 'samples'}",
+        soft_wrap=True,
+    )
+
+
+def _trained(run: Setting, results: dict[str, Any]) -> None:
+    """Prints what was trained, and how good it is."""
+    found, data, labels = results["trained"], results["dataset"], results["labels"]["by_purpose"]
+    kept, seeds = found["kept"], found["test_accuracy_of_seeds"]
+    table = Table(title=f"{data['name']}: {', '.join(f'{n:,} {part}' for part, n in data['examples'].items())}")
+    for title in ("seed", "epochs", "training loss", "validation, %", "test, %"):
+        table.add_column(title, justify="right")
+    for each in found["seeds"]:
+        numbers = (each["training_loss"], each["validation_accuracy"], each["test_accuracy"])
+        table.add_row(str(each["seed"]), str(each["epochs"]), *map(number, numbers))
+    terminal = console()
+    terminal.print(table)
+    terminal.print(
+        f"best of {results['stages'][0]['count']} that were generated: {found['architecture']}\n"
+        f"  {found['params']:,} parameters, test accuracy {kept['test_accuracy']:.2f} % "
+        f"(95 %: {kept['low']:.2f} to {kept['high']:.2f}), mean of the seeds {write_interval(seeds)} %",
+        soft_wrap=True,
+    )
+    paid = ", ".join(f"{count} for {purpose}" for purpose, count in labels.items())
+    terminal.print(
+        f"trainings: {paid}; {results['training_seconds']:.0f} s of training, {sum(results['seconds'].values()):.0f} s "
+        f"in all; weights and everything else are in {run.workdir.path}",
         soft_wrap=True,
     )
 

@@ -80,7 +80,7 @@ def load(
     variables = None if weights is None else resnet.read_variables(weights)
     if folder is not None:
         title = name or Path(folder).resolve().name
-        names, images = _from_folder(Path(folder), classes, images_per_class, seed, image_size)
+        names, images = read_folder_images(Path(folder), classes, images_per_class, seed, image_size)
     else:
         title = name or str(tfds)
         names, images = collect(
@@ -111,10 +111,13 @@ def _facts(title: str, names: Sequence[str], images: Sequence[np.ndarray], image
     return {"images": sum(map(len, images)), "images_per_class": images_per_class, "short_classes": short}
 
 
-def _from_folder(
+def read_folder_images(
     folder: Path, classes: Sequence[str] | None, images_per_class: int, seed: int, image_size: int
 ) -> tuple[list[str], list[np.ndarray]]:
-    """Names and images uint8 `[I_c, S, S, 3]` of the classes; only the chosen files are opened."""
+    """Names and images uint8 `[I_c, S, S, 3]` of the classes of a folder; only the chosen files are opened.
+
+    See `load` for the arguments and what is raised.
+    """
     if not folder.is_dir():
         raise InputError(f"there is no folder of images {folder}: correct the path")
     folders = {

@@ -7,7 +7,7 @@ from typing import Any
 from nag_jax.settings.names import DIRECTIONS, EVALUATORS, SPLITS
 from nag_jax.system.fields import NOT_NEGATIVE, option, options_of_own
 
-_METRIC = "The metric to search by: the objective."
+METRIC = "The metric to search by: the objective."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Evaluator:
     name: str = option("analog_nasbench", "Where labels come from; docs/evaluators.md describes each.", EVALUATORS)
     path: str = option("", "The file of the evaluator `table`, CSV or Parquet.")
     dataset: str = option("", "The data set of the evaluator `nas_bench_graph`.")
-    metric: str = option("baseline", _METRIC)
+    metric: str = option("baseline", METRIC)
     direction: str = option(
         "",
         "Whether more or less of a table's or a command's metric is better; empty is max.",
@@ -52,7 +52,7 @@ class MobileNetEvaluator:
     """Costs of once-for-all's networks, and with its files their accuracy and latency."""
 
     name: str = option("mobilenet_v3", "Where labels come from.", EVALUATORS)
-    metric: str = option("", f"{_METRIC} Empty is the accuracy where its predictor is given, and nothing where not.")
+    metric: str = option("", f"{METRIC} Empty is the accuracy where its predictor is given, and nothing where not.")
     accuracy_file: str = option("", "The file of once-for-all's accuracy predictor.")
     latency_file: str = option("", "The file of measured latencies.")
     device: str = option("", "The device whose latency is called `latency`; empty has one `latency_DEVICE` for each.")
@@ -65,7 +65,7 @@ class NASBench101Evaluator:
 
     name: str = option("nasbench101", "Where labels come from.", EVALUATORS)
     path: str = option("", "The file of a table of cells, CSV or Parquet, by string or digest; costs need none.")
-    metric: str = option("", f"{_METRIC} Empty for none, where constraints are all there is to generate for.")
+    metric: str = option("", f"{METRIC} Empty for none, where constraints are all there is to generate for.")
     direction: str = option("", "Whether more or less of the metric is better; empty is max.", DIRECTIONS)
     unit: str = option("", "The unit of the metric, for reports.")
     split: str = option("", "The data that the metric was measured on; empty reads it off the metric's name.", SPLITS)

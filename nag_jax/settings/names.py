@@ -20,6 +20,12 @@ def _evaluators() -> Collection[str]:
     return sorted(REGISTRY)
 
 
+def _data_sets() -> Collection[str]:
+    from nag_jax.datasets.examples import REGISTRY
+
+    return sorted(REGISTRY)
+
+
 def _utilities() -> Collection[str]:
     from nag_jax.objectives.utility import REGISTRY
 
@@ -105,8 +111,9 @@ def _normalizations() -> Collection[str]:
     return NORMALIZATIONS
 
 
-MODES = Names(lambda: ("generate", "search", "stream"), open=True, own=True)
+MODES = Names(lambda: ("generate", "search", "stream", "train"), open=True, own=True)
 SPACES, EVALUATORS = Names(_spaces, open=True, own=True), Names(_evaluators, open=True, own=True)
+DATA_SETS = Names(_data_sets)
 UTILITIES = Names(_utilities, open=True, own=True)
 GENERATORS = Names(_generators, own=True)
 PROCESSES, KERNELS = Names(_processes, open=True), Names(_kernels, open=True)

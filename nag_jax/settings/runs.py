@@ -1,4 +1,4 @@
-"""Settings of whole runs: generation, a search, and transfer, which may do both."""
+"""Settings of whole runs: generation, a search, transfer, which may do both, and training."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,10 +10,12 @@ from nag_jax.settings.sampler import Guidance, Sampler, Stream
 from nag_jax.settings.score import Generator, Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
 from nag_jax.settings.space import MobileNetSpace, NASBench101Space, Space
+from nag_jax.settings.train import Cells, Examples, Halving, Trained
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
 from nag_jax.settings.utility import Utility
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import COUNT, SEED, option, with_default
+from nag_jax.training.recipe import Recipe
 
 _WITHOUT_TPE = tuple(name for name in STRATEGIES if name != "tpe")
 """The strategies that need no further package."""
@@ -39,12 +41,12 @@ class Settings:
     name: str = option("run", "The name of the run, and of its folder under runs/.")
     mode: str = option(
         "generate",
-        "What is done: generate and pay for the best, search, or stream as many samples as you like into files.",
+        "What is done: generate and pay for the best, search, stream as many samples as you like into files, or train.",
         MODES,
     )
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
     space: Space | MobileNetSpace | NASBench101Space = Space()
-    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator = Evaluator()
+    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator | Trained = Evaluator()
     objectives: tuple[str, ...] = option(
         (), "The metrics that count, in order; empty is the evaluator's one. Several need a `utility`."
     )
@@ -121,3 +123,25 @@ class Transfer(_Searching, Generate):
     meta: Meta = Meta()
     triples: Triples | GraphTriples = Triples()
     dataset: ImageDataset | GraphDataset = ImageDataset()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(Settings):
+    """Training what is generated, from a data set to a trained network.
+
+    Example:
+        >>> Train().dataset.name, Train().generator.name
+        ('digits', 'exact')
+    """
+
+    mode: str = with_default(Settings, "mode", "train")
+    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator | Trained = Trained()
+    generator: Generator = Generator(name="exact")
+    dataset: Examples = Examples()
+    network: Cells = Cells()
+    training: Recipe = Recipe()
+    halving: Halving = Halving()
+
+    def check_together(self, path: str) -> None:
+        """Raises InputError where the first stage of successive halving is longer than a full training."""
+        self.halving.check_against(f"{path}.halving", self.training.epochs)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jraph import GraphsTuple
     from matplotlib.figure import Figure
 
+    from nag_jax.spaces.any_network import AnyNetwork
     from nag_jax.spaces.blueprint import Blueprint
     from nag_jax.spaces.choices import Choices
     from nag_jax.spaces.costs import AnyCost
@@ -213,6 +214,15 @@ class Buildable(Protocol):
 
     def blueprint(self, tokens) -> "Blueprint":
         """The network of one architecture, tokens `[W]`."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A space whose architectures one compiled program can train."""
+
+    def any_network(self, *, num_classes: int, **sizes: int) -> "AnyNetwork":
+        """The networks of all its architectures, which tell so many classes apart; sizes are the space's own."""
         ...
 
 

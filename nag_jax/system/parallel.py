@@ -170,6 +170,12 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
+def make_local_mesh() -> Mesh:
+    """A mesh as `make_mesh` makes it over the devices of this process alone, for what the first process does alone."""
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
 @functools.cache
 def compiler_options() -> dict[str, str] | None:
     """XLA's options for programs that evaluate networks step after step, as `jit` takes them.

@@ -1,5 +1,6 @@
 """Weights that somebody else trained: named arrays from safetensors, npz or PyTorch files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,14 @@ _DTYPES = {
     "BOOL": "?",
 }
 """How the bytes of safetensors are read; NumPy has no bfloat16, whose bits are read as whole numbers at first."""
+
+
+def write_weights(path: str | Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, str] | None = None) -> None:
+    """Writes arrays by name, and facts of them, as a safetensors file. Needs safetensors."""
+    import safetensors.numpy
+
+    content = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    safetensors.numpy.save_file(content, path, dict(facts or {}))
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from nag_jax.system.options import find
-from nag_jax.tasks import generate, search, stream
+from nag_jax.tasks import generate, search, stream, train
 from nag_jax.tasks.contract import Task
 
-REGISTRY: dict[str, Callable[[], Task]] = {"generate": generate.task, "search": search.task, "stream": stream.task}
+REGISTRY: dict[str, Callable[[], Task]] = {
+    "generate": generate.task,
+    "search": search.task,
+    "stream": stream.task,
+    "train": train.task,
+}
 
 __all__ = ["REGISTRY", "Task", "choose"]
 

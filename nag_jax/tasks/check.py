@@ -19,6 +19,7 @@ FIELDS = {
     "generate": _GENERATE,
     "stream": (*_GENERATE, "stream"),
     "search": (*_EVERY, "search", "strategies", "run", "seeds"),
+    "train": (*_EVERY, "dataset", "network", "training", "halving"),
 }
 """Mode to the fields and blocks of a config that it reads."""
 

@@ -94,6 +94,10 @@ class Workdir:
         """Where the file of that name is, for messages."""
         return str(self.path / name)
 
+    def folder(self, name: str) -> Path | None:
+        """The folder of that name, which need not be there yet; None where nothing is kept."""
+        return self.path / name
+
     @contextmanager
     def ledger(self, evaluator: Evaluator, name: str = LEDGER) -> Iterator[Ledger]:
         """Opens the ledger of that name, which is made where there is none.
@@ -160,6 +164,9 @@ class Unkept(Workdir):
     def place(self, name: str) -> str:
         """Words for the ledger."""
         return "the ledger"
+
+    def folder(self, name: str) -> None:
+        """Nothing is kept."""
 
     @contextmanager
     def ledger(self, evaluator: Evaluator, name: str = LEDGER) -> Iterator[Ledger]:

@@ -18,6 +18,7 @@ ROOMS = (
     {"generators"},
     {"guidance"},
     {"datasets"},
+    {"training"},
     {"predictors", "evaluators"},
     {"trials"},
     {"strategies"},

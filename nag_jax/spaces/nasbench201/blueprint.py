@@ -129,7 +129,7 @@ def _carried(graph: Graph, h: str, edge: Edge, path: str) -> str:
 def _reduction(graph: Graph, h: str, path: str) -> str:
     residual = _relu_conv_norm(graph, h, f"{path}.first", stride=2)
     residual = _relu_conv_norm(graph, residual, f"{path}.second")
-    shortcut = graph.add("AveragePool", h, kernel_shape=[2, 2], strides=[2, 2])
+    shortcut = graph.add("AveragePool", h, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
     return graph.add("Add", residual, graph.conv(shortcut, f"{path}.shortcut"))
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
+from nag_jax.spaces.nasbench201.space import EDGES, OPERATIONS
 from nag_jax.system.errors import InputError
 
 Edge = tuple[int, int, str]
@@ -35,16 +37,43 @@ class CellNetwork(nn.Module):
     @nn.compact
     def __call__(self, images, *, train: bool = False):
         """Class logits `[B, num_classes]` of images `[B, s, s, 3]`; with `train`, norms use their batch."""
-        h = nn.Conv(self.channels, (3, 3), use_bias=False, name="stem")(images)
-        h = _norm(train, "stem_norm")(h)
-        for stage in range(3):
-            width = self.channels * 2**stage
-            if stage:
-                h = ResidualBlock(width, name=f"reduction_{stage}")(h, train)
-            for i in range(self.cells):
-                h = Cell(self.edges, name=f"cell_{stage}_{i}")(h, train)
-        h = nn.relu(_norm(train, "last_norm")(h)).mean(axis=(1, 2))
-        return nn.Dense(self.num_classes, name="classifier")(h)
+        return _stages(self, images, train, lambda name: lambda h: Cell(self.edges, name=name)(h, train))
+
+
+class AnyCellNetwork(nn.Module):
+    """`CellNetwork` of a cell that is an input, so that one compiled program trains every cell of the space.
+
+    Every edge has a kernel of 3 x 3, of which a convolution of 1 x 1 uses the middle, and a norm; `specialise` leaves
+    those that the cell uses.
+
+    Attributes:
+        channels: the number of channels in the first stage.
+        cells: the number of cells per stage.
+        num_classes: the number of classes that the classifier tells apart.
+    """
+
+    channels: int = 16
+    cells: int = 5
+    num_classes: int = 10
+
+    @nn.compact
+    def __call__(self, images, operations, *, train: bool = False):
+        """Class logits `[B, num_classes]` of images `[B, h, w, 3]` and operations int32 `[6]`, see `OPERATIONS`."""
+        return _stages(self, images, train, lambda name: lambda h: AnyCell(name=name)(h, operations, train))
+
+
+def _stages(network, images, train: bool, cell: Callable):
+    """The logits of a network, whose cells are made by `cell`: name -> what maps h to the same shape."""
+    h = nn.Conv(network.channels, (3, 3), use_bias=False, name="stem")(images)
+    h = _norm(train, "stem_norm")(h)
+    for stage in range(3):
+        width = network.channels * 2**stage
+        if stage:
+            h = ResidualBlock(width, name=f"reduction_{stage}")(h, train)
+        for i in range(network.cells):
+            h = cell(f"cell_{stage}_{i}")(h)
+    h = nn.relu(_norm(train, "last_norm")(h)).mean(axis=(1, 2))
+    return nn.Dense(network.num_classes, name="classifier")(h)
 
 
 class Cell(nn.Module):
@@ -68,8 +97,68 @@ class Cell(nn.Module):
         return nodes[max(nodes)]
 
 
+class AnyCell(nn.Module):
+    """`Cell` whose operations are an input."""
+
+    @nn.compact
+    def __call__(self, h, operations, train: bool):
+        """Maps h `[B, s, s, C]` to the same shape, by operations int32 `[6]`."""
+        nodes = {0: h}
+        for edge, (source, target) in enumerate(EDGES):
+            carried = AnyEdge(name=f"edge_{source}_{target}")(nodes[source], operations[edge], train)
+            nodes[target] = nodes[target] + carried if target in nodes else carried
+        return nodes[max(nodes)]
+
+
+class AnyEdge(nn.Module):
+    """An edge of a cell whose operation is an input."""
+
+    @nn.compact
+    def __call__(self, h, operation, train: bool):
+        """Maps h `[B, s, s, C]` to the same shape, by the number of the operation."""
+        kernel = MiddleKernel(name="conv")(h.shape[-1], operation == _ONE)
+        # Recomputed, since what the branches keep for the gradient would be kept for all of them.
+        carried = jax.checkpoint(_carry)(operation, h, kernel)
+        return jnp.where(_convolves(operation), _norm(train, "norm")(carried), carried)
+
+
+class MiddleKernel(nn.Module):
+    """A kernel of 3 x 3, drawn for a convolution of that size or of its middle."""
+
+    @nn.compact
+    def __call__(self, width: int, only_middle):
+        """The kernel `[3, 3, width, width]`."""
+
+        def draw(key):
+            fan_in = width * jnp.where(only_middle, 1, 9)
+            return jax.random.normal(key, (3, 3, width, width), jnp.float32) / jnp.sqrt(fan_in)
+
+        return self.param("kernel", draw)
+
+
+def specialise(variables, edges: tuple[Edge, ...]):
+    """The variables of `CellNetwork(edges)` that are those of an `AnyCellNetwork`."""
+
+    def of_cell(cell: dict) -> dict:
+        convolutions = {f"edge_{source}_{target}": name for source, target, name in edges if "conv" in name}
+        return {edge: of_edge(cell[edge], name) for edge, name in convolutions.items() if edge in cell}
+
+    def of_edge(edge: dict, name: str) -> dict:
+        if "conv" not in edge or name != OPERATIONS[_ONE]:
+            return edge
+        return edge | {"conv": {"kernel": edge["conv"]["kernel"][1:2, 1:2]}}
+
+    def of_network(modules: dict) -> dict:
+        made = {name: of_cell(part) if name.startswith("cell_") else part for name, part in modules.items()}
+        return {name: part for name, part in made.items() if part}
+
+    return {collection: of_network(modules) for collection, modules in variables.items()}
+
+
 class ResidualBlock(nn.Module):
     """Halves the image: two convolutions, and the mean of 2 x 2 pixels through a third beside them.
+
+    Odd sizes are rounded up, so that a series, an image one pixel wide, stays one.
 
     Attributes:
         width: output channels.
@@ -82,7 +171,7 @@ class ResidualBlock(nn.Module):
         """Maps h `[B, s, s, C]` to `[B, s / 2, s / 2, width]`."""
         residual = ReluConvNorm(self.width, 3, stride=2, name="first")(h, train)
         residual = ReluConvNorm(self.width, 3, name="second")(residual, train)
-        shortcut = nn.avg_pool(h, (2, 2), strides=(2, 2))
+        shortcut = nn.avg_pool(h, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False)
         return residual + nn.Conv(self.width, (1, 1), use_bias=False, name="shortcut")(shortcut)
 
 
@@ -128,4 +217,29 @@ _OPERATIONS: dict[str, Callable] = {
     "nor_conv_1x1": _convolution(1),
     "nor_conv_3x3": _convolution(3),
     "avg_pool_3x3": _mean_of_nine,
+}
+_ONE, _THREE = OPERATIONS.index("nor_conv_1x1"), OPERATIONS.index("nor_conv_3x3")
+
+
+def _convolves(operation):
+    return (operation == _ONE) | (operation == _THREE)
+
+
+def _carry(operation, h, kernel):
+    """What an edge carries before the norm of a convolution."""
+    return jax.lax.switch(operation, [_CARRIED[name] for name in OPERATIONS], h, kernel)
+
+
+def _convolved(h, kernel):
+    half = kernel.shape[0] // 2
+    padding = ((half, half), (half, half))
+    return jax.lax.conv_general_dilated(nn.relu(h), kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+_CARRIED: dict[str, Callable] = {
+    "none": lambda h, kernel: jnp.zeros_like(h),
+    "skip_connect": lambda h, kernel: h,
+    "nor_conv_1x1": lambda h, kernel: _convolved(h, kernel[1:2, 1:2]),
+    "nor_conv_3x3": _convolved,
+    "avg_pool_3x3": lambda h, kernel: _mean_of_nine(h, True, ""),
 }

@@ -13,13 +13,14 @@ from nag_jax.system.whole import whole_numbers
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nag_jax.spaces.any_network import AnyNetwork
     from nag_jax.spaces.blueprint import Blueprint
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) cell nodes of the six edges, in the order of the official string."""
 
-_FIRST_OPERATION = 2
+FIRST_OPERATION = 2
 """Token of `OPERATIONS[0]`: tokens 0 and 1 are the input and the output."""
 _PLACES = len(OPERATIONS) ** np.arange(len(EDGES) - 1, -1, -1)
 
@@ -37,16 +38,16 @@ class NASBench201(NodeSpace):
 
     name = "nasbench201"
     class_names = ("input", "output", *OPERATIONS)
-    passing = (_FIRST_OPERATION + OPERATIONS.index("skip_connect"),)
-    blocking = (_FIRST_OPERATION + OPERATIONS.index("none"),)
-    weightless = (_FIRST_OPERATION + OPERATIONS.index("avg_pool_3x3"),)
+    passing = (FIRST_OPERATION + OPERATIONS.index("skip_connect"),)
+    blocking = (FIRST_OPERATION + OPERATIONS.index("none"),)
+    weightless = (FIRST_OPERATION + OPERATIONS.index("avg_pool_3x3"),)
     drawn_as = "cells"
 
     def __init__(self):
         nodes = len(EDGES) + 2
         self.allowed = np.zeros((nodes, len(self.class_names)), bool)
         self.allowed[0, 0] = self.allowed[-1, 1] = True
-        self.allowed[1:-1, _FIRST_OPERATION:] = True
+        self.allowed[1:-1, FIRST_OPERATION:] = True
         starts = np.array([source for source, _ in EDGES] + [3])
         ends = np.array([0] + [target for _, target in EDGES])
         self.adjacency = np.zeros((nodes, nodes), bool)
@@ -64,7 +65,7 @@ class NASBench201(NodeSpace):
 
     def to_ops(self, tokens) -> np.ndarray:
         """Operations `[B, 6]` of tokens `[B, 8]`, as indices into `OPERATIONS`, edges in string order."""
-        return np.asarray(tokens)[:, 1:-1] - _FIRST_OPERATION
+        return np.asarray(tokens)[:, 1:-1] - FIRST_OPERATION
 
     def from_ops(self, ops) -> np.ndarray:
         """Tokens `[B, 8]` of operations `[B, 6]`; inverse of `to_ops`.
@@ -80,7 +81,7 @@ class NASBench201(NodeSpace):
             raise InputError(f"row {row}: operations must be 0 to 4 (of {OPERATIONS}), found {ops[row].tolist()}")
         tokens = np.empty((len(ops), self.num_nodes), np.int32)
         tokens[:, 0], tokens[:, -1] = 0, 1
-        tokens[:, 1:-1] = ops + _FIRST_OPERATION
+        tokens[:, 1:-1] = ops + FIRST_OPERATION
         return tokens
 
     def to_index(self, tokens) -> np.ndarray:
@@ -171,6 +172,12 @@ class NASBench201(NodeSpace):
         from nag_jax.spaces.nasbench201.blueprint import cell_blueprint
 
         return cell_blueprint(tuple(self.cell_edges(tokens)))
+
+    def any_network(self, *, num_classes: int, channels: int = 16, cells: int = 5) -> "AnyNetwork":
+        """The networks of all cells, with so many channels in the first stage and cells per stage; see `Trainable`."""
+        from nag_jax.spaces.nasbench201.any_cell import any_cell_network
+
+        return any_cell_network(num_classes=num_classes, channels=channels, cells=cells)
 
 
 def _all_ops() -> np.ndarray:

@@ -1,0 +1,36 @@
+"""Training: from a data set to a trained network, by default NAS-Bench-201 cells on scikit-learn's digits.
+
+Run:      python -m experiments.main --config=configs/train.py
+Smoke:    python -m experiments.main --config=configs/train.py:smoke     (the same path at tiny sizes)
+
+It generates cells, trains them with early stopping of the worst (successive halving), trains the best with three seeds,
+measures those on the test part, and exports the network with its weights. The digits and the series of MNIST-1D need
+`pip install 'nag-jax[train]'`.
+
+Your images:   --config.dataset.name=folder --config.dataset.path=FOLDER          (a folder of class folders)
+Your arrays:   --config.dataset.name=arrays --config.dataset.path=FILE.npz        (inputs and labels)
+Series:        --config.dataset.name=mnist1d
+Natural images want more: --config.training.augmentation.crop=4 --config.training.augmentation.flip=True
+"""
+
+from typing import Any
+
+from nag_jax.settings import Train
+from nag_jax.settings.config import make_config
+
+SMOKE = {
+    "network.channels": 2,
+    "training.epochs": 4,
+    "training.batch_size": 128,
+    "halving.candidates": 4,
+    "halving.first_epochs": 1,
+    "halving.factor": 2,
+    "halving.seeds": 2,
+    "sampler.num_steps": 10,
+}
+VARIANTS = {"": {}, "smoke": SMOKE}
+
+
+def get_config(variant: str = "") -> Any:
+    """The default config, or the variant `smoke`."""
+    return make_config(Train(name="train"), variant, VARIANTS)

@@ -1,0 +1,87 @@
+"""The report of a training: results.json, the weights, and the test part, which is touched here and nowhere before."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from nag_jax.reports import facts
+from nag_jax.reports.statistics import mean_interval
+from nag_jax.system.weights_file import write_weights
+from nag_jax.tasks.train import Trained, Weights
+from nag_jax.training.run import CURVE, Evaluated
+
+WEIGHTS = "weights.safetensors"
+_CONFIDENCE = 0.95
+
+
+def write(outcome: Trained) -> dict[str, Any]:
+    """Writes everything into the workdir, and returns what stands in `results.json`."""
+    run, data = outcome.run, outcome.run.evaluator.setting.data
+    tested = [test(outcome, weights) for weights in outcome.weights]
+    with run.workdir.ledger(run.evaluator) as ledger:
+        trials = ledger.trials()
+        reasons = Counter(trial.reason for trial in trials if trial.reason)
+        labels = facts.of_labels(ledger.num_failed, ledger.paid_by_purpose(), reasons)
+    results = {
+        "trained": {
+            "architecture": run.space.to_native(outcome.tokens[None])[0],
+            "params": run.evaluator.setting.network.blueprint(outcome.tokens).num_params(),
+            "weights": WEIGHTS,
+            "kept": tested[0],
+            "seeds": tested,
+            "test_accuracy_of_seeds": _of_seeds([each["test_accuracy"] for each in tested]),
+        },
+        "objective": facts.of_objectives(run.objectives) | {"evaluator": run.evaluator.name, "space": run.space.name},
+        "dataset": {
+            "name": data.name,
+            "classes": list(data.classes),
+            "examples": {name: len(getattr(data, name)) for name in ("training", "validation", "test")},
+            "mean": data.mean,
+            "std": data.std,
+        },
+        "stages": [stage._asdict() for stage in run.stages],
+        "training_seconds": sum(trial.cost or 0.0 for trial in trials),
+        "labels": labels,
+        **facts.of_setting(run),
+    }
+    run.workdir.write(WEIGHTS, lambda path: write_weights(path, flat(outcome.weights[0].variables)))
+    run.workdir.write_json("results.json", results)
+    return results
+
+
+def test(outcome: Trained, weights: Weights) -> dict[str, Any]:
+    """The test accuracy of one training in %, with its 95 % interval, beside what is known from before."""
+    setting = outcome.run.evaluator.setting
+    part = setting.data.test
+    accuracy = Evaluated(setting, part).accuracy(weights.run.state.average, outcome.tokens)
+    right = round(accuracy / 100 * len(part))
+    interval = stats.binomtest(right, len(part)).proportion_ci(_CONFIDENCE, method="wilson")
+    return {
+        "seed": weights.seed,
+        "test_accuracy": accuracy,
+        "low": 100 * interval.low,
+        "high": 100 * interval.high,
+        **dict(zip(CURVE, weights.run.curve[weights.run.epochs - 1].tolist(), strict=True)),
+        "epochs": weights.run.epochs,
+    }
+
+
+def flat(variables: Any, path: str = "") -> dict[str, np.ndarray]:
+    """Nested variables as arrays by their path, as `params/stem/kernel`.
+
+    Example:
+        >>> flat({"params": {"stem": {"kernel": np.zeros(3)}}})
+        {'params/stem/kernel': array([0., 0., 0.])}
+    """
+    found = {}
+    for name, value in variables.items():
+        place = f"{path}/{name}" if path else name
+        found |= flat(value, place) if isinstance(value, dict) else {place: np.asarray(value)}
+    return found
+
+
+def _of_seeds(accuracies: list[float]) -> dict[str, float]:
+    found = mean_interval(np.array(accuracies), confidence=_CONFIDENCE)
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}

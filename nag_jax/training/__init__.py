@@ -1,0 +1,1 @@
+"""Training of architectures: recipes, augmentation, the compiled step, and runs that are resumed."""
