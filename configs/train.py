@@ -5,7 +5,7 @@ Smoke:    python -m experiments.main --config=configs/train.py:smoke     (the sa
 
 It generates cells, trains them with early stopping of the worst (successive halving), trains the best with three seeds,
 measures those on the test part, and exports the network with its weights. The digits and the series of MNIST-1D need
-`pip install 'nag-jax[train]'`.
+`pip install 'nag-jax[train]'`, which a checkout's requirements have.
 
 Your images:   --config.dataset.name=folder --config.dataset.path=FOLDER          (a folder of class folders)
 Your arrays:   --config.dataset.name=arrays --config.dataset.path=FILE.npz        (inputs and labels)

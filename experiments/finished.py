@@ -15,6 +15,7 @@ from nag_jax.system.extras import check_installed
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
 from nag_jax.trials import Trial, read_trials
+from nag_jax.trials.trial import FULL
 
 
 class Candidate(NamedTuple):
@@ -68,8 +69,10 @@ class FinishedRun:
 
         In the mode `generate` those paid for at the end by their labels, then the guided pool by its prediction (under
         constraints alone there is no order but the file's); in `search` all that were paid for, by their labels;
-        in `stream` by prediction.
+        in `stream` by prediction; in `train` the one whose weights are kept, then those that were trained to the end.
         """
+        if self.config.mode == "train":
+            return self._trained()
         if self.config.mode == "stream":
             return self._streamed(most)
         return self._searched() if self.config.mode == "search" else self._generated()
@@ -88,6 +91,12 @@ class FinishedRun:
         final = [trial for trial in self.trials() if trial.purpose == FINAL]
         first = [trial.architecture for trial in self._best_first(final, self.objective)]
         return [Candidate(arch, predicted.get(arch)) for arch in dict.fromkeys([*first, *predicted])]
+
+    def _trained(self) -> list[Candidate]:
+        assert self.objective is not None
+        whole = self._best_first([trial for trial in self.trials() if trial.fidelity == FULL], self.objective)
+        first = self.results["trained"]["architecture"]
+        return [Candidate(arch) for arch in dict.fromkeys([first, *(trial.architecture for trial in whole)])]
 
     def _searched(self) -> list[Candidate]:
         assert self.objective is not None

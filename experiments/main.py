@@ -1,4 +1,4 @@
-"""Generates neural architectures for an objective, searches for them, or streams them into files.
+"""Generates neural architectures for an objective, searches for them, streams them into files, or trains them.
 
     python -m experiments.main                                           lists the configs
     python -m experiments.main --config=configs/nb201.py                 generates, about a minute on two cores
@@ -19,6 +19,7 @@ Modes, --config.mode:
     generate   learns the space and the objective, generates architectures, and pays for the best
     search     strategies decide what to label next, seed by seed
     stream     any number of guided samples, into Parquet files
+    train      generates architectures, trains them on a data set, and keeps the weights of the best
 
 The same command in the same workdir goes on where it stopped, be it by Ctrl-C or SIGKILL, and pays for nothing twice.
 

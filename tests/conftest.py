@@ -52,6 +52,7 @@ QUICK_COMPILES = (
     "experiments/test_extending.py",
     "experiments/test_report.py",
     "experiments/test_search.py",
+    "experiments/test_train.py",
     "experiments/test_transfer.py",
     "export",
     "fitting",
@@ -62,6 +63,7 @@ QUICK_COMPILES = (
     "spaces",
     "strategies",
     "test_compilations.py",
+    "training",
 )
 """Where compiling takes most of the time, and nothing that is tested depends on XLA's optimisations."""
 assert all((TESTS / place).exists() for place in QUICK_COMPILES), "one of QUICK_COMPILES has moved"

@@ -47,7 +47,7 @@ class TrainedEvaluator:
         setting: the networks, the data, the recipe and the devices.
         batch_size: 1, since every training is stored as it ends.
         fidelities: the names of the numbers of epochs.
-        fingerprint: of the data, the recipe and the sizes of the networks.
+        fingerprint: tells data, recipes and sizes of networks apart.
     """
 
     name = "trained"
@@ -136,8 +136,8 @@ def load(
     *,
     data: Parts,
     recipe: Recipe,
+    sizes: dict[str, int],
     space: Any = None,
-    sizes: dict[str, int] | None = None,
     metric: str = "validation_accuracy",
     folder: str | Path | None = None,
     mesh: Any = None,
@@ -147,8 +147,8 @@ def load(
     Args:
         data: the parts of the data set, of which the test part isn't touched.
         recipe: how architectures are trained.
+        sizes: the sizes of the networks, as the space's `any_network` takes them; {} for its own.
         space: the space of the architectures; NAS-Bench-201 by default.
-        sizes: the sizes of the networks, as the space's `any_network` takes them; its own by default.
         metric: what to search by.
         folder: where trainings are kept, to go on from; None keeps none.
         mesh: the devices that a batch is cut over; all of them by default.
@@ -163,7 +163,6 @@ def load(
     if not isinstance(space, Trainable):
         able = [name for name in spaces.REGISTRY if isinstance(spaces.make(name), Trainable)]
         raise InputError(f"{space.name} has no network to train: use one of {', '.join(able)}")
-    sizes = dict(sizes or {})
     try:
         network = space.any_network(num_classes=len(data.classes), **sizes)
     except TypeError as error:

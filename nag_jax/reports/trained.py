@@ -1,4 +1,4 @@
-"""The report of a training: results.json, the weights, and the test part, which is touched here and nowhere before."""
+"""The report of a training: its weights, results.json, report.html; the test part is touched here, not before."""
 
 from collections import Counter
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from nag_jax.reports import facts
+from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.system.weights_file import write_weights
 from nag_jax.tasks.train import Trained, Weights
@@ -37,7 +38,7 @@ def write(outcome: Trained) -> dict[str, Any]:
         "dataset": {
             "name": data.name,
             "classes": list(data.classes),
-            "examples": {name: len(getattr(data, name)) for name in ("training", "validation", "test")},
+            "examples": {name: getattr(data, name).size for name in ("training", "validation", "test")},
             "mean": data.mean,
             "std": data.std,
         },
@@ -48,6 +49,7 @@ def write(outcome: Trained) -> dict[str, Any]:
     }
     run.workdir.write(WEIGHTS, lambda path: write_weights(path, flat(outcome.weights[0].variables)))
     run.workdir.write_json("results.json", results)
+    page.write(run.workdir)
     return results
 
 
@@ -56,8 +58,8 @@ def test(outcome: Trained, weights: Weights) -> dict[str, Any]:
     setting = outcome.run.evaluator.setting
     part = setting.data.test
     accuracy = Evaluated(setting, part).accuracy(weights.run.state.average, outcome.tokens)
-    right = round(accuracy / 100 * len(part))
-    interval = stats.binomtest(right, len(part)).proportion_ci(_CONFIDENCE, method="wilson")
+    right = round(accuracy / 100 * part.size)
+    interval = stats.binomtest(right, part.size).proportion_ci(_CONFIDENCE, method="wilson")
     return {
         "seed": weights.seed,
         "test_accuracy": accuracy,

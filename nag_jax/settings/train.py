@@ -37,8 +37,9 @@ class Examples:
 class Cells:
     """The sizes of the networks of cells."""
 
-    channels: int = option(16, "The number of channels of the first stage; it doubles from stage to stage.", COUNT)
+    channels: int = option(8, "The number of channels of the first stage; it doubles from stage to stage.", COUNT)
     cells: int = option(1, "The number of cells per stage.", COUNT)
+    stages: int = option(3, "The number of stages, each at half the size of the one before.", COUNT)
     own: Mapping[str, Any] = options_of_own()
 
 

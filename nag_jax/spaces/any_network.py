@@ -23,7 +23,7 @@ class AnyNetwork(NamedTuple):
         >>> space = spaces.make("nasbench201")
         >>> network = space.any_network(num_classes=10, channels=4, cells=1)
         >>> network.blueprint(space.from_index([4242])[0]).num_params()
-        6538
+        11446
     """
 
     init: Callable[..., Any]

@@ -13,6 +13,7 @@ from nag_jax.objectives import Objectives
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.extras import check_installed
 from nag_jax.system.fields import to_dict
 from nag_jax.tasks import build, constrained
 from nag_jax.tasks.check import check_fields, check_setting
@@ -87,6 +88,7 @@ def check(config: settings.Train, workdir: Workdir) -> Training:
         InputError: something in the config, the data or the workdir is wrong.
     """
     check_fields(config)
+    check_installed("safetensors", extra="weights", needed_by="the mode train")
     space = build.make_space(config)
     evaluator = make_evaluator(config, space, workdir)
     setting = check_setting(config, workdir, to_dict(config), Given(space, evaluator, quiet=not parallel.is_first()))

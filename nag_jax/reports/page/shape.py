@@ -90,6 +90,11 @@ PAGE = {
     "labels?": {"paid": COUNT, "failed": COUNT, "by_purpose": Each(COUNT)},
 }
 """Of what the page of any run needs besides."""
+_TRAINING = {
+    "seed": COUNT,
+    "epochs": COUNT,
+    **dict.fromkeys(("test_accuracy", "low", "high", "training_loss", "validation_accuracy", "seconds"), NUMBER),
+}
 OF_KIND: dict[str, dict[str, Any]] = {
     "generate": _SAMPLED
     | {
@@ -113,6 +118,27 @@ OF_KIND: dict[str, dict[str, Any]] = {
         "pools": Each(_POOL, filled=True),
         "times_fewer_samples_than_filtering?": NUMBER,
         "facts?": OBJECT,
+    },
+    "train": {
+        "objective": _LABELLED | {"space": TEXT},
+        "trained": {
+            "architecture": TEXT,
+            "params": COUNT,
+            "weights": TEXT,
+            "kept": _TRAINING,
+            "seeds": Each(_TRAINING, list, filled=True),
+            "test_accuracy_of_seeds": {"estimate": NUMBER, "low?": NUMBER, "high?": NUMBER},
+        },
+        "dataset": {
+            "name": TEXT,
+            "classes": Each(TEXT, list),
+            "examples": Each(COUNT),
+            "mean": Each(NUMBER, list),
+            "std": Each(NUMBER, list),
+        },
+        "stages": Each({"purpose": TEXT, "count": COUNT, "epochs": COUNT}, list, filled=True),
+        "training_seconds": NUMBER,
+        "config": {"training": {"epochs": COUNT}},
     },
     "stream": _SAMPLED
     | {

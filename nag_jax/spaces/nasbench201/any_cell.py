@@ -8,9 +8,9 @@ from nag_jax.system.once import once
 
 
 @once
-def any_cell_network(*, num_classes: int, channels: int, cells: int) -> AnyNetwork:
+def any_cell_network(*, num_classes: int, channels: int, cells: int, stages: int) -> AnyNetwork:
     """The networks of all cells, of these sizes; see `CellNetwork`."""
-    sizes = {"num_classes": num_classes, "channels": channels, "cells": cells}
+    sizes = {"num_classes": num_classes, "channels": channels, "cells": cells, "stages": stages}
     network = AnyCellNetwork(**sizes)
 
     def edges(tokens):

@@ -41,6 +41,7 @@ def cell_blueprint(
     channels: int = 16,
     cells: int = 5,
     num_classes: int = 10,
+    stages: int = 3,
     image_size: int = IMAGE_SIZE,
 ) -> Blueprint:
     """The network of a cell.
@@ -52,16 +53,17 @@ def cell_blueprint(
         channels: the width of the first stage.
         cells: the number of cells per stage.
         num_classes: the number of classes that the classifier tells apart.
+        stages: the number of stages.
         image_size: the side of the images in the checks, a multiple of 4.
     """
     nodes = cell_nodes(edges)
-    sizes: dict[str, Any] = {"channels": channels, "cells": cells, "num_classes": num_classes}
+    sizes: dict[str, Any] = {"channels": channels, "cells": cells, "num_classes": num_classes, "stages": stages}
 
     def pools(nodes):
         return any(edge.operation == "avg_pool_3x3" for node in nodes for edge in node.edges)
 
     def build(graph: Graph, images: str) -> str:
-        return _build(graph, images, nodes, cells)
+        return _build(graph, images, nodes, cells, stages)
 
     return Blueprint(
         network=CellNetwork(edges, **sizes),
@@ -94,9 +96,9 @@ def cell_nodes(edges: tuple[tuple[int, int, str], ...]) -> list[Node]:
     return [Node(number, into[number], number in needed, number in live) for number in (1, 2, 3)]
 
 
-def _build(graph: Graph, images: str, nodes: list[Node], cells: int) -> str:
+def _build(graph: Graph, images: str, nodes: list[Node], cells: int, stages: int) -> str:
     h = graph.norm(graph.conv(images, "stem"), "stem_norm")
-    for stage in range(3):
+    for stage in range(stages):
         if stage:
             h = _reduction(graph, h, f"reduction_{stage}")
         for i in range(cells):

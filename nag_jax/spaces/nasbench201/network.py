@@ -14,19 +14,21 @@ Edge = tuple[int, int, str]
 
 
 class CellNetwork(nn.Module):
-    """A stem, three stages of the same cell at 16, 32 and 64 channels with a residual block between them, a classifier.
+    """A stem, stages of the same cell, at 16, 32 and 64 channels, with a residual block between them, a classifier.
 
     Attributes:
         edges: the edges of the cell, sources before targets.
         channels: the number of channels in the first stage.
         cells: the number of cells per stage.
         num_classes: the number of classes that the classifier tells apart.
+        stages: the number of stages, each after the first at half the size and twice the channels of the one before.
     """
 
     edges: tuple[Edge, ...]
     channels: int = 16
     cells: int = 5
     num_classes: int = 10
+    stages: int = 3
 
     def __post_init__(self):
         super().__post_init__()
@@ -50,11 +52,13 @@ class AnyCellNetwork(nn.Module):
         channels: the number of channels in the first stage.
         cells: the number of cells per stage.
         num_classes: the number of classes that the classifier tells apart.
+        stages: the number of stages, each after the first at half the size and twice the channels of the one before.
     """
 
     channels: int = 16
     cells: int = 5
     num_classes: int = 10
+    stages: int = 3
 
     @nn.compact
     def __call__(self, images, operations, *, train: bool = False):
@@ -66,7 +70,7 @@ def _stages(network, images, train: bool, cell: Callable):
     """The logits of a network, whose cells are made by `cell`: name -> what maps h to the same shape."""
     h = nn.Conv(network.channels, (3, 3), use_bias=False, name="stem")(images)
     h = _norm(train, "stem_norm")(h)
-    for stage in range(3):
+    for stage in range(network.stages):
         width = network.channels * 2**stage
         if stage:
             h = ResidualBlock(width, name=f"reduction_{stage}")(h, train)

@@ -173,11 +173,11 @@ class NASBench201(NodeSpace):
 
         return cell_blueprint(tuple(self.cell_edges(tokens)))
 
-    def any_network(self, *, num_classes: int, channels: int = 16, cells: int = 5) -> "AnyNetwork":
+    def any_network(self, *, num_classes: int, channels: int = 16, cells: int = 5, stages: int = 3) -> "AnyNetwork":
         """The networks of all cells, with so many channels in the first stage and cells per stage; see `Trainable`."""
         from nag_jax.spaces.nasbench201.any_cell import any_cell_network
 
-        return any_cell_network(num_classes=num_classes, channels=channels, cells=cells)
+        return any_cell_network(num_classes=num_classes, channels=channels, cells=cells, stages=stages)
 
 
 def _all_ops() -> np.ndarray:

@@ -1,0 +1,137 @@
+"""Training from the command line: the stages, the ledger, the weights, and what a second start does."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from configs.train import get_config
+from experiments import runs
+from experiments.finished import FinishedRun
+from nag_jax.datasets.examples import make, split
+from nag_jax.export.variables import nested
+from nag_jax.settings.config import from_config
+from nag_jax.spaces import NASBench201
+from nag_jax.system.errors import InputError
+from nag_jax.system.weights_file import read_weights
+from nag_jax.tasks import train
+from nag_jax.tasks.halving import Stage, stages
+from nag_jax.tasks.workdir import Workdir
+from nag_jax.training import run as training
+
+CHANGES = {
+    "network.stages": 1,
+    "dataset.name": "arrays",
+    "training.batch_size": 16,
+    "sampler.num_steps": 2,
+    "halving.candidates": 3,
+    "training.epochs": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "stripes.npz"
+    rng, labels = np.random.default_rng(0), np.arange(80) % 2
+    stripes = np.tile([1.0, -1.0], (4, 2))
+    np.savez(path, inputs=np.where(labels[:, None, None], stripes, stripes.T) + rng.random((80, 4, 4)), labels=labels)
+    config = get_config("smoke")
+    config.update_from_flattened_dict(CHANGES | {"dataset.path": str(path)})
+    return config
+
+
+@pytest.fixture(scope="module")
+def done(config, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    return path, runs.run(config, path)
+
+
+def test_it_trains_in_stages_and_tests_the_best_once(done):
+    path, results = done
+    assert results["stages"] == [
+        {"purpose": "stage 1", "count": 3, "epochs": 1},
+        {"purpose": "stage 2", "count": 1, "epochs": 3},
+    ]
+    assert results["labels"]["by_purpose"] == {"stage 1": 3, "stage 2": 1, "seeds": 1}
+    found = results["trained"]
+    assert [each["epochs"] for each in found["seeds"]] == [3, 3]
+    assert found["kept"] == max(found["seeds"], key=lambda each: each["validation_accuracy"])
+    assert found["kept"]["low"] < found["kept"]["test_accuracy"] <= found["kept"]["high"]
+    assert "Successive halving" in (path / "report.html").read_text()
+
+
+def test_trials_have_curves_costs_and_seeds(done):
+    path, results = done
+    trials = FinishedRun(path).trials()
+    assert [trial.fidelity for trial in trials] == ["epochs=1"] * 3 + ["full"] * 2
+    assert [trial.seed for trial in trials] == [0, 0, 0, 0, 1]
+    assert [point["epoch"] for point in trials[3].curve] == [1, 2, 3]
+    assert set(trials[3].curve[0]) == {"epoch", "training_loss", "validation_accuracy", "seconds"}
+    assert trials[3].cost == pytest.approx(trials[3].curve[2]["seconds"] - trials[3].curve[0]["seconds"], abs=1e-4)
+    assert results["training_seconds"] == pytest.approx(sum(trial.cost for trial in trials))
+
+
+def test_the_weights_are_those_that_were_tested(done, config):
+    path, results = done
+    settings = from_config(config)
+    parts = split(make("arrays", path=settings.dataset.path))
+    space = NASBench201()
+    network = space.any_network(num_classes=2, channels=2, cells=1, stages=1)
+    tokens = space.from_native([results["trained"]["architecture"]])[0]
+    variables = nested(read_weights(path / results["trained"]["weights"]))
+    logits = network.blueprint(tokens).network.apply(variables, parts.test.inputs)
+    accuracy = 100 * (np.argmax(logits, axis=1) == parts.test.labels).mean()
+    assert accuracy == pytest.approx(results["trained"]["kept"]["test_accuracy"])
+
+
+def test_a_second_start_trains_nothing_and_says_the_same(done, config, monkeypatch):
+    path, results = done
+    epochs = []
+    monkeypatch.setattr(training, "_with", lambda *arguments: epochs.append(arguments))
+    again = runs.run(config, path)
+    assert epochs == []
+    assert again["trained"] == results["trained"]
+    assert again["labels"] == results["labels"]
+
+
+def test_the_plan_counts_what_is_left(done, config, tmp_path):
+    path, _ = done
+    fresh = train.plan(train.check(from_config(config), Workdir(tmp_path / "new")))
+    assert fresh.labels == {"stage 1": (3, 0), "stage 2": (1, 0), "seeds": (1, 0)}
+    assert train.plan(train.check(from_config(config), Workdir(path))).to_pay == 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_candidates_that_fail_are_left_out_and_all_of_them_are_an_error(config, tmp_path, monkeypatch):
+    settings = dataclasses.replace(from_config(config))
+    ready = train.check(settings, Workdir(tmp_path / "broken"))
+    monkeypatch.setattr(training, "_failure", lambda *_: "it broke")
+    with pytest.raises(InputError, match="all 3 trainings of stage 1 failed: it broke"):
+        train.run(ready)
+
+
+def test_stages_end_with_a_full_training(config):
+    halving = from_config(config).halving
+    assert stages(halving, 1) == [Stage("stage 1", 3, 1)]
+    wide = dataclasses.replace(halving, candidates=9, first_epochs=2, factor=3)
+    assert [stage[1:] for stage in stages(wide, 10)] == [(9, 2), (3, 6), (1, 10)]
+    one = dataclasses.replace(halving, candidates=1)
+    assert [stage[1:] for stage in stages(one, 10)] == [(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"dataset.path": "nowhere.npz"}, "there is no file of examples nowhere.npz"),
+        ({"halving.first_epochs": 9}, "config.halving.first_epochs, 9, is more than the 3 of a full training"),
+        ({"training.batch_size": 1000}, "batches of 1000 must be no more than the 52 training examples"),
+        ({"evaluator.metric": "accuracy"}, "accuracy"),
+        ({"space.name": "nasbench_graph"}, "nasbench_graph has no network to train: use one of nasbench201"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_starts(config, changes, says, tmp_path):
+    config = config.copy_and_resolve_references()
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(InputError, match=says):
+        train.check(from_config(config), Workdir(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
