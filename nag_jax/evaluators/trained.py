@@ -121,7 +121,7 @@ class TrainedEvaluator:
         """The metrics of a training; NaN where it failed."""
         if run.reason or not run.epochs:
             return dict.fromkeys(self.metrics, math.nan)
-        last = dict(zip(CURVE, run.curve[run.epochs - 1].tolist(), strict=True))
+        last: dict[str, float] = dict(zip(CURVE, run.curve[run.epochs - 1].tolist(), strict=True))
         return {name: last[name] for name in self.metrics}
 
     def _checkpoints(self, native: str, identity: str, seed: int) -> Checkpoints | None:
@@ -158,17 +158,18 @@ def load(
     """
     from nag_jax import spaces
 
-    space = spaces.make("nasbench201") if space is None else space
+    chosen: Any = spaces.make("nasbench201") if space is None else space
+    named = chosen.name
     check_name(metric, METRICS, "metric")
-    if not isinstance(space, Trainable):
+    if not isinstance(chosen, Trainable):
         able = [name for name in spaces.REGISTRY if isinstance(spaces.make(name), Trainable)]
-        raise InputError(f"{space.name} has no network to train: use one of {', '.join(able)}")
+        raise InputError(f"{named} has no network to train: use one of {', '.join(able)}")
     try:
-        network = space.any_network(num_classes=len(data.classes), **sizes)
+        network = chosen.any_network(num_classes=len(data.classes), **sizes)
     except TypeError as error:
-        raise InputError(f"the networks of {space.name} don't have the sizes {sorted(sizes)} ({error})") from error
+        raise InputError(f"the networks of {named} don't have the sizes {sorted(sizes)} ({error})") from error
     setting = Setting(network, data, recipe, mesh or parallel.make_mesh())
-    return TrainedEvaluator(space, setting, sizes, metric, None if folder is None else Path(folder))
+    return TrainedEvaluator(chosen, setting, sizes, metric, None if folder is None else Path(folder))
 
 
 def _points(run: Run) -> tuple[dict[str, float], ...]:

@@ -16,7 +16,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.training.recipe import Recipe
 from nag_jax.training.step import Programs, State, Variables, make_programs
 
-CURVE = ("training_loss", "validation_accuracy", "seconds")
+CURVE: tuple[str, ...] = ("training_loss", "validation_accuracy", "seconds")
 """What is known of every epoch: the mean loss, the accuracy of the moving average in %, and seconds since the start."""
 CHUNK = 200
 """Steps of one call, between which a run can be stopped and saved."""

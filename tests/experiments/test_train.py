@@ -10,6 +10,7 @@ from experiments import runs
 from experiments.finished import FinishedRun
 from nag_jax.datasets.examples import make, split
 from nag_jax.export.variables import nested
+from nag_jax.settings import Train
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
@@ -40,6 +41,12 @@ def config(tmp_path_factory):
     return config
 
 
+def settings_of(config) -> Train:
+    settings = from_config(config)
+    assert isinstance(settings, Train)
+    return settings
+
+
 @pytest.fixture(scope="module")
 def done(config, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
@@ -68,12 +75,12 @@ def test_trials_have_curves_costs_and_seeds(done):
     assert [point["epoch"] for point in trials[3].curve] == [1, 2, 3]
     assert set(trials[3].curve[0]) == {"epoch", "training_loss", "validation_accuracy", "seconds"}
     assert trials[3].cost == pytest.approx(trials[3].curve[2]["seconds"] - trials[3].curve[0]["seconds"], abs=1e-4)
-    assert results["training_seconds"] == pytest.approx(sum(trial.cost for trial in trials))
+    assert results["training_seconds"] == pytest.approx(sum(trial.cost or 0.0 for trial in trials))
 
 
 def test_the_weights_are_those_that_were_tested(done, config):
     path, results = done
-    settings = from_config(config)
+    settings = settings_of(config)
     parts = split(make("arrays", path=settings.dataset.path))
     space = NASBench201()
     network = space.any_network(num_classes=2, channels=2, cells=1, stages=1)
@@ -96,14 +103,14 @@ def test_a_second_start_trains_nothing_and_says_the_same(done, config, monkeypat
 
 def test_the_plan_counts_what_is_left(done, config, tmp_path):
     path, _ = done
-    fresh = train.plan(train.check(from_config(config), Workdir(tmp_path / "new")))
+    fresh = train.plan(train.check(settings_of(config), Workdir(tmp_path / "new")))
     assert fresh.labels == {"stage 1": (3, 0), "stage 2": (1, 0), "seeds": (1, 0)}
-    assert train.plan(train.check(from_config(config), Workdir(path))).to_pay == 0
+    assert train.plan(train.check(settings_of(config), Workdir(path))).to_pay == 0
     assert not (tmp_path / "new").exists()
 
 
 def test_candidates_that_fail_are_left_out_and_all_of_them_are_an_error(config, tmp_path, monkeypatch):
-    settings = dataclasses.replace(from_config(config))
+    settings = dataclasses.replace(settings_of(config))
     ready = train.check(settings, Workdir(tmp_path / "broken"))
     monkeypatch.setattr(training, "_failure", lambda *_: "it broke")
     with pytest.raises(InputError, match="all 3 trainings of stage 1 failed: it broke"):
@@ -111,7 +118,7 @@ def test_candidates_that_fail_are_left_out_and_all_of_them_are_an_error(config, 
 
 
 def test_stages_end_with_a_full_training(config):
-    halving = from_config(config).halving
+    halving = settings_of(config).halving
     assert stages(halving, 1) == [Stage("stage 1", 3, 1)]
     wide = dataclasses.replace(halving, candidates=9, first_epochs=2, factor=3)
     assert [stage[1:] for stage in stages(wide, 10)] == [(9, 2), (3, 6), (1, 10)]
@@ -133,5 +140,5 @@ def test_what_is_wrong_is_told_before_anything_starts(config, changes, says, tmp
     config = config.copy_and_resolve_references()
     config.update_from_flattened_dict(changes)
     with pytest.raises(InputError, match=says):
-        train.check(from_config(config), Workdir(tmp_path / "run"))
+        train.check(settings_of(config), Workdir(tmp_path / "run"))
     assert not (tmp_path / "run").exists()

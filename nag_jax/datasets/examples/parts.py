@@ -1,7 +1,7 @@
 """Labelled examples, and their parts for training, validation and test."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Parts(NamedTuple):
     std: np.ndarray
 
 
-def examples(name: str, inputs, labels, classes: Sequence[str] = (), part: Sequence[int] = ()) -> Examples:
+def examples(name: str, inputs, labels, classes: Sequence[str] = (), part: Any = ()) -> Examples:
     """Examples of arrays, checked.
 
     Args:
@@ -155,8 +155,8 @@ def split(found: Examples, *, validation: float = 0.2, test: float = 0.2, seed: 
             f"validation, {len(rows[2])} for test): use more examples, or other shares"
         )
     mean, std = _moments(found.inputs[rows[TRAINING]])
-    made = [Part(((found.inputs[row] - mean) / std), found.labels[row], row) for row in rows]
-    return Parts(found.name, found.classes, *made, mean, std)
+    made = (Part((found.inputs[row] - mean) / std, found.labels[row], row) for row in rows)
+    return Parts(found.name, found.classes, next(made), next(made), next(made), mean, std)
 
 
 def _draw(rng: np.random.Generator, labels: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:

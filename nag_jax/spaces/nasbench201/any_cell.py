@@ -11,7 +11,7 @@ from nag_jax.system.once import once
 def any_cell_network(*, num_classes: int, channels: int, cells: int, stages: int) -> AnyNetwork:
     """The networks of all cells, of these sizes; see `CellNetwork`."""
     sizes = {"num_classes": num_classes, "channels": channels, "cells": cells, "stages": stages}
-    network = AnyCellNetwork(**sizes)
+    network = AnyCellNetwork(channels, cells, num_classes, stages)
 
     def edges(tokens):
         named = (OPERATIONS[token - FIRST_OPERATION] for token in tokens[1:-1])
