@@ -184,7 +184,7 @@ def test_a_missing_package_gets_the_command(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", absent)
-    with pytest.raises(InputError, match=r"nas_bench_graph needs .*pip install 'nas-bench-graph>=1\.4,<2'"):
+    with pytest.raises(InputError, match=r"nas_bench_graph needs .*pip install 'nag-jax\[graphs\]'"):
         evaluators.make("nas_bench_graph", dataset="cora")
 
 
