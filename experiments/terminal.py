@@ -112,8 +112,8 @@ def _state(path: Path) -> str:
 
 
 def _memory(plan: Plan) -> str:
-    most = max(plan.work, key=lambda work: work.memory or 0)
-    if most.memory is None:
+    most = max(plan.work, key=lambda work: work.memory or 0, default=None)
+    if most is None or most.memory is None:
         return ""
     return f"about {most.memory / 2**20:,.0f} MiB a device for {most.name}, as XLA plans it, beside Python's own"
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from nag_jax.reports import constrained, generated, searched, streamed, trained
+from nag_jax.reports import constrained, fronts, generated, searched, streamed, trained
 from nag_jax.tasks.constrained import Constrained
+from nag_jax.tasks.front import Fronts
 from nag_jax.tasks.generate import Generated
 from nag_jax.tasks.search import Searched
 from nag_jax.tasks.stream import Streamed
@@ -12,6 +13,7 @@ from nag_jax.tasks.train import Trained
 
 REGISTRY: dict[type, Callable[[Any], dict[str, Any]]] = {
     Constrained: constrained.write,
+    Fronts: fronts.write,
     Generated: generated.write,
     Searched: searched.write,
     Streamed: streamed.write,

@@ -4,6 +4,6 @@ A block of a run is a frozen dataclass of documented fields; see `nag_jax.system
 Configs, the command line, the api, `docs/configuration.md` and `--help` read them here. Nothing heavy is imported.
 """
 
-from nag_jax.settings.runs import Generate, Search, Settings, Train, Transfer
+from nag_jax.settings.runs import Front, Generate, Search, Settings, Train, Transfer
 
-__all__ = ["Generate", "Search", "Settings", "Train", "Transfer"]
+__all__ = ["Front", "Generate", "Search", "Settings", "Train", "Transfer"]

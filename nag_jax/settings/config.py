@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from nag_jax.settings.runs import Generate, Search, Settings, Train, Transfer
+from nag_jax.settings.runs import Front, Generate, Search, Settings, Train, Transfer
 from nag_jax.system.fields import from_dict, to_dict
 
 
@@ -49,7 +49,7 @@ def from_config(config: ConfigDict) -> Settings:
         >>> from_config(to_config(Generate(seed=1))) == Generate(seed=1)
         True
     """
-    return from_dict(config.to_dict(), Generate(), Search(), Transfer(), Train())
+    return from_dict(config.to_dict(), Generate(), Search(), Transfer(), Train(), Front())
 
 
 def flatten(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -111,7 +111,7 @@ def _normalizations() -> Collection[str]:
     return NORMALIZATIONS
 
 
-MODES = Names(lambda: ("generate", "search", "stream", "train"), open=True, own=True)
+MODES = Names(lambda: ("front", "generate", "search", "stream", "train"), open=True, own=True)
 SPACES, EVALUATORS = Names(_spaces, open=True, own=True), Names(_evaluators, open=True, own=True)
 DATA_SETS = Names(_data_sets)
 UTILITIES = Names(_utilities, open=True, own=True)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator, NASBench101Evaluator
+from nag_jax.settings.front import Aims, Measure
 from nag_jax.settings.names import MODES
 from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
@@ -77,6 +78,30 @@ class Generate(Settings):
 
     def check_together(self, path: str) -> None:
         """Raises InputError where more is to be labelled than is generated."""
+        if self.labels.final > self.num_samples:
+            final, most = f"{path}.labels.final, {self.labels.final}", f"{path}.num_samples, {self.num_samples}"
+            raise InputError(f"{final}, is more than {most}: lower it")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Front(Settings):
+    """Generation of a pool that covers the front of several objectives.
+
+    Example:
+        >>> Front(objectives=("accuracy", "params")).labels.training
+        200
+    """
+
+    mode: str = with_default(Settings, "mode", "front")
+    num_samples: int = with_default(Generate, "num_samples", 1000)
+    labels: Labels = Labels()
+    measure: Measure = Measure()
+    aims: Aims = Aims()
+
+    def check_together(self, path: str) -> None:
+        """Raises InputError where there is but one objective, or more is to be labelled than is generated."""
+        if len(self.objectives) < 2:
+            raise InputError(f"{path}.objectives of a front must be two or more, found {self.objectives!r}: name them")
         if self.labels.final > self.num_samples:
             final, most = f"{path}.labels.final, {self.labels.final}", f"{path}.num_samples, {self.num_samples}"
             raise InputError(f"{final}, is more than {most}: lower it")

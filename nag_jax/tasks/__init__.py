@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from nag_jax.system.options import find
-from nag_jax.tasks import generate, search, stream, train
+from nag_jax.tasks import front, generate, search, stream, train
 from nag_jax.tasks.contract import Task
 
 REGISTRY: dict[str, Callable[[], Task]] = {
+    "front": front.task,
     "generate": generate.task,
     "search": search.task,
     "stream": stream.task,

@@ -52,11 +52,16 @@ def make_space(config: Settings) -> NodeSpace:
 
 def make_evaluator(config: Settings, space: NodeSpace):
     """The evaluator of `config.evaluator`, whose objective is checked to exist; numbers that are 0 are left to it."""
-    given = options(config.evaluator, "name", "direction", "unit", "split")
-    given = {name: value for name, value in given.items() if value != 0} | {"metric": config.evaluator.metric}
-    facts = {field: getattr(config.evaluator, field, None) for field in ("direction", "unit", "split")}
-    given |= evaluators.of_metric(config.evaluator.metric, **facts)
-    return evaluators.make(config.evaluator.name, space=space, **given)
+    return make_evaluator_of(config.evaluator, space)
+
+
+def make_evaluator_of(block: Any, space: NodeSpace, *without: str):
+    """The evaluator of a block as `config.evaluator`, without those fields that aren't of evaluators."""
+    given = options(block, "name", "direction", "unit", "split", *without)
+    given = {name: value for name, value in given.items() if value != 0} | {"metric": block.metric}
+    facts = {field: getattr(block, field, None) for field in ("direction", "unit", "split")}
+    given |= evaluators.of_metric(block.metric, **facts)
+    return evaluators.make(block.name, space=space, **given)
 
 
 def make_objectives(config: Settings, evaluator: Evaluator) -> Objectives | None:

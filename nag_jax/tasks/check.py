@@ -16,6 +16,7 @@ from nag_jax.tasks.workdir import Workdir
 _EVERY = ("seed", "space", "evaluator", "generator", "sde", "score", "sampler")
 _GENERATE = (*_EVERY, "num_samples", "labels", "predictor", "guidance")
 FIELDS = {
+    "front": (*_EVERY, "num_samples", "labels", "measure", "aims"),
     "generate": _GENERATE,
     "stream": (*_GENERATE, "stream"),
     "search": (*_EVERY, "search", "strategies", "run", "seeds"),

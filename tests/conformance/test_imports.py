@@ -38,7 +38,7 @@ ONLY_IN = {
     "orbax": ["nag_jax/fitting/checkpoint.py"],
     "sqlite3": ["nag_jax/trials/"],
     "matplotlib": [
-        *(f"nag_jax/reports/{file}.py" for file in ("architectures", "figures", "search_figures")),
+        *(f"nag_jax/reports/{file}.py" for file in ("architectures", "figures", "front_figures", "search_figures")),
         "nag_jax/spaces/",
         "nag_jax/system/style.py",
     ],

@@ -12,7 +12,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import nb201, nb201_bo
-from nag_jax.settings import Generate, Search, Transfer
+from nag_jax.settings import Front, Generate, Search, Transfer
 from nag_jax.settings.config import flatten, from_config, make_config, to_config
 from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.predictor import Labels
@@ -34,9 +34,10 @@ IMPOSSIBLE = {
     "at least 0 and less than 1": (-0.01, 1, 2),
     "128 to 224 in steps of 4": (124, 226),
     "numbers of at least 1": ((20, 0),),
+    "two shares in order": ((0.5, 0.1), (0.1,), (0.0, 0.1)),
     "two times from 0 to 1 in order": ((0.7, 0.3), (0.1,), (0.0, 1.1)),
 }
-ALL = (Generate(), Search(), Transfer(), Generate(space=MobileNetSpace()))
+ALL = (Generate(), Search(), Transfer(), Generate(space=MobileNetSpace()), Front(objectives=("a", "b")))
 
 
 def fields(kind=lambda leaf: True):

@@ -13,6 +13,7 @@ from nag_jax.system.errors import InputError
 
 KINDS = {
     "trained": "train",
+    "front": "front",
     "strategies": "search",
     "files": "stream",
     "objective": "generate",

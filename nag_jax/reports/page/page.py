@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import EMPTY, Finished, read
+from nag_jax.reports.page.fronts import front
 from nag_jax.reports.page.pools import constrained, generated, streamed
 from nag_jax.reports.page.story import Rows, Story, cost, environment, phases, settings
 from nag_jax.reports.page.strategies import searched
@@ -21,7 +22,14 @@ MOST_BYTES = 5_000_000
 """Of a page: what a mail still carries and a phone still opens."""
 _MOST_DRAWN = 4_000_000
 """Of its drawings together; the rest is text, which takes a twentieth of that for the longest of our runs."""
-_STORIES = {"generate": generated, "constraints": constrained, "search": searched, "stream": streamed, "train": trained}
+_STORIES = {
+    "constraints": constrained,
+    "front": front,
+    "generate": generated,
+    "search": searched,
+    "stream": streamed,
+    "train": trained,
+}
 _BEST = {
     "best_cells": ("The best cells", "Best first, each with its label. Edges in the colours of their operations."),
     "best_networks": ("The best networks", "Best first, each with its label. A bar a layer."),
@@ -39,6 +47,9 @@ _COMPARED = {
         "Quality against diversity",
         "Mean value of guided pools against how many of their architectures differ, a point a guidance scale.",
     ),
+    "front": ("The front", "Every pair of objectives; the line is what nothing in the table beats in these two."),
+    "front_3d": ("The front in space", "The pools, and the front of the table where it is known."),
+    "parallel": ("Parallel coordinates", "A line for each architecture that no other of its pool beats."),
     "anytime": ("Reached after how many labels", "Mean over the seeds, with its 95 % bootstrap band."),
     "regret": ("Regret after how many labels", "Distance of the objective from the table's best, mean and 95 % band."),
     "labels_to_optimum": ("Labels to the optimum", "Share of the seeds that had found the table's best."),

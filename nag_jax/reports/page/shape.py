@@ -56,7 +56,7 @@ _POOL = {
     for name in (
         *("validity_argmax", "validity_threshold", "distinct", "distinct_canonical", "novelty", "feasible_share"),
         *("diversity", "feasible_diversity", "predicted_mean", "value_mean", "value_best", "pool_regret"),
-        "guidance_gap",
+        *("guidance_gap", "hypervolume", "hypervolume_share", "coverage", "predicted_hypervolume"),
     )
 } | {"*": Kind("a value, or an object whose mean is a number", lambda value: _is_cost(value))}
 _SAMPLED = {"config": {"num_samples": COUNT}}
@@ -110,6 +110,20 @@ OF_KIND: dict[str, dict[str, Any]] = {
         "pools": Each(_POOL, filled=True),
         "baselines?": Each(_POOL | {"predictions": COUNT, "seconds?": NUMBER}),
         "sweep": Each(_POOL | {"scale": ANYTHING}, list),
+    },
+    "front": _SAMPLED
+    | {
+        "front": {
+            "objectives": Each(_FACTS | {"kind": TEXT}, list),
+            "bounds": TEXT,
+            "redundant": Each(Each(TEXT, list), list),
+            "models": Each(OBJECT),
+            "measurements": {"paid": COUNT},
+        },
+        "space": TEXT,
+        "evaluator": TEXT,
+        "pools": Each(_POOL, filled=True),
+        "chosen": Each({"architecture": TEXT}, list),
     },
     "constraints": _SAMPLED
     | {

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nag_jax.spaces.costs import Cost
+from nag_jax.spaces.nasbench201.costs import network_costs
 from nag_jax.spaces.nodes import NodeSpace, check_inside
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.system.whole import whole_numbers
@@ -166,6 +168,15 @@ class NASBench201(NodeSpace):
         from nag_jax.spaces.nasbench201.drawing import draw_cells
 
         draw_cells(figure, [self.cell_edges(row) for row in tokens], titles)
+
+    def costs(self) -> dict[str, Cost]:
+        """Parameters and multiply-accumulates on CIFAR-10, exactly: `"params"`, `"macs"`; see `network_costs`."""
+        kernels = {_FIRST_OPERATION + OPERATIONS.index(f"nor_conv_{k}x{k}"): k for k in (1, 3)}
+        return network_costs(self.allowed.shape, kernels, range(1, self.num_nodes - 1))
+
+    def cost_lines(self, tokens) -> list[str]:
+        """As `1.07 M parameters`, of each of tokens `[B, 8]`: B lines."""
+        return [f"{params / 1e6:.2f} M parameters" for params in self.costs()["params"].of(tokens)]
 
     def blueprint(self, tokens) -> "Blueprint":
         """The network that the benchmark trains for a cell, tokens `[8]`; see `Buildable`."""

@@ -1,0 +1,119 @@
+"""The task `front`: kinds of objectives, refusals, and a whole small run."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs import nb201_pareto
+from nag_jax import spaces, tasks
+from nag_jax.reports import outcomes
+from nag_jax.settings.config import from_config
+from nag_jax.system.errors import InputError
+from nag_jax.tasks import front
+from nag_jax.tasks.known import FORMULA, MEASURED, PAID, fit_sum
+from nag_jax.tasks.workdir import Workdir
+
+SPACE = spaces.make("nasbench201")
+
+
+@pytest.fixture
+def latencies(tmp_path):
+    """A table of latencies that add up, but for a little."""
+    tokens = SPACE.all_tokens()
+    cost = SPACE.costs()["macs"].of(tokens) / 1e7 + 0.01 * np.random.default_rng(0).normal(size=len(tokens))
+    path = tmp_path / "latency.csv"
+    pd.DataFrame({"arch": SPACE.to_native(tokens), "latency": cost}).to_csv(path, index=False)
+    return path
+
+
+def settings(**changes):
+    """The smoke config with other fields."""
+    config = nb201_pareto.get_config("smoke")
+    config.update_from_flattened_dict(changes)
+    return from_config(config)
+
+
+def measured(path):
+    """The fields by which latencies are measured."""
+    return {
+        "measure.name": "table",
+        "measure.path": str(path),
+        "measure.metric": "latency",
+        "objectives": ("baseline", "latency", "params"),
+    }
+
+
+def test_kinds_follow_from_where_values_come_from(tmp_path, latencies):
+    run = front.check(settings(**measured(latencies)), Workdir(tmp_path / "run"))
+    assert run.kinds == (PAID, MEASURED, FORMULA)
+    assert [metric.direction for metric in run.metrics] == ["max", "min", "min"]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"objectives": ("baseline",)}, "two or more"),
+        ({"objectives": ("baseline", "latency")}, "unknown objective 'latency'"),
+        ({"objectives": ("baseline", "baseline")}, "names one twice"),
+        ({"aims.bounds": "baseline <= 80"}, "write it with >="),
+        ({"aims.bounds": "qat >= 80"}, "use some of baseline"),
+        ({"aims.shares": (0.5, 0.1)}, "two shares in order"),
+        ({"labels.training": 20_000}, "architectures that differ"),
+    ],
+)
+def test_refusals_come_before_anything_is_paid(tmp_path, changes, words):
+    with pytest.raises(InputError, match=words):
+        front.check(settings(**changes), Workdir(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sum_tells_its_error_on_what_it_was_not_fitted_to():
+    tokens = np.asarray(SPACE.random(jax.random.key(0), 300))
+    exact = SPACE.costs()["macs"].of(tokens) / 1e6
+    found = fit_sum(SPACE, tokens, exact + np.random.default_rng(0).normal(size=len(tokens)))
+    assert found.error == pytest.approx(1.0, rel=0.3)
+    assert found.spearman > 0.98
+    assert np.corrcoef(found.cost.of(tokens), exact)[0, 1] > 0.999
+
+
+def test_costs_equal_the_table_s(shared):
+    table = pd.read_csv(shared / "data" / "nb201_cifar.csv")
+    tokens = SPACE.from_native(table["arch"].tolist())
+    assert np.array_equal(SPACE.costs()["params"].of(tokens), table["cifar10_params"])
+
+
+@pytest.mark.parametrize(
+    ("device", "least"),
+    [("1080ti_256", 0.98), ("titan_rtx_32", 0.98), ("gold_6226", 0.98), ("fpga", 0.98), ("eyeriss", 0.98)],
+)
+def test_latencies_of_servers_and_simulators_add_up(shared, device, least):
+    table = pd.read_csv(shared / "data" / "nb201_latency_ms.csv")
+    tokens = SPACE.from_native(pd.read_csv(shared / "data" / "nb201_cifar.csv", usecols=["arch"])["arch"].tolist())
+    values = table[device].to_numpy()
+    rows = np.random.default_rng(0).choice(len(tokens), 100, replace=False)
+    found = fit_sum(SPACE, tokens[rows], values[rows]).cost.of(tokens)
+    assert pd.Series(found).corr(pd.Series(values), method="spearman") >= least
+
+
+@pytest.mark.slow
+def test_a_run_pays_in_two_currencies_and_goes_on(tmp_path, latencies):
+    config = settings(**measured(latencies))
+    task = tasks.choose(config)
+    outcome = task.run(task.check(config, Workdir(tmp_path / "run")))
+    results = outcomes.write(outcome)
+    assert results["labels"]["by_purpose"]["training"] == 40
+    assert results["front"]["measurements"]["by_purpose"]["training"] == 30
+    assert results["pools"]["guided"]["validity_argmax"] == 1.0
+    assert 0 < results["pools"]["guided"]["hypervolume_share"] <= 1
+    assert (tmp_path / "run" / "report.html").exists()
+    again = task.run(task.check(config, Workdir(tmp_path / "run")))
+    assert np.array_equal(again.pools["guided"].tokens, outcome.pools["guided"].tokens)
+    assert np.array_equal(again.final_values, outcome.final_values)
+    for rule in ("epsilon_constraint", "linear_sum"):
+        other = dataclasses.replace(config, aims=dataclasses.replace(config.aims, rule=rule))
+        found = task.run(task.check(other, Workdir(tmp_path / rule)))
+        assert found.pools["guided"].valid.all()
