@@ -13,7 +13,8 @@ from nag_jax.reports import facts, front_figures, metrics
 from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.front import MEASUREMENTS, Fronts, Run, aim_at, measure_spread
+from nag_jax.tasks.front import Fronts, aim_at, measure_spread
+from nag_jax.tasks.front_run import MEASUREMENTS, Run
 from nag_jax.tasks.known import FORMULA, MEASURED, PAID, box_of
 
 _DRAWN = 5

@@ -171,7 +171,7 @@ class NASBench201(NodeSpace):
 
     def costs(self) -> dict[str, Cost]:
         """Parameters and multiply-accumulates on CIFAR-10, exactly: `"params"`, `"macs"`; see `network_costs`."""
-        kernels = {_FIRST_OPERATION + OPERATIONS.index(f"nor_conv_{k}x{k}"): k for k in (1, 3)}
+        kernels = {FIRST_OPERATION + OPERATIONS.index(f"nor_conv_{k}x{k}"): k for k in (1, 3)}
         return network_costs(self.allowed.shape, kernels, range(1, self.num_nodes - 1))
 
     def cost_lines(self, tokens) -> list[str]:
