@@ -15,14 +15,14 @@ from typing import Any
 
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
-from nag_jax.settings.evaluator import NASBench101Evaluator
+from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.presets import SMALL
 from nag_jax.settings.space import NASBench101Space
 
 SETTINGS = Generate(
     name="nb101",
     space=NASBench101Space(),
-    evaluator=NASBench101Evaluator(),
+    evaluator=Evaluator(name="nasbench101", metric=""),
     constraints="7.84e6 <= params <= 8.16e6",
 )
 # The space's closed form says all about its cells, so a small network has nothing left to learn.

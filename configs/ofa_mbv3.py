@@ -17,14 +17,14 @@ from typing import Any
 
 from nag_jax.settings import Generate
 from nag_jax.settings.config import make_config
-from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.presets import MOBILENET_NOISE, SMALL
 from nag_jax.settings.space import MobileNetSpace
 
 SETTINGS = Generate(
     name="ofa_mbv3",
     space=MobileNetSpace(),
-    evaluator=MobileNetEvaluator(),
+    evaluator=Evaluator(name="mobilenet_v3", metric=""),
     constraints="200e6 <= macs <= 220e6",
 )
 DEFAULT = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from nag_jax.settings import Search
 from nag_jax.settings.config import make_config
-from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.presets import MOBILENET_NOISE, SMALL_COMPARISON
 from nag_jax.settings.search import STRATEGIES
 from nag_jax.settings.space import MobileNetSpace
@@ -22,7 +22,7 @@ WITHOUT_LIST = {name: block for name, block in STRATEGIES.items() if name != "bo
 SETTINGS = Search(
     name="ofa_mbv3_bo",
     space=MobileNetSpace(),
-    evaluator=MobileNetEvaluator(),
+    evaluator=Evaluator(name="mobilenet_v3", metric=""),
     constraints="",
     strategies=WITHOUT_LIST,
     run=tuple(name for name in Search().run if name in WITHOUT_LIST),

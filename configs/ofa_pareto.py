@@ -13,7 +13,7 @@ from typing import Any
 
 from nag_jax.settings import Front
 from nag_jax.settings.config import make_config
-from nag_jax.settings.evaluator import MobileNetEvaluator
+from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.front import Aims
 from nag_jax.settings.sampler import Sampler
 from nag_jax.settings.score import VE, Generator, Process
@@ -22,7 +22,7 @@ from nag_jax.settings.space import MobileNetSpace
 SETTINGS = Front(
     name="ofa_pareto",
     space=MobileNetSpace(),
-    evaluator=MobileNetEvaluator(),
+    evaluator=Evaluator(name="mobilenet_v3", metric=""),
     objectives=("macs", "params"),
     generator=Generator(name="exact"),
     sde=Process(ve=VE(sigma_max=10.0)),

@@ -48,6 +48,8 @@ def announce(run: Setting) -> None:
     config = run.config
     seeds = words_of_seeds(config) if config.mode == "search" else f"seed {config.seed}"
     what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
+    if run.rows is not None:
+        what += f" (of {len(run.rows):,} architectures alone: others stand for the nearest one)"
     print(shown(f"{what}, on {_devices()}, into {run.workdir.path}"), file=sys.stderr, flush=True)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
+from nag_jax.spaces.capabilities import Counted
+from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError, quoted
 
 _Given = TypeVar("_Given")
@@ -118,6 +120,19 @@ class Unlabelled:
     def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
         """No values."""
         return {}
+
+
+_FEW = 1e-3
+"""Share of a space below which chance rarely meets what an evaluator has: a million draws meet a thousand of them."""
+
+
+def few_rows(evaluator: Evaluator) -> Rows | None:
+    """The architectures that an evaluator has, where they are few of a space too large to list; None elsewhere."""
+    space, architectures = evaluator.space, getattr(evaluator, "architectures", None)
+    if architectures is None or not isinstance(space, Counted) or getattr(space, "listable", False):
+        return None
+    tokens = architectures()
+    return Rows(space, tokens) if len(tokens) < _FEW * space.size else None
 
 
 class Outcome(NamedTuple):

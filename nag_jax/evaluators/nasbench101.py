@@ -26,6 +26,7 @@ class NASBench101Evaluator:
         costs: `params` and `macs`, which constraints can be put on.
         objective: what to search by; None without a table, where nothing but costs is known.
         batch_size: cells of one call.
+        architectures: returns the tokens `[R, N]` of a table's cells; only with a table.
         fingerprint: the digest of the table's content.
     """
 
@@ -39,6 +40,8 @@ class NASBench101Evaluator:
         self.metrics = dict(table.metrics) if table is not None else {}
         self.metrics |= {name: Metric(name, direction="min") for name in self.costs}
         self._table = table
+        if table is not None:
+            self.architectures = table.architectures
         content = "" if table is None else table.fingerprint
         self.fingerprint = hashlib.sha256(f"{space.fingerprint} {sorted(self.metrics)} {content}".encode()).hexdigest()
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from nag_jax.settings.evaluator import Evaluator, MobileNetEvaluator, NASBench101Evaluator
+from nag_jax.settings.evaluator import Evaluator
 from nag_jax.settings.front import Aims, Measure
 from nag_jax.settings.names import MODES
 from nag_jax.settings.predictor import Labels, Predictor
@@ -47,7 +47,7 @@ class Settings:
     )
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
     space: Space | MobileNetSpace | NASBench101Space = Space()
-    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator | Trained = Evaluator()
+    evaluator: Evaluator | Trained = Evaluator()
     objectives: tuple[str, ...] = option(
         (), "The metrics that count, in order; empty is the evaluator's one. Several need a `utility`."
     )
@@ -160,7 +160,7 @@ class Train(Settings):
     """
 
     mode: str = with_default(Settings, "mode", "train")
-    evaluator: Evaluator | MobileNetEvaluator | NASBench101Evaluator | Trained = Trained()
+    evaluator: Evaluator | Trained = Trained()
     generator: Generator = Generator(name="exact")
     dataset: Examples = Examples()
     network: Cells = Cells()

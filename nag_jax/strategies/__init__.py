@@ -13,6 +13,7 @@ import numpy as np
 
 from nag_jax.objectives import Utility
 from nag_jax.spaces import NodeSpace
+from nag_jax.spaces.rows import Rows
 from nag_jax.strategies.bananas import bananas
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import bo
@@ -42,6 +43,7 @@ def make(
     *,
     covers: Callable[[np.ndarray], np.ndarray] | None = None,
     utility: Utility | None = None,
+    rows: Rows | None = None,
     **options,
 ) -> Strategy:
     """Makes the strategy of that name.
@@ -51,6 +53,7 @@ def make(
         space: the space to search.
         covers: tokens `[B, N]` -> bool `[B]`: which architectures can be labelled; None for all.
         utility: makes one number of several objectives; None where there is one.
+        rows: the architectures that can be labelled, where they are few of a large space; see `Domain`.
         **options: keyword arguments of the function there.
 
     Raises:
@@ -65,7 +68,7 @@ def make(
         (10, 5)
     """
     return check_options("strategy", name, REGISTRY, options, given=("domain",))(
-        Domain(space, covers, utility), **options
+        Domain(space, covers, utility, rows), **options
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from nag_jax.objectives.utility import Utility, identity, of_trials
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.distinct import distinct_rows
+from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import jitted
 
@@ -108,6 +109,8 @@ class Domain:
         space: the space of the architectures.
         covers: tokens `[B, N]` -> bool `[B]`; None for all.
         utility: makes one number of the values that are told; None for the value of the only objective.
+        rows: where few of a large space are covered, those, which draws are then of. What is not among them stands for
+            the nearest one that may still be proposed.
 
     Example:
         >>> from nag_jax import spaces
@@ -122,9 +125,11 @@ class Domain:
         space: NodeSpace,
         covers: Callable[[np.ndarray], np.ndarray] | None = None,
         utility: Utility | None = None,
+        rows: Rows | None = None,
     ):
         self.space = space
         self.utility = utility or identity()
+        self._rows = rows
         self._covers = covers
         self._random = jitted(space.random, static_argnums=1)
         self._mutate = jitted(space.mutate)
@@ -139,6 +144,8 @@ class Domain:
         """
         tokens = np.asarray(tokens, np.int32)
         tokens = tokens[self._is_inside(tokens)]
+        if self._rows is not None:
+            tokens = self._rows.nearest(tokens, taken)
         if self._covers is not None:
             tokens = tokens[self._covers(tokens)]
         keys = self.space.canonical(tokens)
@@ -147,6 +154,8 @@ class Domain:
 
     def random(self, key: jax.Array, n: int, taken: np.ndarray) -> np.ndarray:
         """N new architectures drawn uniformly, tokens `[m, N]`; m is less only where no more can be found."""
+        if self._rows is not None:
+            return self.new(self._rows.shuffled(key), taken)[:n]
         size = max(64, 1 << (4 * n - 1).bit_length())
         while size <= min(_MOST_DRAWS, 16 * self.space.size):
             found = self.new(self._random(key, size), taken)
@@ -183,8 +192,8 @@ class Domain:
 
     @property
     def listable(self) -> bool:
-        """Whether the space is small enough to list."""
-        return self.space.listable
+        """Whether the domain is small enough to list."""
+        return self._rows is not None or self.space.listable
 
     @functools.cached_property
     def all(self) -> np.ndarray:
@@ -193,7 +202,7 @@ class Domain:
         Raises:
             InputError: they are too many to list.
         """
-        every = self.space.all_tokens()
+        every = self.space.all_tokens() if self._rows is None else self._rows.tokens
         return self.new(every, self.space.canonical(every[:0]))
 
 

@@ -130,6 +130,7 @@ def ranked(run: Run, samples: Samples, learned: Learned) -> np.ndarray:
         learned.predict,
         may_be_labelled=lambda tokens: run.evaluator.covers(tokens) & run.constraints.hold(tokens),
         labelled=learned.labelled,
+        rows=run.feasible_rows,
     )
 
 

@@ -174,7 +174,9 @@ def steps_of_pool(config: Generate, *, guided: bool) -> int:
 def pay_for_training(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """Pays for random architectures that differ: tokens `[L, N]` and values `[L, M]` of those that didn't fail."""
     with run.phases("labels for training", "label") as progress:
-        tokens = random_distinct(run.space, run.key("labels"), run.config.labels.training, covers=run.evaluator.covers)
+        tokens = random_distinct(
+            run.space, run.key("labels"), run.config.labels.training, covers=run.evaluator.covers, rows=run.rows
+        )
         values = run.pay(tokens, TRAINING, progress)
     good = np.asarray(np.isfinite(values).all(axis=-1))
     if good.sum() < 2:

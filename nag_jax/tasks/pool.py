@@ -9,6 +9,7 @@ from nag_jax.evaluators import Metric
 from nag_jax.generators.contract import Samples
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
+from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
 from nag_jax.trials import Ledger
 
@@ -136,6 +137,7 @@ def rank_new(
     *,
     may_be_labelled: Callable[[np.ndarray], np.ndarray],
     labelled: np.ndarray,
+    rows: Rows | None = None,
 ) -> np.ndarray:
     """The generated architectures that can be labelled, each once, best by the predictor first: tokens `[m, N]`.
 
@@ -145,13 +147,15 @@ def rank_new(
         predict: tokens `[B, N]` -> predictions `[B]`, higher is better.
         may_be_labelled: tokens `[B, N]` -> bool `[B]`.
         labelled: architectures that have a label, tokens `[L, N]`; they and what computes the same are left out.
+        rows: where few of a large space can be labelled, those; what was generated stands for the nearest one.
 
     Raises:
         InputError: there is none.
     """
-    tokens = samples.tokens[samples.valid]
+    tokens, known = samples.tokens[samples.valid], space.canonical(labelled)
+    tokens = tokens if rows is None else rows.nearest(tokens, known)
     tokens = tokens[may_be_labelled(tokens)]
-    order = rank(space, tokens, predict(tokens), exclude=space.canonical(labelled)) if len(tokens) else []
+    order = rank(space, tokens, predict(tokens), exclude=known) if len(tokens) else []
     if not len(order):
         raise InputError(
             "no generated architecture is valid, within the constraints, known to the evaluator and still without "

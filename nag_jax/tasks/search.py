@@ -264,7 +264,14 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
             run.config.sampler.refine.sweeps,
             run.config.sampler.refine.trades,
         )
-    return make_registered(block.name, run.space, covers=run.may_be_labelled, utility=run.objectives.utility, **options)
+    return make_registered(
+        block.name,
+        run.space,
+        covers=run.may_be_labelled,
+        utility=run.objectives.utility,
+        rows=run.feasible_rows,
+        **options,
+    )
 
 
 def search_seed(
@@ -287,7 +294,9 @@ def search_seed(
     def first(n):
         if design is not None:
             return design[:n]
-        return random_distinct(run.space, run.seed_key(seed, loop.INITIAL), n, covers=run.may_be_labelled)
+        return random_distinct(
+            run.space, run.seed_key(seed, loop.INITIAL), n, covers=run.may_be_labelled, rows=run.feasible_rows
+        )
 
     return loop.search_labels(
         run.seed_key(seed, name),

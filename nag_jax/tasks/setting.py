@@ -1,6 +1,7 @@
 """The setting of every mode that generates, and a score network trained on its space."""
 
 import dataclasses
+import functools
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import jax
 import numpy as np
 
 from nag_jax.evaluators import Evaluator
+from nag_jax.evaluators.base import few_rows
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.contract import Generator
@@ -16,6 +18,7 @@ from nag_jax.generators.gaussian.generator import Model
 from nag_jax.guidance.constraints import Constraints
 from nag_jax.guidance.refine import Tilt, refined
 from nag_jax.spaces import NodeSpace
+from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
@@ -71,6 +74,16 @@ class Setting:
     def shared(self) -> dict[str, Any]:
         """Its fields by name, for a setting that has more of them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(Setting)}
+
+    @functools.cached_property
+    def rows(self) -> Rows | None:
+        """What can be labelled, where that is few of a large space, as of a table of some; None elsewhere."""
+        return few_rows(self.evaluator)
+
+    @functools.cached_property
+    def feasible_rows(self) -> Rows | None:
+        """Those of `rows` that keep to the constraints."""
+        return self.rows and Rows(self.space, self.rows.tokens[self.constraints.hold(self.rows.tokens)])
 
     def claim(self) -> None:
         """Makes the workdir the run's own; refused where another process has it."""
