@@ -76,16 +76,3 @@ def test_the_version_has_one_source():
 def test_the_licence_is_packaged(file):
     assert file in PYPROJECT["project"]["license-files"]
     assert (ROOT / file).stat().st_size > 1000
-
-
-def test_templates_are_packaged():
-    packages = PYPROJECT["tool"]["setuptools"]["package-data"]
-    packaged = {
-        path
-        for package, patterns in packages.items()
-        for pattern in patterns
-        for path in (ROOT / package.replace(".", "/")).glob(pattern)
-    }
-    templates = set((ROOT / "nag_jax").rglob("*.jinja"))
-    assert len(templates) >= 8
-    assert templates <= packaged
