@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -76,3 +77,22 @@ def test_the_version_has_one_source():
 def test_the_licence_is_packaged(file):
     assert file in PYPROJECT["project"]["license-files"]
     assert (ROOT / file).stat().st_size > 1000
+
+
+def test_the_top_level_holds_what_it_may():
+    given = {"nag_jax", "configs", "experiments", "tests", "requirements.txt", "README.md"}
+    beside = {
+        "pyproject.toml",
+        "requirements-dev.txt",
+        "docs",
+        "CHANGELOG.md",
+        "LICENSE",
+        "NOTICE",
+        ".ci",
+        ".gitignore",
+    }
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = {name.partition("/")[0] for name in listed.splitlines()}
+    if not found:
+        pytest.skip("this is no git checkout")
+    assert given <= found <= given | beside | {"mkdocs.yml", ".gitignore"}
