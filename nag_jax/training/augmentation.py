@@ -58,7 +58,7 @@ def _cut_out(key: jax.Array, inputs: jax.Array, side: int) -> jax.Array:
     sizes = inputs.shape[1:3]
     centres = jax.random.randint(key, (len(inputs), 2), 0, jnp.array([sizes]))
     inside = [
-        jnp.abs(jnp.arange(size)[None] + (1 - side % 2) / 2 - centres[:, axis, None]) < side / 2
+        jnp.abs(jnp.arange(size, dtype=jnp.int32)[None] + (1 - side % 2) / 2 - centres[:, axis, None]) < side / 2
         for axis, size in enumerate(sizes)
     ]
     return jnp.where((inside[0][:, :, None] & inside[1][:, None, :])[..., None], 0.0, inputs)

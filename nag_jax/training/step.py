@@ -76,7 +76,7 @@ def make_programs(network: AnyNetwork, recipe: Recipe, num_classes: int, mesh: A
         def step(state):
             place = state.step % steps
             rows = jax.lax.dynamic_slice(order, (place * recipe.batch_size,), (recipe.batch_size,))
-            batch = Batch(inputs[rows], jax.nn.one_hot(labels[rows], num_classes))
+            batch = Batch(inputs[rows], jax.nn.one_hot(labels[rows], num_classes, dtype=jnp.float32))
             batch = jax.lax.with_sharding_constraint(batch, cut)
             state = state._replace(losses=jnp.where(place == 0, 0.0, state.losses))
             return _step(state, step_key, tokens, batch, steps, network, direction, recipe)

@@ -41,9 +41,14 @@ def table(networks, frame):
     return table_file.from_frame(frame, metric="size", space=networks)
 
 
-def test_rows_stand_for_themselves_and_others_for_the_nearest_that_is_left(networks, table):
-    rows = few_rows(table)
-    assert rows is not None
+@pytest.fixture(scope="module")
+def rows(table):
+    found = few_rows(table)
+    assert found is not None
+    return found
+
+
+def test_rows_stand_for_themselves_and_others_for_the_nearest_that_is_left(networks, rows):
     np.testing.assert_array_equal(rows.nearest(rows.tokens), rows.tokens)
     changed = np.asarray(networks.mutate(jax.random.key(0), rows.tokens))
     assert (changed != rows.tokens).any(axis=1).all()
@@ -60,16 +65,15 @@ def test_only_few_of_a_large_space_are_rows(nb201, cells):
     assert few_rows(nag.evaluator("mobilenet_v3", nag.space("mobilenet_v3"))) is None
 
 
-def test_random_labels_are_of_rows(networks, table):
-    tokens = random_distinct(networks, jax.random.key(0), COUNT, covers=table.covers, rows=few_rows(table))
+def test_random_labels_are_of_rows(networks, table, rows):
+    tokens = random_distinct(networks, jax.random.key(0), COUNT, covers=table.covers, rows=rows)
     assert table.covers(tokens).all()
     with pytest.raises(InputError, match="found only 60 of 61 architectures that differ: ask for fewer"):
-        random_distinct(networks, jax.random.key(0), COUNT + 1, rows=few_rows(table))
+        random_distinct(networks, jax.random.key(0), COUNT + 1, rows=rows)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_strategies_ask_for_rows_until_none_is_left(case, networks, table):
-    rows = few_rows(table)
+def test_strategies_ask_for_rows_until_none_is_left(case, networks, table, rows):
     strategy = strategies.make(case.partition(",")[0], networks, covers=table.covers, rows=rows, **CASES[case])
     key = jax.random.key(0)
     state, asked = strategy.init(key), []
@@ -82,12 +86,12 @@ def test_strategies_ask_for_rows_until_none_is_left(case, networks, table):
     assert len(np.unique(networks.canonical(tokens))) == len(tokens) == len(np.unique(networks.canonical(rows.tokens)))
 
 
-def test_what_is_generated_stands_for_rows(networks, table):
+def test_what_is_generated_stands_for_rows(networks, table, rows):
     generated = all_valid(np.asarray(networks.random(jax.random.key(9), 30)))
-    arguments = {"may_be_labelled": table.covers, "labelled": few_rows(table).tokens[:3]}
+    arguments = {"may_be_labelled": table.covers, "labelled": rows.tokens[:3]}
     with pytest.raises(InputError, match="no generated architecture"):
         rank_new(networks, generated, lambda tokens: tokens.sum(axis=1), **arguments)
-    ranked = rank_new(networks, generated, lambda tokens: tokens.sum(axis=1), rows=few_rows(table), **arguments)
+    ranked = rank_new(networks, generated, lambda tokens: tokens.sum(axis=1), rows=rows, **arguments)
     assert len(ranked) > 1
     assert table.covers(ranked).all()
     assert (np.diff(ranked.sum(axis=1)) <= 0).all()

@@ -133,11 +133,11 @@ class MiddleKernel(nn.Module):
     def __call__(self, width: int, only_middle):
         """The kernel `[3, 3, width, width]`."""
 
-        def draw(key):
+        def draw(key, shape, dtype):
             fan_in = width * jnp.where(only_middle, 1, 9)
-            return jax.random.normal(key, (3, 3, width, width), jnp.float32) / jnp.sqrt(fan_in)
+            return jax.random.normal(key, shape, dtype) / jnp.sqrt(fan_in)
 
-        return self.param("kernel", draw)
+        return self.param("kernel", draw, (3, 3, width, width), jnp.float32)
 
 
 def specialise(variables, edges: tuple[Edge, ...]):
