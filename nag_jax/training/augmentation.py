@@ -45,7 +45,7 @@ def _shifted(key: jax.Array, inputs: jax.Array, most: int) -> jax.Array:
     _, height, width, channels = inputs.shape
     around = [most if size > 1 else 0 for size in (height, width)]
     padded = jnp.pad(inputs, ((0, 0), *((n, n) for n in around), (0, 0)))
-    starts = jax.random.randint(key, (len(inputs), 2), 0, 2 * jnp.array([around]) + 1)
+    starts = jax.random.randint(key, (len(inputs), 2), 0, 2 * jnp.array([around]) + 1, jnp.int32)
 
     def crop(image, start):
         return jax.lax.dynamic_slice(image, (start[0], start[1], 0), (height, width, channels))
@@ -56,7 +56,7 @@ def _shifted(key: jax.Array, inputs: jax.Array, most: int) -> jax.Array:
 def _cut_out(key: jax.Array, inputs: jax.Array, side: int) -> jax.Array:
     """A square around a random pixel becomes the mean (DeVries and Taylor, 2017)."""
     sizes = inputs.shape[1:3]
-    centres = jax.random.randint(key, (len(inputs), 2), 0, jnp.array([sizes]))
+    centres = jax.random.randint(key, (len(inputs), 2), 0, jnp.array([sizes]), jnp.int32)
     inside = [
         jnp.abs(jnp.arange(size, dtype=jnp.int32)[None] + (1 - side % 2) / 2 - centres[:, axis, None]) < side / 2
         for axis, size in enumerate(sizes)
