@@ -21,13 +21,15 @@ _MOST_DRAWS = 2**20
 class Strategy(NamedTuple):
     """Decides which architectures to label next; pure, as in evosax.
 
-    What `ask` proposes depends on the key and on what was told, so a search goes on after a kill by telling a fresh
-    state the labels of the ledger, in the batches in which they were paid.
+    What `ask` proposes depends on the key, on what was told and on what is pending, so a search goes on after a kill by
+    telling a fresh state the labels of the ledger, in the batches in which they were paid.
 
     Attributes:
         init: key -> state.
-        ask: (key, state, n) -> (tokens int32 `[m, N]`, state): architectures that differ from each other and from all
-            that was told, up to `space.canonical`. m is n, or less where fewer are left.
+        ask: (key, state, n, pending) -> (tokens int32 `[m, N]`, state): architectures that differ from each other, from
+            all that was told and from all that is pending, up to `space.canonical`. m is n, or less where fewer are
+            left. Pending are architectures that were proposed and are being labelled, tokens `[P, N]`; it may be left
+            out where there are none.
         tell: (state, tokens `[m, N]`, values `[m, M]` of the objectives) -> state. Higher is better; NaN is a failed
             trial, which counts as labelled.
 
@@ -40,7 +42,7 @@ class Strategy(NamedTuple):
     """
 
     init: Callable[[jax.Array], Any]
-    ask: Callable[[jax.Array, Any, int], tuple[np.ndarray, Any]]
+    ask: Callable[..., tuple[np.ndarray, Any]]
     tell: Callable[[Any, np.ndarray, np.ndarray], Any]
 
 
@@ -152,6 +154,12 @@ class Domain:
         first = distinct_rows(keys)
         return tokens[first[~np.isin(keys[first], taken)]]
 
+    def taken(self, history: History, pending: np.ndarray | None = None) -> np.ndarray:
+        """The canonical keys of what can't be proposed: what was told, and what is pending, tokens `[P, N]`."""
+        if pending is None or not len(pending):
+            return history.keys
+        return np.concatenate([history.keys, self.space.canonical(np.asarray(pending, np.int32))])
+
     def random(self, key: jax.Array, n: int, taken: np.ndarray) -> np.ndarray:
         """N new architectures drawn uniformly, tokens `[m, N]`; m is less only where no more can be found."""
         if self._rows is not None:
@@ -222,8 +230,9 @@ def one_by_one(domain: Domain, propose: Callable[[jax.Array, History, np.ndarray
         propose: (key, history, taken) -> tokens `[m, N]`, m <= 1, not among the taken keys.
     """
 
-    def ask(key, state, n):
-        taken, chosen = state.keys, [np.zeros((0, domain.space.num_nodes), np.int32)]
+    def ask(key, state, n, pending=None):
+        taken = domain.taken(state, pending)
+        chosen = [np.zeros((0, domain.space.num_nodes), np.int32)]
         for i in range(n):
             chosen.append(propose(jax.random.fold_in(key, i), state, taken))
             taken = np.concatenate([taken, domain.space.canonical(chosen[-1])])

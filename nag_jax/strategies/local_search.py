@@ -33,9 +33,9 @@ def local_search(domain: Domain) -> Strategy:
     def init(key):
         return _Climb(History.empty(domain.space, domain.utility), None, -np.inf)
 
-    def ask(key, state, n):
+    def ask(key, state, n, pending=None):
         order_key, random_key = jax.random.split(key)
-        taken = state.history.keys
+        taken = domain.taken(state.history, pending)
         found = np.zeros((0, domain.space.num_nodes), np.int32)
         if state.place is not None:
             found = domain.new(domain.space.neighbors(state.place), taken)

@@ -10,7 +10,7 @@ def random_search(domain: Domain) -> Strategy:
     nothing: the ledger pays for a class once.
     """
 
-    def ask(key, state, n):
-        return domain.random(key, n, state.keys), state
+    def ask(key, state, n, pending=None):
+        return domain.random(key, n, domain.taken(state, pending)), state
 
     return Strategy(ask=ask, **remember(domain))

@@ -16,7 +16,8 @@ def tpe(domain: Domain, *, multivariate: bool = True, startup: int = 10) -> Stra
     """Optuna's TPE sampler on one categorical parameter a node.
 
     A study is rebuilt from the history at every proposal, so the state stays the history. Proposals that are labelled
-    are drawn again, and mutated after 64 draws. The members of a batch don't know of each other.
+    are drawn again, and mutated after 64 draws. The members of a batch and what is pending are kept from being proposed
+    again, and don't bear on the model.
 
     Args:
         domain: what may be proposed.

@@ -18,6 +18,7 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator
 from nag_jax.strategies import make as make_registered
 from nag_jax.strategies.bo_nag import Source
+from nag_jax.strategies.course import Course
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.extras import check_installed
@@ -285,11 +286,17 @@ def search_seed(
     purposes: tuple[str, str] = (loop.INITIAL, loop.SEARCH),
     progress: Callable[[int], None],
 ) -> np.ndarray:
-    """Pays for labels until the seed is over; the initial design is random, or the first of the given tokens.
+    """Pays for labels until the seed is over; see `strategies.loop.search_labels`, also for what is returned."""
+    course = make_course(run, name, strategy, seed, design=design)
+    return loop.search_labels(
+        course, ledger, budget=run.config.search.budget, goal=run.goal, purposes=purposes, progress=progress
+    )
 
-    See `nag_jax.strategies.loop.search_labels`, also for what is returned.
-    """
-    given = run.config.search
+
+def make_course(
+    run: Search, name: str, strategy: Strategy, seed: int, *, design: np.ndarray | None = None
+) -> Course:
+    """The course of a strategy's seed; the initial design is random, or the first of the given tokens."""
 
     def first(n):
         if design is not None:
@@ -298,18 +305,14 @@ def search_seed(
             run.space, run.seed_key(seed, loop.INITIAL), n, covers=run.may_be_labelled, rows=run.feasible_rows
         )
 
-    return loop.search_labels(
-        run.seed_key(seed, name),
-        strategy,
-        ledger,
-        run.objectives,
-        budget=given.budget,
+    return Course(
+        key=run.seed_key(seed, name),
+        strategy=strategy,
+        space=run.space,
+        objectives=run.objectives,
         initial=run.initial(name),
         design=first,
-        batch_size=given.batch_size,
-        goal=run.goal,
-        purposes=purposes,
-        progress=progress,
+        batch_size=run.config.search.batch_size,
     )
 
 

@@ -7,6 +7,7 @@ import platform
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -16,11 +17,11 @@ from nag_jax.evaluators.base import Evaluator, Outcome, finished
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.system import interrupts
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, quoted
 from nag_jax.trials import files, schema
 from nag_jax.trials.opening import connect, examined
 from nag_jax.trials.payments import Order, outcomes_of
-from nag_jax.trials.trial import FULL, Trial, now
+from nag_jax.trials.trial import FULL, PENDING, Trial, now, write_values
 
 _MEMORY = Path(":memory:")
 _MATCHING = "key IN (SELECT value FROM json_each(?)) AND fidelity = ? AND seed = ?"
@@ -147,6 +148,59 @@ class Ledger:
             finally:
                 self._is_alone = False
 
+    def reserve(self, trials: Iterable[Trial], *, seconds: float) -> list[Trial]:
+        """Makes trials pending, or renews their leases, all in one transaction; returns them with the new ones.
+
+        Args:
+            trials: what is about to be evaluated; their ids, times and values don't count, their curves are kept.
+            seconds: how long nobody else begins them.
+        """
+        lease = now(later=seconds)
+        pending = [replace(trial, values={}, status=PENDING, time=trial.time or now(), lease=lease) for trial in trials]
+        with files.writing(self._connection):
+            for trial in pending:
+                schema.reserve(self._connection, trial)
+        return pending
+
+    def release(self, trials: Iterable[Trial]) -> None:
+        """Makes pending trials pending no more, as if they had never been proposed."""
+        with files.writing(self._connection):
+            for trial in trials:
+                schema.release(self._connection, trial)
+
+    def settle(self, trial: Trial) -> Trial:
+        """Stores what came of a trial, which was pending or not, and returns what is stored of it.
+
+        Raises:
+            InputError: the ledger has other values of it.
+        """
+        with files.writing(self._connection):
+            place = json.dumps([trial.key]), trial.fidelity, trial.seed
+            for stored in schema.read(self._connection, _MATCHING, place):
+                if write_values(stored.values) != write_values(trial.values):
+                    raise InputError(
+                        f"{quoted(trial.architecture)} has the values {write_values(stored.values)} already, told "
+                        f"{write_values(trial.values)}: what is stored stays"
+                    )
+                return stored
+            schema.insert(self._connection, trial)
+            return next(schema.read(self._connection, _MATCHING, place))
+
+    def pending(self, *, expired: bool = False) -> list[Trial]:
+        """The pending trials in the order in which they were proposed; without those whose lease is over, or with."""
+        return schema.read_pending(self._connection, *(() if expired else ("lease > ?", (now(),))))
+
+    def pending_tokens(self) -> np.ndarray:
+        """Tokens `[P, N]` of the pending trials, in their order."""
+        pending = self.pending()
+        return self.space.from_native([trial.architecture for trial in pending])
+
+    def keep_fact(self, name: str, value: str) -> str:
+        """Stores a fact of what the ledger is used for, unless it has one of that name; returns what is stored."""
+        with files.writing(self._connection):
+            self._connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))
+            return self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
+
     def add(self, trials: Iterable[Trial]) -> int:
         """Stores trials that were paid for elsewhere, all or none of them; returns how many.
 
@@ -178,13 +232,13 @@ class Ledger:
 
     def paid_by_purpose(self) -> dict[str, int]:
         """How many labels were paid for each purpose, failed ones included, in the order of first payment."""
-        query = "SELECT purpose, count(*) FROM trials GROUP BY purpose ORDER BY min(id)"
+        query = "SELECT purpose, count(*) FROM trials WHERE id > 0 GROUP BY purpose ORDER BY min(id)"
         return dict(self._connection.execute(query).fetchall())
 
     @property
     def num_paid(self) -> int:
         """How many labels were paid for, failed ones included."""
-        return self._connection.execute("SELECT count(*) FROM trials").fetchone()[0]
+        return self._connection.execute("SELECT count(*) FROM trials WHERE id > 0").fetchone()[0]
 
     @property
     def num_failed(self) -> int:
@@ -221,8 +275,11 @@ class Ledger:
         def store(outcomes: list[Outcome]) -> None:
             with files.writing(self._connection):
                 for outcome in outcomes:
+                    key = unpaid.keys[outcome.row]
+                    if self._is_stored(key[None], order.fidelity, order.seed)[0]:
+                        continue  # told by somebody else meanwhile
                     trial = Trial(
-                        key=unpaid.keys[outcome.row].item(),
+                        key=key.item(),
                         architecture=natives[outcome.row],
                         values={name: _finite(outcome.labels[name]) for name in self.metrics},
                         purpose=order.purpose,
@@ -260,7 +317,7 @@ class Ledger:
 
     def _is_stored(self, keys: np.ndarray, fidelity: str, seed: int) -> np.ndarray:
         parameters = json.dumps(keys.tolist()), fidelity, seed
-        stored = {key for (key,) in self._connection.execute(f"SELECT key FROM trials WHERE {_MATCHING}", parameters)}
+        stored = {key for (key,) in self._connection.execute(f"SELECT key FROM trials WHERE id > 0 AND {_MATCHING}", parameters)}
         return np.array([key in stored for key in keys.tolist()], bool)
 
     def _stored(self, keys: np.ndarray, fidelity: str, seed: int) -> dict[int | str, dict[str, float]]:

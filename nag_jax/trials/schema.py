@@ -14,7 +14,8 @@ from nag_jax.trials.trial import Trial, read_curve, read_values, write_curve, wr
 FORMAT = "nag_jax ledger 2"
 
 # A key has no declared type, since SQLite makes numbers of strings that look like some in a column of integers.
-# A pending trial is meant to have a lease and no digest, and to be stored again, at the end, once it is over.
+# A pending trial counts from -1 down, so that the ids of the others go on counting payments; it has a lease, the time
+# until which nobody else may begin it, and no digest, since it changes. Once it is over it is stored anew, at the end.
 TRIALS = """
 CREATE TABLE trials (
     id INTEGER PRIMARY KEY,
@@ -41,7 +42,10 @@ _FIELDS = """
 id, key, architecture, fidelity, seed, "values", curve, status, reason, cost, worker, origin, purpose, time, digest
 """
 _BEFORE = "(SELECT digest FROM trials AS earlier WHERE earlier.id < trials.id ORDER BY earlier.id DESC LIMIT 1)"
-_INSERT = f"INSERT INTO trials ({_FIELDS}) VALUES ({', '.join('?' * (_FIELDS.count(',') + 1))})"
+_PLACES = ", ".join("?" * (_FIELDS.count(",") + 1))
+_INSERT = f"INSERT INTO trials ({_FIELDS}) VALUES ({_PLACES})"
+_RESERVE = f"INSERT INTO trials ({_FIELDS}, lease) VALUES ({_PLACES}, ?)"
+_SAME = "key = ? AND fidelity = ? AND seed = ?"
 _KEEP_HEAD = "INSERT OR REPLACE INTO meta VALUES ('digest', ?)"
 
 
@@ -59,12 +63,27 @@ def create(connection: sqlite3.Connection, evaluator: Evaluator) -> None:
 
 
 def insert(connection: sqlite3.Connection, trial: Trial) -> None:
-    """Adds a trial behind the others, within a write transaction; its id is given to it."""
-    (last,) = connection.execute("SELECT max(id) FROM trials").fetchone()
+    """Adds a trial behind the others, within a write transaction; its id is given to it, and it is pending no more."""
+    release(connection, trial)
+    (last,) = connection.execute("SELECT max(id) FROM trials WHERE id > 0").fetchone()
     row = _encode(replace(trial, id=(last or 0) + 1))
     found = digest.link(_head(connection), row)
     connection.execute(_INSERT, (*row, found))
     keep_head(connection, found)
+
+
+def reserve(connection: sqlite3.Connection, trial: Trial) -> None:
+    """Adds a pending trial, or changes it, within a write transaction."""
+    (first,) = connection.execute("SELECT min(id) FROM trials").fetchone()
+    known = connection.execute(f"SELECT id FROM trials WHERE id < 0 AND {_SAME}", _place(trial)).fetchone()
+    row = _encode(replace(trial, id=known[0] if known else min(first or 0, 0) - 1))
+    release(connection, trial)
+    connection.execute(_RESERVE, (*row, None, trial.lease))
+
+
+def release(connection: sqlite3.Connection, trial: Trial) -> None:
+    """Removes a pending trial, if it is one, within a write transaction."""
+    connection.execute(f"DELETE FROM trials WHERE id < 0 AND {_SAME}", _place(trial))
 
 
 def keep_head(connection: sqlite3.Connection, found: str) -> None:
@@ -78,11 +97,17 @@ def read(connection: sqlite3.Connection, condition: str = "true", parameters: tu
     Raises:
         ValueError: one isn't what was stored.
     """
-    query = f"SELECT {_FIELDS}, coalesce({_BEFORE}, '{digest.EMPTY}') FROM trials WHERE {condition} ORDER BY id"
+    query = f"SELECT {_FIELDS}, coalesce({_BEFORE}, '{digest.EMPTY}') FROM trials WHERE id > 0 AND {condition} ORDER BY id"
     for *row, found, before in connection.execute(query, parameters):
         if found != digest.link(before, row):
             raise ValueError(f"trial {row[0]} differs from its digest: it was changed, or one before it is missing")
         yield _decode(row)
+
+
+def read_pending(connection: sqlite3.Connection, condition: str = "true", parameters: tuple = ()) -> list[Trial]:
+    """The pending trials that an SQL condition holds for, those whose lease is over included, in their order."""
+    query = f"SELECT {_FIELDS}, lease FROM trials WHERE id < 0 AND {condition} ORDER BY id DESC"
+    return [replace(_decode(row), lease=lease) for *row, _, lease in connection.execute(query, parameters)]
 
 
 def read_all(connection: sqlite3.Connection) -> list[Trial]:
@@ -92,7 +117,7 @@ def read_all(connection: sqlite3.Connection) -> list[Trial]:
         ValueError: one isn't what was stored, or the last ones are missing.
     """
     found = list(read(connection))
-    last = connection.execute("SELECT digest FROM trials ORDER BY id DESC LIMIT 1").fetchone()
+    last = connection.execute("SELECT digest FROM trials WHERE id > 0 ORDER BY id DESC LIMIT 1").fetchone()
     if _head(connection) != (last[0] if last else digest.EMPTY):
         raise ValueError(f"the trials after number {len(found)} are missing")
     return found
@@ -148,6 +173,11 @@ def _head(connection: sqlite3.Connection) -> str:
     if found is None:
         raise ValueError("the digest of its last trial is missing")
     return found[0]
+
+
+def _place(trial: Trial) -> tuple:
+    """What no other trial has."""
+    return trial.key, trial.fidelity, trial.seed
 
 
 def _encode(trial: Trial) -> tuple:

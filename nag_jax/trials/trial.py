@@ -4,12 +4,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 FULL = "full"
 """The fidelity of evaluators that have only one."""
-DONE, FAILED = "done", "failed"
-"""What became of a trial. The format has room for trials without an end, which nothing makes yet."""
+DONE, FAILED, PENDING = "done", "failed", "pending"
+"""What became of a trial; one that is pending was proposed, and nobody has told what came of it."""
 EVALUATOR = "evaluator"
 """The origin of labels that the ledger itself paid its evaluator for."""
 
@@ -27,12 +27,13 @@ class Trial:
         time: when it was stored, ISO 8601 in UTC.
         fidelity: how thoroughly it was evaluated, in the evaluator's words.
         seed: the evaluator's seed.
-        status: `"done"`, or `"failed"` where some metric has no finite value.
-        reason: why it failed, where the evaluator said so.
+        status: `"done"`, `"failed"` where some metric has no finite value, or `"pending"`.
+        reason: why it failed, where that is known; after the first line comes the traceback of an exception.
         cost: seconds that the evaluation took, its share of a call for several; None where nobody knows.
         worker: the machine and process that evaluated it; empty where nobody knows.
-        origin: `"evaluator"`, or whence a label was imported.
+        origin: `"evaluator"`, or who proposed it, or whence a label was imported.
         curve: intermediate values in their order, each a mapping as `{"epoch": 1, "accuracy": 34.5}`.
+        lease: until when nobody else begins a pending trial, as `time`; empty for the others.
 
     Example:
         >>> Trial(key=7, architecture="a cell", values={"accuracy": float("nan")}, purpose="training").failed
@@ -53,6 +54,7 @@ class Trial:
     worker: str = ""
     origin: str = EVALUATOR
     curve: tuple[dict[str, float], ...] = ()
+    lease: str = ""
 
     def __post_init__(self):
         if not self.status:
@@ -63,10 +65,15 @@ class Trial:
         """Whether the evaluator gave no finite value for some metric."""
         return self.status == FAILED
 
+    @property
+    def brief_reason(self) -> str:
+        """Why it failed, in one line."""
+        return self.reason.partition("\n")[0]
 
-def now() -> str:
-    """The time as trials have it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+def now(*, later: float = 0.0) -> str:
+    """The time as trials have it, or so many seconds later."""
+    return (datetime.now(UTC) + timedelta(seconds=later)).isoformat(timespec="milliseconds")
 
 
 def write_values(values: Mapping[str, float]) -> str:
