@@ -1,18 +1,18 @@
 """Generate neural architectures for an objective with guided diffusion.
 
-Five calls are enough, `space`, `evaluator`, `fit`, `generate` and `search`; see `nag_jax.api`. They are loaded when
-first asked for, so that `import nag_jax` is light.
+Six calls are enough, `space`, `evaluator`, `fit`, `generate`, `search` and `study`; see `nag_jax.api`. They are loaded
+when first asked for, so that `import nag_jax` is light.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nag_jax.api import Found, Model, Pool, evaluator, fit, generate, search, space
+    from nag_jax.api import Found, Model, Pool, Study, evaluator, fit, generate, search, space, study
 
 __version__ = "0.1.0"
 
-__all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
+__all__ = ["Found", "Model", "Pool", "Study", "evaluator", "fit", "generate", "search", "space", "study"]
 
 
 def __getattr__(name: str) -> Any:

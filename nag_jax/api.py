@@ -1,4 +1,4 @@
-"""The five calls that are enough for most: space, evaluator, fit, generate, search.
+"""The six calls that are enough for most: space, evaluator, fit, generate, search, study.
 
 They are a door to the tasks that the command line runs, with the defaults of `configs/nb201.py` and
 `configs/nb201_search.py`, and come to the same architectures from the same seed. Nothing is written anywhere but where
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nag_jax import evaluators, settings, spaces
+from nag_jax import evaluators, settings, spaces, studies
 from nag_jax.evaluators import Evaluator, table_file
 from nag_jax.evaluators.base import Unlabelled
 from nag_jax.evaluators.function import Function, from_function
@@ -22,27 +22,26 @@ from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
 from nag_jax.settings.sampler import REFINED, Guidance, Sampler
-from nag_jax.settings.search import Loop, Strategy, default_options
 from nag_jax.spaces import NodeSpace
+from nag_jax.studies import Study, study
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import constrained, learn
 from nag_jax.tasks import generate as generating
-from nag_jax.tasks import search as searching
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.fit import Model, fit_score
 from nag_jax.tasks.found import Found, owned, read_found
 from nag_jax.tasks.pool import Pool, make_pool
 from nag_jax.tasks.sampling import choose_sampler
-from nag_jax.tasks.setting import Given, split_space, train_score
+from nag_jax.tasks.setting import Given
 from nag_jax.tasks.workdir import Unkept
 from nag_jax.trials import Ledger
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Found", "Model", "Pool", "evaluator", "fit", "generate", "search", "space"]
+__all__ = ["Found", "Model", "Pool", "Study", "evaluator", "fit", "generate", "search", "space", "study"]
 
 GENERATE = settings.Generate(sampler=Sampler(refine=REFINED.refine), guidance=Guidance(num_steps=REFINED.num_steps))
 SEARCH = settings.Search()
@@ -274,7 +273,8 @@ def search(
         initial: labels of the initial design, which is random.
         batch_size: labels between two decisions.
         constraints: bounds of costs, as in `generate`; only what keeps to them is labelled.
-        model: what `fit` returned, for strategies that generate; by default it is trained first.
+        model: what `fit` returned, for strategies that generate. By default their generator is exact where the space
+            has a closed form, and trained first elsewhere.
         num_steps: steps of their sampler.
         sweeps: Gibbs sweeps that refine their samples.
         ledger: the file of the labels of this search alone: a search that was cut short goes on from there, and a
@@ -293,40 +293,29 @@ def search(
         >>> found.best_value, found.labels_paid
         (6.0, {'local_search, seed 0': 40})
     """
-    check_seed(seed)
     with _as_arguments():
-        metric = evaluators.objective(evaluator)
-        if metric is None:
-            raise InputError(f"evaluator {evaluator.name!r} has no metric to search by: name one, as metric='accuracy'")
-        config = dataclasses.replace(
-            SEARCH,
+        run = studies.prepare(
+            space,
+            evaluator,
+            strategy=strategy,
             seed=seed,
-            seeds=1,
-            evaluator=EvaluatorSettings(name=evaluator.name, metric=metric.name),
-            sampler=choose_sampler(space, num_steps, sweeps),
-            search=Loop(initial=initial, budget=budget, batch_size=batch_size),
-            strategies={strategy: Strategy(name=strategy, own={**default_options(strategy), **options})},
-            run=(strategy,),
+            budget=budget,
+            initial=initial,
+            batch_size=batch_size,
             constraints=constraints,
+            model=model,
+            num_steps=num_steps,
+            sweeps=sweeps,
+            quiet=not progress,
+            options=options,
         )
-        given = Given(space, evaluator, quiet=not progress)
-        if model:
-            given = given._replace(generator=model.generator, score_params=model.params, training_tokens=model.tokens)
-        run, purpose = searching.check(config, Unkept(), given), f"{strategy}, seed {seed}"
-        with Ledger.open(ledger, evaluator) as book, owned(book, purpose):
-            params = train_score(run, split_space(run)) if searching.needs_score(config) else None
-            made = searching.make_strategy(run, strategy, params)
-            with run.phases("search", "label") as update:
-                values = searching.search_seed(
-                    run,
-                    strategy,
-                    made,
-                    seed,
-                    book,
-                    purposes=(purpose, purpose),
-                    progress=lambda paid: update(paid, budget),
+        purpose = f"{strategy}, seed {seed}"
+        with studies.open_study(run, run.objectives, strategy, seed, ledger) as opened:
+            with owned(opened.ledger, purpose), run.phases("search", "label") as update:
+                values = opened.optimize(
+                    budget=budget, purposes=(purpose, purpose), progress=lambda paid: update(paid, budget)
                 )
-            return read_found(book, values, metric, list(evaluator.metrics))
+            return read_found(opened.ledger, values, run.metric, list(evaluator.metrics))
 
 
 @contextmanager

@@ -33,7 +33,10 @@ PACKAGES = (
 
 def of_run(run: Run, ledger: Ledger) -> dict[str, Any]:
     """The facts of a run that pays for labels."""
-    by_purpose, reasons = ledger.paid_by_purpose(), Counter(trial.reason for trial in ledger.trials() if trial.reason)
+    by_purpose, reasons = (
+        ledger.paid_by_purpose(),
+        Counter(trial.brief_reason for trial in ledger.trials() if trial.reason),
+    )
     return {"labels": of_labels(ledger.num_failed, by_purpose, reasons), **of_setting(run)}
 
 

@@ -109,7 +109,7 @@ def read(run: Search, name: str) -> Trajectories:
             of_metric[row, : len(trials)] = worth if is_searched else [trial.values[metric] for trial in trials]
         architectures.append([trial.architecture for trial in trials])
         purposes.update(trial.purpose for trial in trials)
-        reasons.update(trial.reason for trial in trials if trial.reason)
+        reasons.update(trial.brief_reason for trial in trials if trial.reason)
     return Trajectories(
         objective=values[run.metric.name],
         objectives={name: values[name] for name in several},

@@ -34,7 +34,7 @@ REGISTRY = {
     "tpe": tpe,
 }
 
-__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator"]
+__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator", "needs_surrogate"]
 
 
 def make(
@@ -80,3 +80,13 @@ def needs_generator(name: str) -> bool:
         (True, False)
     """
     return "generator" in inspect.signature(find("strategy", name, REGISTRY)).parameters
+
+
+def needs_surrogate(name: str) -> bool:
+    """Whether the strategy believes something of unlabelled architectures, so that it can be asked what.
+
+    Example:
+        >>> needs_surrogate("bananas"), needs_surrogate("random_search")
+        (True, False)
+    """
+    return bool({"surrogate", "members"} & set(inspect.signature(find("strategy", name, REGISTRY)).parameters))

@@ -89,6 +89,12 @@ class History:
             keys=np.concatenate([self.keys, space.canonical(tokens)]),
         )
 
+    def awaiting(self, space: NodeSpace, pending: np.ndarray | None) -> Self:
+        """With pending architectures, tokens `[P, N]`, at the end, as if they had failed: they say nothing."""
+        if pending is None or not len(pending):
+            return self
+        return self.add(space, pending, np.full((len(pending), max(1, self.values.shape[1])), np.nan))
+
     def __len__(self) -> int:
         return len(self.tokens)
 
@@ -153,12 +159,6 @@ class Domain:
         keys = self.space.canonical(tokens)
         first = distinct_rows(keys)
         return tokens[first[~np.isin(keys[first], taken)]]
-
-    def taken(self, history: History, pending: np.ndarray | None = None) -> np.ndarray:
-        """The canonical keys of what can't be proposed: what was told, and what is pending, tokens `[P, N]`."""
-        if pending is None or not len(pending):
-            return history.keys
-        return np.concatenate([history.keys, self.space.canonical(np.asarray(pending, np.int32))])
 
     def random(self, key: jax.Array, n: int, taken: np.ndarray) -> np.ndarray:
         """N new architectures drawn uniformly, tokens `[m, N]`; m is less only where no more can be found."""
@@ -231,7 +231,7 @@ def one_by_one(domain: Domain, propose: Callable[[jax.Array, History, np.ndarray
     """
 
     def ask(key, state, n, pending=None):
-        taken = domain.taken(state, pending)
+        taken = state.awaiting(domain.space, pending).keys
         chosen = [np.zeros((0, domain.space.num_nodes), np.int32)]
         for i in range(n):
             chosen.append(propose(jax.random.fold_in(key, i), state, taken))

@@ -1,6 +1,5 @@
 """Bayesian optimisation: a surrogate of the objective, an acquisition, and a way to maximise it."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -89,52 +88,18 @@ def pool_strategy(
 
     def ask(key, state, n, pending=None):
         fit_key, pool_key, score_key, rest_key = jax.random.split(key, 4)
-        taken = domain.taken(state, pending)
-        if len(state.succeeded()) < 2:
-            return domain.random(rest_key, n, taken), state
-        belief = fit(fit_key, state, pending)
-        drawn = pool(pool_key, dataclasses.replace(state, keys=taken), belief)
-        candidates = domain.new(drawn, taken)
+        # No values are made up for what is pending: see docs/decisions/search.md.
+        known = state.awaiting(domain.space, pending)
+        if len(known.succeeded()) < 2:
+            return domain.random(rest_key, n, known.keys), state
+        belief = believe(fit_key, make_data(domain.space, known, labels=labels, least=capacity))
+        drawn = pool(pool_key, known, belief)
+        candidates = domain.new(drawn, known.keys)
         order = np.argsort(-score(score_key, belief, candidates, len(drawn)), kind="stable")
         chosen = pick(candidates[order], n, min_distance)
-        return complete(domain, rest_key, chosen, n, taken), state
-
-    def fit(key, state, pending):
-        if PENDING in ("min", "mean", "max", "median"):
-            u = state.succeeded().utilities
-            lie = getattr(np, PENDING)(u)
-            if pending is not None and len(pending):
-                state = dataclasses.replace(state, tokens=np.concatenate([state.tokens, pending]), values=np.concatenate([state.values, np.full((len(pending), state.values.shape[1]), lie)]), utilities=np.concatenate([state.utilities, np.full(len(pending), lie)]), keys=domain.taken(state, pending))
-            return believe(key, make_data(domain.space, state, labels=labels, least=capacity))
-        data = make_data(domain.space, state, labels=labels, least=capacity)
-        belief = believe(key, data)
-        if PENDING == "believer" and pending is not None and len(pending):
-            return believer(key, belief, data, pending)
-        return belief
-
-    @jax.jit
-    def mean_of(posterior, x):
-        return model.predict(posterior, x)[0]
-
-    def believer(key, belief, data, pending):
-        n = int(data.mask.sum())
-        size = surrogates.padded_capacity(n + len(pending), capacity)
-        c = len(data.mask)
-        x, values = np.asarray(data.x), np.asarray(data.values)
-        if size > c:
-            x = np.concatenate([x, np.repeat(x[:1], size - c, 0)])
-            values = np.concatenate([values, np.zeros(size - c, np.float32)])
-        px = domain.space.encode(np.resize(pending, (16, pending.shape[1])))
-        x, values = x.copy(), values.copy()
-        x[n:n+len(pending)] = np.asarray(px)[:len(pending)]
-        values[n:n+len(pending)] = np.asarray(mean_of(belief.posterior, px))[:len(pending)]
-        again = believe(key, Data(jnp.asarray(x), jnp.asarray(values), jnp.arange(size) < n + len(pending)))
-        return again._replace(best=belief.best)
+        return complete(domain, rest_key, chosen, n, known.keys), state
 
     return Strategy(ask=ask, **remember(domain))
-
-
-PENDING = "none"
 
 
 @once

@@ -35,7 +35,7 @@ def local_search(domain: Domain) -> Strategy:
 
     def ask(key, state, n, pending=None):
         order_key, random_key = jax.random.split(key)
-        taken = domain.taken(state.history, pending)
+        taken = state.history.awaiting(domain.space, pending).keys
         found = np.zeros((0, domain.space.num_nodes), np.int32)
         if state.place is not None:
             found = domain.new(domain.space.neighbors(state.place), taken)

@@ -8,13 +8,15 @@ from nag_jax.objectives import Objectives
 from nag_jax.strategies.course import Course
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
-from nag_jax.trials import Ledger
+from nag_jax.trials import Labels, Ledger
 
 INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
 
 
-def is_over(worth: Sequence[float] | np.ndarray, objectives: Objectives, *, budget: int, goal: float | None = None) -> bool:
+def is_over(
+    worth: Sequence[float] | np.ndarray, objectives: Objectives, *, budget: int, goal: float | None = None
+) -> bool:
     """Whether a search is over whose labels are worth so much: the budget is spent, or the goal reached.
 
     Example:
@@ -57,17 +59,16 @@ def search_labels(
     Raises:
         InputError: the strategy finds nothing new before the search is over.
     """
-    stored, course = ledger.trials(), course.start()
+    labels, course = Labels(ledger), course.start()
     while not is_over(course.worth, course.objectives, budget=budget, goal=goal):
         interrupts.check()
         told = course.told
         wanted = min(course.batch, budget - told) if told else course.batch
-        if told + wanted > len(stored):
+        if told + wanted > len(labels.read()):
+            already = len(labels.read())
             tokens, course = course.ask(wanted, ledger.pending_tokens())
-            already = len(stored)
             ledger.label(tokens, purposes[bool(told)], lambda paid, _, already=already: progress(already + paid))
-            stored += ledger.trials(after=already)
-        course = course.tell(stored[told : told + wanted])
+        course = course.tell(labels.read()[told : told + wanted])
         progress(course.told)
         if course.told < told + wanted:
             raise InputError(f"the strategy found nothing new after {course.told} labels: lower the budget")

@@ -11,6 +11,6 @@ def random_search(domain: Domain) -> Strategy:
     """
 
     def ask(key, state, n, pending=None):
-        return domain.random(key, n, domain.taken(state, pending)), state
+        return domain.random(key, n, state.awaiting(domain.space, pending).keys), state
 
     return Strategy(ask=ask, **remember(domain))

@@ -1,9 +1,12 @@
 """The one exception that means "your input is wrong", and how messages show what comes from outside."""
 
 import reprlib
+import traceback
 
 _LONGEST = 1500
 """Characters of a whole message: what the longest of ours needs, and no terminal full of a file's content."""
+_LONGEST_TRACE = 20_000
+"""Characters of a traceback that are stored: some hundred frames."""
 _LONGEST_VALUE = 240
 """Characters of one value: those of a MobileNetV3 network, the longest strings of the spaces here, are shown whole."""
 
@@ -50,6 +53,21 @@ def escaped(text: str) -> str:
     """
     # Python counts what turns the direction of writing around as unprintable too.
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def describe_exception(error: BaseException) -> str:
+    r"""What an exception of somebody else's code says, in one line, and behind it its traceback, to be stored.
+
+    Example:
+        >>> try:
+        ...     raise MemoryError("no room\nfor it")
+        ... except MemoryError as error:
+        ...     describe_exception(error).splitlines()[0]
+        'MemoryError: no room for it'
+    """
+    brief = shown(f"{type(error).__name__}: {error}", _LONGEST)
+    trace = escaped("".join(traceback.format_exception(error)).rstrip())
+    return f"{brief}\n{_cut(trace, _LONGEST_TRACE) if len(trace) > _LONGEST_TRACE else trace}"
 
 
 def quoted(value: object) -> str:

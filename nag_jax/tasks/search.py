@@ -293,9 +293,7 @@ def search_seed(
     )
 
 
-def make_course(
-    run: Search, name: str, strategy: Strategy, seed: int, *, design: np.ndarray | None = None
-) -> Course:
+def make_course(run: Search, name: str, strategy: Strategy, seed: int, *, design: np.ndarray | None = None) -> Course:
     """The course of a strategy's seed; the initial design is random, or the first of the given tokens."""
 
     def first(n):

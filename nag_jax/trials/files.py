@@ -15,6 +15,8 @@ from nag_jax.system.errors import InputError
 from nag_jax.trials.read_only import readable
 
 _POLL_SECONDS = 0.05
+_SAY_SECONDS = 1.0
+"""How long a lock is waited for in silence: somebody may be asking a study, which takes that long."""
 _OF_THE_MACHINE = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_NOMEM,
@@ -102,7 +104,7 @@ def alone(path: Path) -> Iterator[None]:
 
 def _locked(path: Path) -> int:
     """The descriptor of a locked file of that path; Ctrl-C works meanwhile."""
-    waiting = False
+    began, said = time.monotonic(), False
     while True:
         interrupts.check()
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -111,9 +113,9 @@ def _locked(path: Path) -> int:
             if _is_file(file, path):  # the one before us removes it as it leaves
                 return file
         except BlockingIOError:
-            if not waiting:
+            if not said and time.monotonic() - began > _SAY_SECONDS:
                 _log.warning("%s is held by another search or process: waiting until it ends", path)
-            waiting = True
+                said = True
         except BaseException:
             os.close(file)
             raise

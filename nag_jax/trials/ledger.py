@@ -195,12 +195,6 @@ class Ledger:
         pending = self.pending()
         return self.space.from_native([trial.architecture for trial in pending])
 
-    def keep_fact(self, name: str, value: str) -> str:
-        """Stores a fact of what the ledger is used for, unless it has one of that name; returns what is stored."""
-        with files.writing(self._connection):
-            self._connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, value))
-            return self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
-
     def add(self, trials: Iterable[Trial]) -> int:
         """Stores trials that were paid for elsewhere, all or none of them; returns how many.
 
@@ -317,7 +311,10 @@ class Ledger:
 
     def _is_stored(self, keys: np.ndarray, fidelity: str, seed: int) -> np.ndarray:
         parameters = json.dumps(keys.tolist()), fidelity, seed
-        stored = {key for (key,) in self._connection.execute(f"SELECT key FROM trials WHERE id > 0 AND {_MATCHING}", parameters)}
+        stored = {
+            key
+            for (key,) in self._connection.execute(f"SELECT key FROM trials WHERE id > 0 AND {_MATCHING}", parameters)
+        }
         return np.array([key in stored for key in keys.tolist()], bool)
 
     def _stored(self, keys: np.ndarray, fidelity: str, seed: int) -> dict[int | str, dict[str, float]]:

@@ -31,6 +31,15 @@ def read_trials(path: str | Path, evaluator: Evaluator | None = None) -> list[Tr
     return files.read_only(path, lambda connection: examined(connection, path, evaluator))
 
 
+def read_identity(path: Path) -> dict[str, str]:
+    """What makes a ledger somebody's: its format, space, evaluator, metrics and fingerprint; writes nothing.
+
+    Raises:
+        InputError: the file is no readable database, or no ledger.
+    """
+    return files.read_only(path, lambda connection: dict(connection.execute("SELECT name, value FROM meta")))
+
+
 def examined(connection: sqlite3.Connection, path: Path, evaluator: Evaluator | None) -> list[Trial]:
     """The trials of a sound ledger of the evaluator, or of anybody; none of a file that is still empty."""
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()

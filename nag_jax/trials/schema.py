@@ -97,7 +97,9 @@ def read(connection: sqlite3.Connection, condition: str = "true", parameters: tu
     Raises:
         ValueError: one isn't what was stored.
     """
-    query = f"SELECT {_FIELDS}, coalesce({_BEFORE}, '{digest.EMPTY}') FROM trials WHERE id > 0 AND {condition} ORDER BY id"
+    query = (
+        f"SELECT {_FIELDS}, coalesce({_BEFORE}, '{digest.EMPTY}') FROM trials WHERE id > 0 AND {condition} ORDER BY id"
+    )
     for *row, found, before in connection.execute(query, parameters):
         if found != digest.link(before, row):
             raise ValueError(f"trial {row[0]} differs from its digest: it was changed, or one before it is missing")

@@ -66,6 +66,11 @@ class Trial:
         return self.status == FAILED
 
     @property
+    def is_full(self) -> bool:
+        """Whether it is of full fidelity and of the first seed, as what strategies learn from."""
+        return (self.fidelity, self.seed) == (FULL, 0)
+
+    @property
     def brief_reason(self) -> str:
         """Why it failed, in one line."""
         return self.reason.partition("\n")[0]

@@ -25,6 +25,7 @@ ROOMS = (
     {"settings"},
     {"tasks"},
     {"reports", "export"},
+    {"studies"},
     {"api"},
 )
 """From the ground up: a room imports what stands below it, and nothing beside or above."""

@@ -88,6 +88,17 @@ def test_goes_on_when_everything_fails(strategy, space):
     assert len(np.unique(space.canonical(tokens))) == 10
 
 
+def test_what_is_pending_is_not_proposed(strategy, space, objective):
+    asked, state = play(strategy, objective, batches=(6,))
+    key = jax.random.key(11)
+    first = strategy.ask(key, state, 2)[0]
+    second, after = strategy.ask(key, state, 2, first)
+    tokens = np.concatenate([*asked, first, second])
+    assert len(np.unique(space.canonical(tokens))) == 10
+    assert np.array_equal(strategy.ask(key, after, 2)[0], first)  # once it is told or given back
+    assert np.array_equal(strategy.ask(key, state, 2, first[:0])[0], first)
+
+
 def test_tell_leaves_the_old_state_alone(strategy, objective):
     asked, state = play(strategy, objective, batches=(6,))
     before, _ = strategy.ask(jax.random.key(3), state, 1)

@@ -21,7 +21,8 @@ class Counting:
         return {"index": self.space.to_index(tokens)}
 
 
-def test_others_pay_after_whoever_is_alone(tmp_path, space, caplog):
+def test_others_pay_after_whoever_is_alone(tmp_path, space, caplog, monkeypatch):
+    monkeypatch.setattr(files, "_SAY_SECONDS", 0.1)
     path, tokens = tmp_path / "trials.db", space.from_index([0, 100, 7000, 15624])
     waiting = threading.Event()
 

@@ -155,18 +155,18 @@ def _fitting(drawn: list[list[Drawing]]) -> list[list[Drawing]]:
 
 
 def _render_one(told: Told) -> str:
-    return _template("one.html.jinja").render(
+    return template("one.html.jinja").render(
         told=told,
         phases=phases(told.run),
         settings=_side_by_side([settings(told.run)]),
         environment=environment(told.run),
-        style=_style(),
+        style=style(),
     )
 
 
 def _render_many(told: list[Told]) -> str:
     shown = {drawing.name: drawing for each in told for drawing in [*each.best, *each.compared]}
-    return _template("many.html.jinja").render(
+    return template("many.html.jinja").render(
         told=told,
         glance=_side_by_side([each.glance for each in told]),
         settings=_differing(_side_by_side([settings(each.run) for each in told])),
@@ -175,7 +175,7 @@ def _render_many(told: list[Told]) -> str:
         figures=[
             (drawing, [_named([*each.best, *each.compared], name) for each in told]) for name, drawing in shown.items()
         ],
-        style=_style(),
+        style=style(),
     )
 
 
@@ -202,11 +202,13 @@ def _measured(run: Finished) -> str:
     return repr([run.kind, run.config["space"]["name"], run.at("reported", "metric"), evaluator, fields])
 
 
-def _style() -> Markup:
+def style() -> Markup:
+    """The style sheet of every page."""
     return Markup((Path(__file__).parent / "style.css").read_text(encoding="utf-8"))
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """The template of that name."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
         autoescape=True,
