@@ -21,6 +21,7 @@ from nag_jax.strategies.predictions import learn_each
 from nag_jax.studies import drive
 from nag_jax.studies.proposal import Architecture, Proposal, read_numbers, read_values
 from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.extras import check_installed
 from nag_jax.trials import FULL, Labels, Ledger, Trial
 from nag_jax.trials.trial import now
 
@@ -281,7 +282,8 @@ class Study:
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in every objective, best by the first objective first."""
-        import moocore  # here, for it takes a tenth of a second
+        check_installed("moocore", extra="hypervolume", needed_by="the front of a study")
+        import moocore
 
         trials = [trial for trial in self.trials if not trial.failed]
         if not trials:

@@ -4,6 +4,7 @@
 Slurm come with extras of their names.
 """
 
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,7 @@ from typing import Any
 
 from nag_jax.evaluators.processes import WORKER_VARIABLE
 from nag_jax.system.errors import InputError, shown
+from nag_jax.system.extras import check_installed
 from nag_jax.system.options import check_options
 
 
@@ -334,7 +336,5 @@ def _number(number: int) -> None:
 
 
 def _imported(package: str, extra: str) -> Any:
-    try:
-        return __import__(package)
-    except ImportError as error:
-        raise InputError(f"executor {extra!r} needs {package}: run pip install 'nag-jax[{extra}]'") from error
+    check_installed(package, extra=extra, needed_by=f"the executor {extra!r}")
+    return importlib.import_module(package)

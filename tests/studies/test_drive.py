@@ -1,4 +1,4 @@
-"""Workers of an executor: none waits for another, results are stored as they come, what goes wrong is a failed trial."""
+"""Workers of an executor: none waits for another, results are stored as they come, and failures are trials."""
 
 import os
 import threading
