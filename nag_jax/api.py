@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nag_jax import evaluators, settings, spaces, studies
+from nag_jax import evaluators, settings, spaces
 from nag_jax.evaluators import Evaluator, table_file
 from nag_jax.evaluators.base import Unlabelled
 from nag_jax.evaluators.function import Function, from_function
@@ -24,6 +24,7 @@ from nag_jax.settings.predictor import Labels
 from nag_jax.settings.sampler import REFINED, Guidance, Sampler
 from nag_jax.spaces import NodeSpace
 from nag_jax.studies import Study, study
+from nag_jax.studies.make import open_study, prepare
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
@@ -294,7 +295,7 @@ def search(
         (6.0, {'local_search, seed 0': 40})
     """
     with _as_arguments():
-        run = studies.prepare(
+        run = prepare(
             space,
             evaluator,
             strategy=strategy,
@@ -310,7 +311,7 @@ def search(
             options=options,
         )
         purpose = f"{strategy}, seed {seed}"
-        with studies.open_study(run, run.objectives, strategy, seed, ledger) as opened:
+        with open_study(run, run.objectives, strategy, seed, ledger) as opened:
             with owned(opened.ledger, purpose), run.phases("search", "label") as update:
                 values = opened.optimize(
                     budget=budget, purposes=(purpose, purpose), progress=lambda paid: update(paid, budget)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from nag_jax.objectives.metric import Direction, Metric, describe_metrics
+from nag_jax.objectives.metric import Metric, describe_metrics
 from nag_jax.spaces import Space
 from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.system.errors import InputError
@@ -30,11 +31,12 @@ class Told:
     name = "told"
     batch_size = 1
 
-    def __init__(self, space: Space, objectives: Mapping[str, Direction]):
+    def __init__(self, space: Space, objectives: Mapping[str, str]):
         if not objectives:
             raise InputError("a study needs objectives: name them, as objectives={'accuracy': 'max', 'latency': 'min'}")
         self.space = space
-        self.metrics: dict[str, Metric] = describe_metrics(objectives, "the study", directions=objectives)
+        directions: Any = dict(objectives)  # checked as metrics are made of them
+        self.metrics: dict[str, Metric] = describe_metrics(objectives, "the study", directions=directions)
         self.objective = next(iter(objectives))
         self.fingerprint = json.dumps(dict(objectives))
 

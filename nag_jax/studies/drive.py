@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nag_jax.evaluators import Evaluator, Outcome
-from nag_jax.evaluators.function import Function, from_function
+from nag_jax.evaluators.function import from_function
 from nag_jax.strategies import loop
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError, describe_exception
@@ -86,14 +86,14 @@ class Raised:
     error: Exception
 
 
-def as_evaluator(given: Evaluator | Function, study: "Study") -> Evaluator:
+def as_evaluator(given: Any, study: "Study") -> Evaluator:
     """The evaluator of a study's objectives that is given, or made of a function.
 
     Raises:
         InputError: it measures something else than the study's objectives, or on another space.
     """
     metrics = study.ledger.metrics
-    if callable(given) and not hasattr(given, "metrics"):
+    if not hasattr(given, "metrics"):
         first, *further = metrics
         return from_function(given, space=study.space, metric=first, further=tuple(further), fingerprint="a study's")
     if missing := sorted(metrics.keys() - given.metrics.keys()):

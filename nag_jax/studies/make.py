@@ -10,7 +10,6 @@ from nag_jax import evaluators, settings, spaces
 from nag_jax.evaluators import Evaluator
 from nag_jax.evaluators.told import Told
 from nag_jax.objectives import Objectives, Utility, utility
-from nag_jax.objectives.metric import Direction
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.score import Generator
 from nag_jax.settings.search import Loop, Strategy, default_options
@@ -38,7 +37,7 @@ WEEK = 7 * 24 * 3600.0
 def study(
     space: NodeSpace | str,
     *,
-    objectives: Mapping[str, Direction] | None = None,
+    objectives: Mapping[str, str] | None = None,
     evaluator: Evaluator | None = None,
     ledger: str | Path | None = None,
     strategy: str = "bo_nag",
@@ -199,7 +198,7 @@ def prepare(
     return searching.check(config, Unkept(), given)
 
 
-def choose_objectives(evaluator: Evaluator, named: Mapping[str, Direction] | None, given: Utility | None) -> Objectives:
+def choose_objectives(evaluator: Evaluator, named: Mapping[str, str] | None, given: Utility | None) -> Objectives:
     """The metrics of the evaluator that count; several without a utility are compared by the first of them.
 
     Raises:
@@ -218,7 +217,7 @@ def choose_objectives(evaluator: Evaluator, named: Mapping[str, Direction] | Non
     return Objectives(metrics) if given is None else Objectives(metrics, given)
 
 
-def stored_objectives(ledger: str | Path | None) -> dict[str, Direction]:
+def stored_objectives(ledger: str | Path | None) -> dict[str, str]:
     """The objectives of the study that has the ledger; none where there isn't one."""
     path = None if ledger is None else Path(ledger)
     if path is None or not path.exists() or not path.stat().st_size:

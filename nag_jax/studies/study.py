@@ -4,10 +4,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from nag_jax.evaluators import Evaluator
@@ -17,26 +15,24 @@ from nag_jax.spaces.capabilities import HasCosts
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.strategies import loop
 from nag_jax.strategies.course import Course
-from nag_jax.strategies.predictions import learn_each
 from nag_jax.studies import drive
 from nag_jax.studies.proposal import Architecture, Proposal, read_numbers, read_values
+from nag_jax.studies.record import Record
 from nag_jax.system.errors import InputError, quoted
-from nag_jax.system.extras import check_installed
-from nag_jax.trials import FULL, Labels, Ledger, Trial
+from nag_jax.trials import FULL, Ledger, Trial
 from nag_jax.trials.trial import now
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
-class Study:
+class Study(Record):
     """What `nag_jax.study` opens; a context manager, which closes the ledger.
 
     A study is used from one thread. Others, in this process or another, open their own on the same ledger.
 
     Attributes:
-        ledger: where all is stored.
-        objectives: the metrics that count, and their utility.
+        evaluator: says what is measured, and may measure it.
 
     Example:
         >>> from nag_jax import study
@@ -69,9 +65,10 @@ class Study:
             believes: whether the strategy has a surrogate, so that proposals come with predictions.
             lease: how many seconds a proposal is pending.
         """
-        self.ledger, self.objectives, self.evaluator, self.strategy = ledger, objectives, evaluator, strategy
-        self._make_course, self._course, self._believes, self._lease = make_course, None, believes, lease
-        self._labels, self._known = Labels(ledger), (-1, None)
+        super().__init__(ledger, objectives, strategy)
+        self.evaluator = evaluator
+        self._make_course, self._believes, self._lease = make_course, believes, lease
+        self._course: Course | None = None
 
     def ask(self, n: int = 1, *, lease: float | None = None, budget: float = math.inf) -> list[Proposal]:
         """Proposes architectures that nobody was told of and that aren't pending; waits while somebody else is asked.
@@ -175,7 +172,7 @@ class Study:
         Args:
             trial: what was proposed, or any architecture of the space.
             reason: why, first in one line; a traceback may follow.
-            fidelity: as in `tell`.
+            fidelity: how thoroughly it was tried, where that was less than fully.
             cost: seconds that the attempt took.
             origin: who proposed an architecture that the study did not.
             worker: who tried.
@@ -233,119 +230,12 @@ class Study:
         """Gives a proposal back before its lease is over: it may be proposed again."""
         self.ledger.release([self._pending(trial, None, "")])
 
-    def predict(self, architectures: Sequence[str]) -> list[tuple[dict[str, float], dict[str, float]]] | None:
-        """What the study's labels say of architectures: mean and standard deviation of each objective, in its unit.
-
-        None where fewer than two trials didn't fail.
-
-        Raises:
-            InputError: one is no architecture of the space.
-        """
-        trials = self.trials
-        if self._known[0] != len(trials):
-            values = self.objectives.of_each(trial.values for trial in trials) if trials else np.zeros((0, 1))
-            tokens = self.space.from_native([trial.architecture for trial in trials])
-            self._known = len(trials), learn_each(jax.random.key(0), self.space, tokens, values)
-        if self._known[1] is None:
-            return None
-        mean, std = self._known[1](self.space.from_native(list(architectures)))
-        names, means = self.objectives.names, self.objectives.in_units(mean)
-        return [
-            (
-                {name: float(means[name][i]) for name in names},
-                {name: float(std[i, column]) for column, name in enumerate(names)},
-            )
-            for i in range(len(mean))
-        ]
-
-    @property
-    def trials(self) -> list[Trial]:
-        """The trials of full fidelity that are over, in the order in which they were told."""
-        return self._labels.read()
-
-    @property
-    def pending(self) -> list[Trial]:
-        """The proposals that nobody has told of and whose lease isn't over, in their order."""
-        return self.ledger.pending()
-
-    @property
-    def best(self) -> Trial | None:
-        """The trial with the best value of the objective, or of the utility; None where none succeeded.
-
-        Of several objectives without a utility it is the best by the first one.
-        """
-        trials = [trial for trial in self.trials if not trial.failed]
-        if not trials:
-            return None
-        values = self.objectives.of_each(trial.values for trial in trials)
-        return trials[int(np.argmax(self.objectives.utilities(values)))]
-
-    def front(self) -> list[Trial]:
-        """The trials that no other beats in every objective, best by the first objective first."""
-        check_installed("moocore", extra="hypervolume", needed_by="the front of a study")
-        import moocore
-
-        trials = [trial for trial in self.trials if not trial.failed]
-        if not trials:
-            return []
-        values = self.objectives.of_each(trial.values for trial in trials)
-        on_front = np.flatnonzero(moocore.is_nondominated(-values))
-        return [trials[i] for i in on_front[np.argsort(-values[on_front, 0], kind="stable")]]
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """A row for each trial, those of less fidelity and the pending ones included."""
-        import pandas as pd
-
-        rows = [*self.ledger.trials(), *self.pending]
-        columns: dict[str, list[Any]] = {"architecture": [trial.architecture for trial in rows]}
-        for name in self.ledger.metrics:
-            columns[name] = [trial.values.get(name, math.nan) for trial in rows]
-        for name in ("status", "fidelity", "origin", "purpose", "cost", "worker", "time", "reason", "lease"):
-            columns[name] = [getattr(trial, name) for trial in rows]
-        return pd.DataFrame(columns)
-
-    def report(self, path: str | Path) -> Path:
-        """Writes a page of the study, one HTML file that needs nothing else; returns its path."""
-        from nag_jax.reports.page import studied  # here, for figures take a second to import
-
-        title = f"{self.strategy} on {self.space.name}"
-        return studied.write(
-            Path(path),
-            title,
-            self.objectives,
-            self.ledger.metrics,
-            self.trials,
-            self.pending,
-            self.best,
-            self.front(),
-        )
-
     @property
     def course(self) -> Course:
         """The search before its first label; made when first asked for, as it may take training."""
         if self._course is None:
             self._course = self._make_course().start()
         return self._course
-
-    @property
-    def space(self):
-        """The space of the architectures."""
-        return self.ledger.space
-
-    def close(self) -> None:
-        """Closes the ledger; the study can't be used any more."""
-        self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        directions = {metric.name: metric.direction for metric in self.objectives.metrics}
-        where = self.ledger.path or "memory"
-        return f"Study({self.space.name!r}, {directions}, {self.strategy!r}, {len(self.trials)} trials in {where})"
 
     def _propose(self, course: Course, n: int, pending: Sequence[Trial]) -> np.ndarray:
         """New architectures: the rest of the initial design, then what the strategy decides on, tokens `[m, N]`."""

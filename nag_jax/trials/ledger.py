@@ -188,7 +188,7 @@ class Ledger:
 
     def pending(self, *, expired: bool = False) -> list[Trial]:
         """The pending trials in the order in which they were proposed; without those whose lease is over, or with."""
-        return schema.read_pending(self._connection, *(() if expired else ("lease > ?", (now(),))))
+        return schema.read_pending(self._connection, "lease > ?", ("" if expired else now(),))
 
     def pending_tokens(self) -> np.ndarray:
         """Tokens `[P, N]` of the pending trials, in their order."""
@@ -269,11 +269,11 @@ class Ledger:
         def store(outcomes: list[Outcome]) -> None:
             with files.writing(self._connection):
                 for outcome in outcomes:
-                    key = unpaid.keys[outcome.row]
-                    if self._is_stored(key[None], order.fidelity, order.seed)[0]:
+                    key = unpaid.keys[[outcome.row]]
+                    if self._is_stored(key, order.fidelity, order.seed)[0]:
                         continue  # told by somebody else meanwhile
                     trial = Trial(
-                        key=key.item(),
+                        key=key.tolist()[0],
                         architecture=natives[outcome.row],
                         values={name: _finite(outcome.labels[name]) for name in self.metrics},
                         purpose=order.purpose,

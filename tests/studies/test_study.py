@@ -1,5 +1,7 @@
 """A study: asked, told, killed and opened again; everything it knows is in its ledger."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def value(architecture):
     return {"accuracy": accuracy(architecture), "latency": latency(architecture)}
 
 
-def opened(space, ledger=None, **options):
+def opened(space, ledger=None, **options) -> Any:
     given = {"objectives": BOTH, "strategy": "regularized_evolution", "initial": 4, "progress": False} | options
     return nag.study(space, ledger=ledger, **given)
 
@@ -228,7 +230,7 @@ def test_what_generates_needs_no_training_where_the_space_has_a_closed_form(spac
         near = study.trials[-1]
         ((mean,), (std,)) = proposal.predicted.values(), proposal.spread.values()
         assert 75 < mean < 90 and 0 < std < 5
-        ((known, spread),) = study.predict([near.architecture])
+        ((known, spread),) = study.predict([near.architecture]) or []
         assert abs(known["accuracy"] - near.values["accuracy"]) < 1.0
         assert spread["accuracy"] < std
     with nag.study(space, objectives={"accuracy": "max"}, strategy="bo_nag", **given) as study:
