@@ -22,6 +22,7 @@ from experiments.bench.timing import best_seconds
 from experiments.main import use_compilation_cache
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.guidance.constraints import Constraints, parse
+from nag_jax.guidance.refine import Tilt, refined
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings.config import from_config
 from nag_jax.spaces.nasbench101 import NASBench101
@@ -65,9 +66,9 @@ def law(n: int, steps: list[int]) -> list[dict[str, Any]]:
     sizes = np.bincount(space.topologies.interior, weights)
     edges = np.bincount(space.topologies.wired.sum(axis=1), weights)
     found = []
-    for count in [0, *steps]:
+    for count, sweeps in [(0, 0), *((count, sweeps) for count in steps for sweeps in (0, 1))]:
         if count:
-            sampler = ShardedSampler(generator, num_steps=count, mesh=mesh)
+            sampler = ShardedSampler(refined(generator, space, Tilt(), sweeps=sweeps), num_steps=count, mesh=mesh)
             samples = sampler(jax.random.key(0), n, params)
             tokens, valid = samples.tokens, float(np.mean(samples.valid))
         else:
@@ -77,6 +78,7 @@ def law(n: int, steps: list[int]) -> list[dict[str, Any]]:
         found.append(
             {
                 "steps": count,
+                "sweeps": sweeps,
                 "samples": n,
                 "valid": valid,
                 "p_sizes": _p_value(np.bincount(present, minlength=len(sizes)), sizes),

@@ -21,6 +21,7 @@ def _law(found: list[dict[str, Any]]) -> list[str]:
     ]
     for row in found:
         name = f"generator, {row['steps']} steps" if row["steps"] else "`random`, the closed form itself"
+        name += f", then {row['sweeps']} Gibbs sweep of the prior" if row["sweeps"] else ""
         figures = (f"{100 * row['valid']:.2f}", f"{row['p_sizes']:.2g}", f"{row['p_edges']:.2g}")
         lines.append(f"| {name} | {' | '.join(figures)} | {row['variation_edges']:.3f} | {row['distinct']:,} |")
     return lines

@@ -12,6 +12,7 @@ from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench101 import NASBench101
 from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.spaces.nats_size import NATSSize
 from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.system.once import once
 from nag_jax.system.options import find
@@ -22,6 +23,7 @@ REGISTRY = {
     "nasbench101": NASBench101,
     "nasbench201": NASBench201,
     "nasbench_graph": NASBenchGraph,
+    "nats_size": NATSSize,
 }
 
 
@@ -35,6 +37,7 @@ __all__ = [
     "NASBench101",
     "NASBench201",
     "NASBenchGraph",
+    "NATSSize",
     "NodeSpace",
     "PairCells",
     "Space",

@@ -100,7 +100,7 @@ def _build(graph: Graph, images: str, nodes: list[Node], cells: int, stages: int
     h = graph.norm(graph.conv(images, "stem"), "stem_norm")
     for stage in range(stages):
         if stage:
-            h = _reduction(graph, h, f"reduction_{stage}")
+            h = reduction(graph, h, f"reduction_{stage}")
         for i in range(cells):
             h = _cell(graph, h, f"cell_{stage}_{i}", nodes)
     h = graph.add("Relu", graph.norm(h, "last_norm"))
@@ -122,18 +122,20 @@ def _cell(graph: Graph, h: str, path: str, nodes: list[Node]) -> str:
 
 def _carried(graph: Graph, h: str, edge: Edge, path: str) -> str:
     if edge.kernel:
-        return _relu_conv_norm(graph, h, path)
+        return relu_conv_norm(graph, h, path)
     if edge.operation == "avg_pool_3x3":
         return graph.add("AveragePool", h, kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1], count_include_pad=0)
     return h
 
 
-def _reduction(graph: Graph, h: str, path: str) -> str:
-    residual = _relu_conv_norm(graph, h, f"{path}.first", stride=2)
-    residual = _relu_conv_norm(graph, residual, f"{path}.second")
+def reduction(graph: Graph, h: str, path: str) -> str:
+    """Writes `ResidualBlock` at a path into a graph; returns its output."""
+    residual = relu_conv_norm(graph, h, f"{path}.first", stride=2)
+    residual = relu_conv_norm(graph, residual, f"{path}.second")
     shortcut = graph.add("AveragePool", h, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
     return graph.add("Add", residual, graph.conv(shortcut, f"{path}.shortcut"))
 
 
-def _relu_conv_norm(graph: Graph, h: str, path: str, **options: Any) -> str:
+def relu_conv_norm(graph: Graph, h: str, path: str, **options: Any) -> str:
+    """Writes `ReluConvNorm` at a path into a graph, with options of `Graph.conv_norm`; returns its output."""
     return graph.conv_norm(graph.add("Relu", h), path, **options)

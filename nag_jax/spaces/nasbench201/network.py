@@ -69,14 +69,14 @@ class AnyCellNetwork(nn.Module):
 def _stages(network, images, train: bool, cell: Callable):
     """The logits of a network, whose cells are made by `cell`: name -> what maps h to the same shape."""
     h = nn.Conv(network.channels, (3, 3), use_bias=False, name="stem")(images)
-    h = _norm(train, "stem_norm")(h)
+    h = batch_norm(train, "stem_norm")(h)
     for stage in range(network.stages):
         width = network.channels * 2**stage
         if stage:
             h = ResidualBlock(width, name=f"reduction_{stage}")(h, train)
         for i in range(network.cells):
             h = cell(f"cell_{stage}_{i}")(h)
-    h = nn.relu(_norm(train, "last_norm")(h)).mean(axis=(1, 2))
+    h = nn.relu(batch_norm(train, "last_norm")(h)).mean(axis=(1, 2))
     return nn.Dense(network.num_classes, name="classifier")(h)
 
 
@@ -123,7 +123,7 @@ class AnyEdge(nn.Module):
         kernel = MiddleKernel(name="conv")(h.shape[-1], operation == _ONE)
         # Recomputed, since what the branches keep for the gradient would be kept for all of them.
         carried = jax.checkpoint(_carry)(operation, h, kernel)
-        return jnp.where(_convolves(operation), _norm(train, "norm")(carried), carried)
+        return jnp.where(_convolves(operation), batch_norm(train, "norm")(carried), carried)
 
 
 class MiddleKernel(nn.Module):
@@ -200,10 +200,11 @@ class ReluConvNorm(nn.Module):
         convolution = nn.Conv(
             self.width, size, strides=self.stride, padding=((half, half), (half, half)), use_bias=False, name="conv"
         )
-        return _norm(train, "norm")(convolution(nn.relu(h)))
+        return batch_norm(train, "norm")(convolution(nn.relu(h)))
 
 
-def _norm(train: bool, name: str) -> nn.BatchNorm:
+def batch_norm(train: bool, name: str) -> nn.BatchNorm:
+    """The batch norm of all networks of the benchmark."""
     return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=name)
 
 
