@@ -66,7 +66,8 @@ class NATSSize(NodeSpace):
             InputError: tokens are not of the space.
         """
         tokens = np.asarray(tokens)
-        check_inside(tokens, ((tokens >= 0) & (tokens < len(WIDTHS))).all(axis=1), "a network of NATS-Bench")
+        inside = np.all((tokens >= 0) & (tokens < len(WIDTHS)), axis=1)
+        check_inside(tokens, inside, "a network of NATS-Bench")
         return np.array(WIDTHS)[tokens]
 
     def to_native(self, tokens) -> list[str]:
