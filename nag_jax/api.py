@@ -7,10 +7,9 @@ line.
 """
 
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nag_jax import evaluators, settings, spaces
@@ -22,6 +21,7 @@ from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
 from nag_jax.settings.sampler import REFINED, Guidance, Sampler
+from nag_jax.settings.space import Choices
 from nag_jax.spaces import NodeSpace
 from nag_jax.studies import Study, study
 from nag_jax.studies.make import open_study, prepare
@@ -30,6 +30,7 @@ from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import constrained, learn
 from nag_jax.tasks import generate as generating
+from nag_jax.tasks.arguments import as_arguments
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.fit import Model, fit_score
 from nag_jax.tasks.found import Found, owned, read_found
@@ -47,22 +48,6 @@ __all__ = ["Found", "Model", "Pool", "Study", "evaluator", "fit", "generate", "s
 GENERATE = settings.Generate(sampler=Sampler(refine=REFINED.refine), guidance=Guidance(num_steps=REFINED.num_steps))
 SEARCH = settings.Search()
 """The settings whose values `fit`, `generate` and `search` have where nothing else is given."""
-_ARGUMENTS = {
-    "config.predictor.training": "training",
-    "config.labels.training": "labels",
-    "config.labels": "labels and final",
-    "config.labels.final": "final",
-    "config.guidance.top_share": "top_share",
-    "config.guidance.scale": "scale",
-    "config.sampler.num_steps": "num_steps",
-    "config.search.budget": "budget",
-    "config.search.initial": "initial",
-    "config.search.batch_size": "batch_size",
-    "config.num_samples": "num_samples",
-    "config.constraints": "constraints",
-    "config.evaluator.metric": "metric",
-}
-"""Fields of settings to the arguments of the calls here that set them."""
 
 
 def space(name: str, **options) -> NodeSpace:
@@ -177,6 +162,10 @@ def generate(
     top_share: float = GENERATE.guidance.top_share,
     scale: float = GENERATE.guidance.scale,
     constraints: str = "",
+    fixed: Mapping[str, str] = MappingProxyType({}),
+    excluded: Mapping[str, str | Sequence[str]] = MappingProxyType({}),
+    near: str = "",
+    changes: float = Choices().changes,
     num_steps: int | None = None,
     sweeps: int | None = None,
     training: Mapping[str, Any] | None = None,
@@ -199,6 +188,10 @@ def generate(
         top_share: the share of the space, by the predictor, that is aimed at; less gives fewer and better ones.
         scale: the strength of the guidance; 1 samples the posterior.
         constraints: bounds of costs that the evaluator knows, as `"macs <= 300e6; params <= 5e6"`.
+        fixed: node to the class that all architectures have there, in the names of `space.describe()`.
+        excluded: node to the class or classes that none has there; the node `"*"` stands for all nodes.
+        near: an architecture that others are near to, in the space's notation; empty for none.
+        changes: the nodes in which they differ from it on average, before guidance.
         num_steps: steps of the sampler; see `tasks.sampling.choose_sampler`.
         sweeps: Gibbs sweeps that refine guided samples; see there.
         training: fields of the settings `predictor.training` that differ.
@@ -219,8 +212,9 @@ def generate(
         ({'training': 20, 'final': 3}, True)
     """
     check_seed(seed)
-    source, recipe = evaluator or Unlabelled(model.space), GENERATE.predictor.training.changed(training or {})
-    with _as_arguments():
+    space = spaces.restrict(model.space, fixed=fixed, excluded=excluded, near=near, changes=changes)
+    source, recipe = evaluator or Unlabelled(space), GENERATE.predictor.training.changed(training or {})
+    with as_arguments():
         metric = evaluators.objective(source)
         config = dataclasses.replace(
             GENERATE,
@@ -230,21 +224,21 @@ def generate(
             labels=Labels(training=labels, final=min(final, num_samples)),
             predictor=dataclasses.replace(GENERATE.predictor, training=recipe),
             guidance=dataclasses.replace(GENERATE.guidance, top_share=top_share, scale=scale, num_steps=0),
-            sampler=choose_sampler(model.space, num_steps, sweeps if metric else sweeps or 0),
+            sampler=choose_sampler(space, num_steps, sweeps if metric else sweeps or 0),
             constraints=constraints,
         )
-        given = Given(model.space, source, model.generator, model.params, model.tokens, quiet=not progress)
+        given = Given(space, source, model.generator, model.params, model.tokens, quiet=not progress)
         ready = check_setting(config, Unkept(), {}, given)
         if metric is None:
             name = "constrained" if ready.constraints else "unconditional"
-            return make_pool(model.space, constrained.sample_pool(ready, name, model.params))
+            return make_pool(space, constrained.sample_pool(ready, name, model.params))
         run = learn.checked(ready)
         with Ledger.open(ledger, source) as book:
             run.workdir = Unkept(book)
             learned = learn.learn(run)
             samples = generating.guided_pool(run, learned)
             generating.pay_for_best(run, samples, learned)
-            return make_pool(model.space, samples, learned.predict, book, metric)
+            return make_pool(space, samples, learned.predict, book, metric)
 
 
 def search(
@@ -294,7 +288,7 @@ def search(
         >>> found.best_value, found.labels_paid
         (6.0, {'local_search, seed 0': 40})
     """
-    with _as_arguments():
+    with as_arguments():
         run = prepare(
             space,
             evaluator,
@@ -317,22 +311,3 @@ def search(
                     budget=budget, purposes=(purpose, purpose), progress=lambda paid: update(paid, budget)
                 )
             return read_found(opened.ledger, values, run.metric, list(evaluator.metrics))
-
-
-@contextmanager
-def _as_arguments() -> Iterator[None]:
-    """Says of an InputError which arguments of a call it is about, instead of which settings."""
-    try:
-        yield
-    except InputError as error:
-        message = re.sub(r"config\.[a-z_.]*[a-z_]", lambda found: _argument(found[0]), str(error))
-        raise InputError(message) from error
-
-
-def _argument(field: str) -> str:
-    """The argument that sets a field of settings, with what is left of the path; the field where there is none."""
-    parts = field.split(".")
-    for n in range(len(parts), 1, -1):
-        if argument := _ARGUMENTS.get(".".join(parts[:n])):
-            return ".".join([argument, *parts[n:]])
-    return field

@@ -61,6 +61,17 @@ def defaults(function):
     return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
 
+def test_what_is_fixed_stays(model, accuracy):
+    small: Any = SMALL | {"labels": 10, "final": 2}
+    asked: Any = {"fixed": {"0-1": "nor_conv_3x3"}, "excluded": {"*": "none"}}
+    pool = api.generate(model, num_samples=20, num_steps=3, progress=False, **asked)
+    assert pool.times_generated.sum() > 0
+    assert all(arch.startswith("|nor_conv_3x3~0|") and "none" not in arch for arch in pool.architectures)
+    fixed: Any = dict.fromkeys(("0-1", "0-2", "1-2", "0-3", "1-3"), "none")
+    with pytest.raises(InputError, match=r"labels and final asks for 12 labels, and .* has \d architectures"):
+        api.generate(model, accuracy, fixed=fixed, **small)
+
+
 def test_the_command_line_generates_the_same(pool, tmp_path):
     config = nb201.get_config("smoke")
     config.guidance.sweep = (1.0,)

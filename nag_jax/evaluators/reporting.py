@@ -8,6 +8,7 @@ import numpy as np
 from nag_jax.evaluators.base import Evaluator
 from nag_jax.evaluators.lookup import ArchitectureTable
 from nag_jax.objectives import Metric, Objectives
+from nag_jax.spaces import NodeSpace, whole
 from nag_jax.system.errors import InputError
 
 
@@ -17,9 +18,10 @@ class ReportingView:
     Every method raises InputError for a metric that the table doesn't have.
     """
 
-    def __init__(self, table: ArchitectureTable, metrics: dict[str, Metric]):
+    def __init__(self, table: ArchitectureTable, metrics: dict[str, Metric], rows: np.ndarray | slice = slice(None)):
         self._table = table
         self._metrics = metrics
+        self._rows = rows
 
     def values(self, tokens, metric: str) -> np.ndarray:
         """Values float64 `[B]` of tokens `[B, N]`, in the metric's unit; NaN where the trial failed.
@@ -32,11 +34,11 @@ class ReportingView:
 
     def architectures(self) -> np.ndarray:
         """Tokens int32 `[R, N]` of all rows."""
-        return self._table.tokens.copy()
+        return self._table.tokens[self._rows].copy()
 
     def all(self, metric: str) -> np.ndarray:
         """Values float64 `[R]` of all rows, in the order of `architectures()`."""
-        return self._table.values(metric).copy()
+        return self._table.values(metric)[self._rows].copy()
 
     def best(self, metric: str) -> float:
         """The best value in the table, in the metric's direction."""
@@ -44,7 +46,7 @@ class ReportingView:
 
     def worth(self, objectives: Objectives) -> np.ndarray:
         """What all rows are worth, float64 `[R]`, in the order of `architectures()`; see `Objectives.worth`."""
-        return objectives.worth(objectives.of({name: self._table.values(name) for name in objectives.names}))
+        return objectives.worth(objectives.of({name: self.all(name) for name in objectives.names}))
 
     def worth_of(self, tokens, objectives: Objectives) -> np.ndarray:
         """What tokens `[B, N]` are worth, float64 `[B]`; see `values`."""
@@ -61,7 +63,7 @@ class ReportingView:
         Raises:
             InputError: k is not positive, or the table has fewer than k values.
         """
-        values = self._table.values(metric)
+        values = self.all(metric)
         ranked = np.sort(values[~np.isnan(values)])
         if not 1 <= k <= len(ranked):
             raise InputError(
@@ -72,8 +74,12 @@ class ReportingView:
         return float(best.mean())
 
 
-def reporting_view(evaluator: Evaluator) -> ReportingView:
+def reporting_view(evaluator: Evaluator, space: NodeSpace | None = None) -> ReportingView:
     """The reporting view of an evaluator.
+
+    Args:
+        evaluator: has the table.
+        space: the space whose architectures count, where it may be part of the table's.
 
     Raises:
         InputError: the evaluator has no table, so nobody knows its values before paying.
@@ -84,4 +90,6 @@ def reporting_view(evaluator: Evaluator) -> ReportingView:
             f"the evaluator {evaluator.name!r} has no table to report from: pool statistics and regret need "
             "a tabular one; report the paid labels instead"
         )
-    return ReportingView(table, evaluator.metrics)
+    if space is None or whole(space) is space:
+        return ReportingView(table, evaluator.metrics)
+    return ReportingView(table, evaluator.metrics, np.flatnonzero(space.contains(table.tokens)))

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from nag_jax.generators.contract import Generator, Sampler
@@ -110,18 +109,18 @@ def refine(
         >>> bool((refine(keys, tokens, space, tilt) == 3).sum() > 3 * (tokens == 3).sum())
         True
     """
-    chain = _Chain(space, tilt, args)
-    if sweeps:
+    chain, choices = _Chain(space, tilt, args), len(space.choices.open)
+    if sweeps and choices:
         tokens = jax.lax.scan(
             lambda tokens, i: (chain.sweep(fold_in(keys, i), tokens), None), tokens, jnp.arange(sweeps, dtype=jnp.int32)
         )[0]
-    return chain.trade(fold_in(keys, sweeps), tokens, trades) if trades else tokens
+    return chain.trade(fold_in(keys, sweeps), tokens, trades) if trades and choices > 1 else tokens
 
 
 def calls(space: ChoiceSpace, *, sweeps: int = 0, trades: int = 0) -> int:
     """How many values `refine` takes per sample."""
-    counts = space.choices.counts
-    return sweeps * (1 + int((counts > 1).sum()) * (int(counts.max()) - 1)) + (trades + 1 if trades else 0)
+    choices = space.choices
+    return sweeps * (1 + len(choices.open) * (int(choices.counts.max()) - 1)) + (trades + 1 if trades else 0)
 
 
 class _Chain:
@@ -130,7 +129,7 @@ class _Chain:
     def __init__(self, space: ChoiceSpace, tilt: Tilt, args: Any):
         self._space, self._tilt, self._args = space, tilt, args
         self._choices = space.choices
-        self._open = jnp.asarray(np.flatnonzero(self._choices.counts > 1), jnp.int32)
+        self._open = jnp.asarray(self._choices.open)
         self._counts = jnp.asarray(self._choices.counts)
         self._log_prior = jnp.asarray(self._choices.log_prior)
 
@@ -181,8 +180,11 @@ class _Chain:
         return self._of(self._tilt.value, tokens)
 
     def _limits(self, tokens) -> Array:
-        """Log-chances `[B]` of the limits, minus infinity for what the space doesn't contain."""
-        return jnp.where(self._space.contains(tokens), self._of(self._tilt.limits, tokens), -jnp.inf)
+        """Log-chances `[B]` of the limits, and the prior's weight; minus infinity for what isn't contained."""
+        limits = self._of(self._tilt.limits, tokens)
+        if self._choices.log_weight is not None:
+            limits += self._choices.log_weight(tokens)
+        return jnp.where(self._space.contains(tokens), limits, -jnp.inf)
 
     def _cheap(self, tokens) -> Array:
         """Limits and proxy `[B, K]` of tokens `[B, K, N]`."""

@@ -47,8 +47,9 @@ class Truth(NamedTuple):
 def known_truth(run: Run) -> Truth | None:
     """What the tables behind the evaluators say; None where one of them has no table."""
     try:
-        views = {PAID: reporting_view(run.evaluator) if run.of_kind(PAID) else None}
-        views[MEASURED] = reporting_view(run.measuring) if run.measuring is not None and run.of_kind(MEASURED) else None
+        views = {PAID: reporting_view(run.evaluator, run.space) if run.of_kind(PAID) else None}
+        measuring = run.measuring if run.of_kind(MEASURED) else None
+        views[MEASURED] = None if measuring is None else reporting_view(measuring, run.space)
     except InputError:
         return None
     given = [view for view in views.values() if view is not None]

@@ -13,6 +13,7 @@ from nag_jax.generators.gaussian.parametrization import posterior_score
 from nag_jax.reports import beside, facts, figures, metrics
 from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
+from nag_jax.spaces import whole
 from nag_jax.spaces.capabilities import has_posterior
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import sample_keys
@@ -50,7 +51,7 @@ class Truth:
 def known_truth(run: Run) -> Truth | None:
     """The evaluator's table, or None where it has none: what needs it is then left out of the report."""
     try:
-        return Truth(run, reporting_view(run.evaluator))
+        return Truth(run, reporting_view(run.evaluator, run.space))
     except InputError:
         return None
 
@@ -239,14 +240,14 @@ def score_loss(run: Run, params: Any, training_tokens: np.ndarray) -> dict[str, 
         return {}
     model, key = run.model, run.key("score loss")
     rows = jax.random.randint(key, (_LOSS_SAMPLES,), 0, len(training_tokens), np.int32)
-    x0 = run.space.encode(training_tokens[np.asarray(rows)])
+    space, x0 = whole(run.space), run.space.encode(training_tokens[np.asarray(rows)])
     keys = sample_keys(key, _LOSS_SAMPLES)
 
     def loss_of(score_fn):
         return losses.score_matching(keys, score_fn, x0, model.sde)
 
     loss = float(jax.jit(lambda params: loss_of(model.score_fn(params)))(params))
-    if not has_posterior(run.space):
+    if not has_posterior(space):
         return {"loss": loss}
-    minimum = float(jax.jit(lambda: loss_of(posterior_score(model.sde, run.space.class_posterior)))())
+    minimum = float(jax.jit(lambda: loss_of(posterior_score(model.sde, space.class_posterior)))())
     return {"loss": loss, "closed_form": minimum, "ratio": loss / minimum}

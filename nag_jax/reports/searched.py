@@ -129,7 +129,7 @@ def reached_values(run: Search, trials: Trajectories) -> np.ndarray:
 def best_of_table(run: Search) -> dict[str, float]:
     """The best objective and the best reported value there are, where the evaluator has a table."""
     try:
-        view = reporting_view(run.evaluator)
+        view = reporting_view(run.evaluator, run.space)
     except InputError:
         return {}
     best = view.best_worth(run.objectives)

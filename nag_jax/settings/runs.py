@@ -10,7 +10,7 @@ from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
 from nag_jax.settings.score import Generator, Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
-from nag_jax.settings.space import MobileNetSpace, NASBench101Space, Space
+from nag_jax.settings.space import Choices, MobileNetSpace, NASBench101Space, Space
 from nag_jax.settings.train import Cells, Examples, Halving, Trained
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
 from nag_jax.settings.utility import Utility
@@ -47,6 +47,7 @@ class Settings:
     )
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
     space: Space | MobileNetSpace | NASBench101Space = Space()
+    choices: Choices = Choices()
     evaluator: Evaluator | Trained = Evaluator()
     objectives: tuple[str, ...] = option(
         (), "The metrics that count, in order; empty is the evaluator's one. Several need a `utility`."

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nag_jax.settings.names import SPACES
-from nag_jax.system.fields import Allowed, one_of, option, options_of_own
+from nag_jax.system.fields import POSITIVE, Allowed, one_of, option, options_of_own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,4 +40,22 @@ class NASBench101Space:
         "graphs",
         "What is drawn equally often: graphs with each order of their vertices, or cells.",
         one_of("graphs", "cells"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Choices that are made already, in the names that the space gives its nodes and classes."""
+
+    fixed: str = option(
+        "", "The classes that all architectures have, joined by `;`, as `0-1=none; 2-3=skip_connect`; empty for none."
+    )
+    excluded: str = option(
+        "",
+        "The classes that none has, as `0-1=none,skip_connect; *=avg_pool_3x3`, where `*` is every node; empty for "
+        "none.",
+    )
+    near: str = option("", "An architecture that others are near to, in the space's notation; empty for none.")
+    changes: float = option(
+        2.0, "The number of nodes in which they differ from it on average, before guidance.", POSITIVE
     )

@@ -14,6 +14,7 @@ from nag_jax.spaces.nasbench201 import NASBench201
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
 from nag_jax.spaces.nats_size import NATSSize
 from nag_jax.spaces.nodes import NodeSpace
+from nag_jax.spaces.restricted import restrict, whole
 from nag_jax.system.once import once
 from nag_jax.system.options import find
 
@@ -44,6 +45,8 @@ __all__ = [
     "chain",
     "make",
     "repeat",
+    "restrict",
+    "whole",
 ]
 
 

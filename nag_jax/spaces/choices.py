@@ -22,6 +22,8 @@ class Choices(NamedTuple):
         settle: options int32 `[..., R]` -> the tokens `[..., N]` that they make, which may break the space's rule.
         read: tokens `[..., N]` of the space -> options `[..., R]` that make them.
         matters: tokens `[..., N]` of the space -> bool `[..., R]`, which choices have an effect.
+        moving: bool `[R]`, the choices that architectures of the space differ in; None for all that have two options.
+        log_weight: tokens `[..., N]` -> `[...]`, what draws are weighted by beside; None for nothing.
 
     Example:
         >>> choices = of_nodes(np.array([[True, False, True], [False, True, False]]))
@@ -33,6 +35,14 @@ class Choices(NamedTuple):
     settle: Callable[[Array], Array]
     read: Callable[[Array], Array]
     matters: Callable[[Array], Array]
+    moving: np.ndarray | None = None
+    log_weight: Callable[[Array], Array] | None = None
+
+    @property
+    def open(self) -> np.ndarray:
+        """The choices that moves may change, int32 of at most R."""
+        several = self.counts > 1
+        return np.flatnonzero(several if self.moving is None else several & self.moving).astype(np.int32)
 
     @property
     def counts(self) -> np.ndarray:
@@ -47,7 +57,8 @@ class Choices(NamedTuple):
     def log_prior_of(self, tokens) -> Array:
         """How likely draws are tokens `[B, N]`: logarithms `[B]`, up to a constant where there is a rule."""
         terms = jnp.asarray(self.log_prior)[np.arange(len(self.log_prior)), self.read(tokens)]
-        return jnp.where(self.matters(tokens), terms, 0.0).sum(axis=-1)
+        logs = jnp.where(self.matters(tokens), terms, 0.0).sum(axis=-1)
+        return logs if self.log_weight is None else logs + self.log_weight(tokens)
 
 
 def of_nodes(allowed: np.ndarray, log_odds: np.ndarray | None = None) -> Choices:

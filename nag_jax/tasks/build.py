@@ -16,6 +16,7 @@ from nag_jax.generators.gaussian.generator import MakeScoreGuide, Model, gaussia
 from nag_jax.generators.gaussian.kernels import Kernel
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.guidance import Guide
+from nag_jax.guidance.clamp import clamped
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.networks import set_encoder
 from nag_jax.objectives import Objectives, Utility, utility
@@ -25,6 +26,7 @@ from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
 from nag_jax.predictors.views import View, clean_view, denoised_view, noised_view
 from nag_jax.settings import Generate, Settings, Transfer
 from nag_jax.spaces import NodeSpace
+from nag_jax.spaces.asked import read_choices, read_fixed
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.system.names import check_name
@@ -46,8 +48,15 @@ def _named(block: Any, name: str, registry: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_space(config: Settings) -> NodeSpace:
-    """The space of `config.space`."""
-    return spaces.make(config.space.name, **options(config.space, "name"))
+    """The space of `config.space`, or the part of it that the choices of `config.choices` leave."""
+    space, choices = spaces.make(config.space.name, **options(config.space, "name")), config.choices
+    return spaces.restrict(
+        space,
+        fixed=read_fixed(choices.fixed),
+        excluded=read_choices(choices.excluded),
+        near=choices.near,
+        changes=choices.changes,
+    )
 
 
 def make_evaluator(config: Settings, space: NodeSpace):
@@ -111,7 +120,7 @@ def make_model(config: Settings, space: NodeSpace) -> Model | None:
         return ClosedForm(space, make_sde(config))
     score = config.score
     return score_models.make_score_model(
-        space, make_sde(config), to_dict(score.network), parametrization=score.parametrization
+        spaces.whole(space), make_sde(config), to_dict(score.network), parametrization=score.parametrization
     )
 
 
@@ -120,14 +129,16 @@ def make_generator(
 ) -> Generator:
     """The generator of the score network or the closed form, with the kernels of `config.sampler`, or of one's own.
 
-    One's own, `FILE.py:NAME`, is a function of the space and of further options in `config.generator`.
+    What learns the whole of a space keeps to the choices of a part; a closed form is that of the part itself. One's
+    own, `FILE.py:NAME`, is a function of the space and of further options in `config.generator`.
     """
+    whole = spaces.whole(space)
     if model is None:
-        return own(config.generator.name)(space, **config.generator.own)
+        return clamped(own(config.generator.name)(whole, **config.generator.own), space)
     kernels, final = make_kernels(config), config.sampler.final
     if isinstance(model, ClosedForm):
         return exact(model, kernels, final=final, score_guide=score_guide)
-    return gaussian(space, model, kernels, final=final, score_guide=score_guide)
+    return clamped(gaussian(whole, model, kernels, final=final, score_guide=score_guide), space)
 
 
 def make_predictor(config: Generate, space: NodeSpace, outputs: int = 1, context: Array | None = None) -> Predictor:

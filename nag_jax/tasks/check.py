@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nag_jax.guidance.clamp import clamped
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings import Generate, Settings
 from nag_jax.system import parallel
@@ -13,7 +14,7 @@ from nag_jax.tasks.aim import Guidance
 from nag_jax.tasks.setting import Given, Setting
 from nag_jax.tasks.workdir import Workdir
 
-_EVERY = ("seed", "space", "evaluator", "generator", "sde", "score", "sampler")
+_EVERY = ("seed", "space", "choices", "evaluator", "generator", "sde", "score", "sampler")
 _GENERATE = (*_EVERY, "num_samples", "labels", "predictor", "guidance")
 FIELDS = {
     "front": (*_EVERY, "num_samples", "labels", "measure", "aims"),
@@ -55,7 +56,7 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         evaluator=evaluator,
         constraints=build.make_constraints(config, space, evaluator),
         model=model,
-        generator=given.generator or build.make_generator(config, space, model),
+        generator=clamped(given.generator, space) if given.generator else build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
         phases=Phases(quiet=given.quiet),
         score_params=given.score_params,

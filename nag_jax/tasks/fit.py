@@ -15,7 +15,7 @@ from nag_jax.generators.gaussian import kernels
 from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.score_model import make_score_model
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.spaces import NodeSpace
+from nag_jax.spaces import NodeSpace, whole
 from nag_jax.system import parallel
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
@@ -57,7 +57,7 @@ def fit_score(
     """Trains a score network on the architectures of a space; see `nag_jax.fit`.
 
     Args:
-        space: the space to learn.
+        space: the space to learn; all of it, where it is part of another.
         process: the forward process.
         network: all fields of the settings `score.network`.
         recipe: how the network is trained.
@@ -68,9 +68,10 @@ def fit_score(
     Raises:
         InputError: a field can't be, or the folder has a checkpoint of another model.
     """
-    mesh, score = parallel.make_mesh(), make_score_model(space, process, network)
-    generator = gaussian(space, score, [kernels.make("ancestral", score.sde)])
-    tokens = draw_share(stream_key(seed, "split"), space)
+    learned = whole(space)
+    mesh, score = parallel.make_mesh(), make_score_model(learned, process, network)
+    generator = gaussian(learned, score, [kernels.make("ancestral", score.sde)])
+    tokens = draw_share(stream_key(seed, "split"), learned)
     checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
     if checkpoints is None or checkpoints.latest_step() != recipe.num_steps:
         check_batches(recipe, mesh)
@@ -78,7 +79,7 @@ def fit_score(
         params = fit_generator(
             stream_key(seed, "score"),
             generator,
-            space,
+            learned,
             tokens,
             recipe,
             mesh=mesh,

@@ -29,7 +29,7 @@ from nag_jax.tasks.front_run import Run, kind_of, read_bounds
 from nag_jax.tasks.known import MEASURED, PAID, Known, box_of, know
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.pool import FINAL, TRAINING
-from nag_jax.tasks.setting import check_score, plan_score, split_space, train_score
+from nag_jax.tasks.setting import check_score, plan_score, split_space, train_score, unlabelled
 from nag_jax.tasks.workdir import Workdir
 
 _REFERENCE = 2**14
@@ -122,6 +122,7 @@ def learn(run: Run) -> Learned:
     """Trains the generator, pays for labels and measurements of random architectures, and models the objectives."""
     tokens = split_space(run)
     params = train_score(run, tokens)
+    tokens = unlabelled(run, tokens)
     reference = tokens[np.random.default_rng(run.config.seed).permutation(len(tokens))[:_REFERENCE]]
     empty = np.zeros((0, run.space.width), np.int32), np.zeros((0, 0))
     labels, measurements = empty, empty

@@ -28,7 +28,7 @@ from nag_jax.tasks import build, transfer
 from nag_jax.tasks.aim import PROGRESS, Guidance, additive_model, feasible, make_aim, measure, predict_utility
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.pool import TRAINING
-from nag_jax.tasks.setting import Setting, check_score, split_space, train_score
+from nag_jax.tasks.setting import Setting, check_score, split_space, train_score, unlabelled
 from nag_jax.tasks.transfer import Transfer
 from nag_jax.tasks.workdir import LEDGER, Workdir
 
@@ -111,7 +111,9 @@ def learn(run: Run) -> Learned:
         predict=lambda tokens: predict_utility(
             run.objectives, scales, run.predictor, predictor_params, run.space.encode(tokens)
         ),
-        guidance=aim(run, score_params, predictor_params, scales, feasible(run.constraints, training_tokens)),
+        guidance=aim(
+            run, score_params, predictor_params, scales, feasible(run.constraints, unlabelled(run, training_tokens))
+        ),
     )
 
 
@@ -139,9 +141,9 @@ def checked(setting: Setting) -> Run:
     if source is None and config.labels.training < 2:
         raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
     wanted = config.labels.training + config.labels.final
-    if wanted > evaluator.num_distinct:
+    if wanted > setting.num_distinct:
         raise InputError(
-            f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {evaluator.num_distinct:,} "
+            f"config.labels asks for {wanted:,} labels, and {evaluator.name} has {setting.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
     predictor = build.make_predictor(config, space, len(objectives)) if source is None else source.predictor

@@ -200,9 +200,9 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
             "read from, as config.evaluator.accuracy_file"
         )
     reported = _metric(config, "report", evaluator) or objectives.metric
-    if config.search.budget > evaluator.num_distinct:
+    if config.search.budget > setting.num_distinct:
         raise InputError(
-            f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {evaluator.num_distinct:,} "
+            f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {setting.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
     if not config.run:
@@ -217,7 +217,7 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
         objectives=objectives,
         reported=reported,
         second=_metric(config, "second", evaluator),
-        goal=reporting_view(evaluator).best_worth(objectives) if config.search.stop_at_best else None,
+        goal=reporting_view(evaluator, space).best_worth(objectives) if config.search.stop_at_best else None,
         source=None,
         **setting.shared(),
     )

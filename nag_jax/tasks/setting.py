@@ -13,14 +13,16 @@ from nag_jax.evaluators.base import few_rows
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.contract import Generator
-from nag_jax.generators.fit import check_batches, data_and_loss, draw_share, fit_generator
+from nag_jax.generators.fit import UNLISTED_SAMPLE, check_batches, data_and_loss, draw_share, fit_generator
 from nag_jax.generators.gaussian.generator import Model
 from nag_jax.guidance.constraints import Constraints
 from nag_jax.guidance.refine import Tilt, refined
-from nag_jax.spaces import NodeSpace
+from nag_jax.spaces import NodeSpace, whole
+from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import stream_key
+from nag_jax.system.once import jitted
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import Guidance
@@ -78,12 +80,20 @@ class Setting:
     @functools.cached_property
     def rows(self) -> Rows | None:
         """What can be labelled, where that is few of a large space, as of a table of some; None elsewhere."""
-        return few_rows(self.evaluator)
+        rows = few_rows(self.evaluator)
+        if rows is None or whole(self.space) is self.space:
+            return rows
+        return Rows(self.space, rows.tokens[np.asarray(self.space.contains(rows.tokens))])
 
     @functools.cached_property
     def feasible_rows(self) -> Rows | None:
         """Those of `rows` that keep to the constraints."""
         return self.rows and Rows(self.space, self.rows.tokens[self.constraints.hold(self.rows.tokens)])
+
+    @property
+    def num_distinct(self) -> int:
+        """How many labels there are to pay for."""
+        return min(self.evaluator.num_distinct, num_distinct(self.space))
 
     def claim(self) -> None:
         """Makes the workdir the run's own; refused where another process has it."""
@@ -121,7 +131,7 @@ def check_score(run: Setting) -> None:
         return
     recipe = run.config.score.training
     recipe.optimizer()
-    if run.config.score.train_fraction < 1 and not run.space.listable:
+    if run.config.score.train_fraction < 1 and not whole(run.space).listable:
         raise InputError(
             f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
             "one: set it to 1"
@@ -139,10 +149,20 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures that the score network may learn from; see `generators.fit.draw_share`."""
+    """The architectures of the whole space that the score network may learn from; see `generators.fit.draw_share`."""
     if run.training_tokens is not None:
         return run.training_tokens
-    return draw_share(run.key("split"), run.space, run.config.score.train_fraction)
+    return draw_share(run.key("split"), whole(run.space), run.config.score.train_fraction)
+
+
+def unlabelled(run: Setting, training_tokens: np.ndarray) -> np.ndarray:
+    """Architectures of the space that guidance is measured on, `[M, N]`.
+
+    Those that the score network learned from, or draws where the space is part of the one that it learned.
+    """
+    if whole(run.space) is run.space:
+        return training_tokens
+    return np.asarray(jitted(run.space.random, static_argnums=1)(run.key("split"), UNLISTED_SAMPLE))
 
 
 def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
@@ -156,7 +176,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
             return fit_generator(
                 run.key("score"),
                 run.generator,
-                run.space,
+                whole(run.space),
                 training_tokens,
                 run.config.score.training,
                 mesh=run.mesh,
@@ -173,7 +193,7 @@ def plan_score(run: Setting) -> list[Work]:
     done = recipe.num_steps if run.score_params is not None else latest_step(_checkpoints(run))
 
     def parts():
-        data, loss = data_and_loss(run.generator, run.space, split_space(run), recipe, run.mesh)
+        data, loss = data_and_loss(run.generator, whole(run.space), split_space(run), recipe, run.mesh)
         return run.generator.init, loss, data
 
     return [plan_fit("score network", recipe, done, parts, mesh=run.mesh)]

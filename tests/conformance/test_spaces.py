@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from nag_jax import spaces
-from nag_jax.spaces import CellSpace, DagSpace, NodeSpace, Space, repeat
+from nag_jax.spaces import CellSpace, DagSpace, NodeSpace, Space, repeat, restrict
+from nag_jax.spaces.restricted import Restricted
 from nag_jax.system.errors import InputError
 
 B = 40
@@ -46,6 +47,10 @@ def layers(least, most, **options):
 
 
 DECLARED = {
+    "part of nasbench201": lambda: restrict(
+        spaces.make("nasbench201"), fixed={"0-1": "nor_conv_3x3"}, excluded={"*": "none"}
+    ),
+    "part of a declared one, with a rule": lambda: restrict(chain(5, valid=few_pools), fixed={"layer 2": "conv"}),
     "declared": lambda: chain(4),
     "declared, with a rule": lambda: chain(5, valid=few_pools, canonical=lambda tokens: np.sort(tokens, axis=1)),
     "declared, too large to list": lambda: chain(40),
@@ -100,7 +105,7 @@ def traces_once(function, *calls):
 def test_attributes(space):
     assert isinstance(space, Space)
     assert isinstance(space, NodeSpace)
-    assert isinstance(space, DagSpace | CellSpace) or spaces.REGISTRY[space.name] is type(space)
+    assert isinstance(space, DagSpace | CellSpace | Restricted) or spaces.REGISTRY[space.name] is type(space)
     assert len(set(space.node_names)) == space.num_nodes
     assert space.fingerprint.startswith(space.name)
     n, v = space.num_nodes, space.num_classes

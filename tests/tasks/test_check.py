@@ -41,6 +41,10 @@ MISTAKES = {
     "sde.name": ("vee", "unknown SDE 'vee'"),
     "sde.ve.sigma_min": (70.0, "must be less than config.sde.ve.sigma_max"),
     "space.name": ("nb201", "unknown space 'nb201'"),
+    "choices.fixed": ("nowhere=none", "has no node 'nowhere'"),
+    "choices.excluded": ("everything", "choice 'everything' isn't understood"),
+    "choices.near": ("none", "near: "),
+    "choices.changes": (0.0, "more than 0, found 0"),
     "evaluator.name": ("tabel", "unknown evaluator 'tabel'"),
     "evaluator.metric": ("accurcy", "accurcy"),
     "objectives": (("speed",), "unknown metric of config.objectives 'speed'"),
@@ -95,7 +99,7 @@ _MADE = {}
 
 def _once(make, name):
     def made(config, *rest):
-        key = name, repr(config.space), name == "make_evaluator" and repr(config.evaluator)
+        key = name, repr((config.space, config.choices)), name == "make_evaluator" and repr(config.evaluator)
         if key not in _MADE:
             _MADE[key] = make(config, *rest)
         return _MADE[key]

@@ -84,6 +84,11 @@ class MobileNetV3(NodeSpace):
         self.adjacency = np.eye(_NODES, k=1, dtype=bool)
 
     @property
+    def node_names(self) -> tuple[str, ...]:
+        """Layers by stage and position, as `stage1-layer1`."""
+        return tuple(f"stage{stage + 1}-layer{position + 1}" for stage, position in self.coordinates.tolist())
+
+    @property
     def coordinates(self) -> np.ndarray:
         """Stage and position within the stage, int `[20, 2]`."""
         return np.stack(np.divmod(np.arange(_NODES), MOST_LAYERS), axis=1)

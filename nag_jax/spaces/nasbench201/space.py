@@ -56,6 +56,11 @@ class NASBench201(NodeSpace):
         self.adjacency[:-1, 1:] = ends[:, None] == starts[None, :]
 
     @property
+    def node_names(self) -> tuple[str, ...]:
+        """`input`, the cell's edges as `source-target`, and `output`."""
+        return "input", *(f"{source}-{target}" for source, target in EDGES), "output"
+
+    @property
     def size(self) -> int:
         """15,625."""
         return len(OPERATIONS) ** len(EDGES)

@@ -72,6 +72,11 @@ class NASBenchGraph(NodeSpace):
             self.adjacency[links[links > 0], reader] = True
 
     @property
+    def node_names(self) -> tuple[str, ...]:
+        """`macro`, and the operations as `op1` to `op4`."""
+        return "macro", *(f"op{i}" for i in range(1, _NODES + 1))
+
+    @property
     def size(self) -> int:
         """59,040."""
         return len(MACROS) * (len(OPERATIONS) ** _NODES - 1)
