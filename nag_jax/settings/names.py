@@ -69,6 +69,12 @@ def _strategies() -> Collection[str]:
     return sorted(REGISTRY)
 
 
+def _executors() -> Collection[str]:
+    from nag_jax.trials.executors import REGISTRY
+
+    return ("", *sorted(REGISTRY))
+
+
 def _surrogates() -> Collection[str]:
     from nag_jax.strategies.surrogates import REGISTRY
 
@@ -119,6 +125,7 @@ GENERATORS = Names(_generators, own=True)
 PROCESSES, KERNELS = Names(_processes, open=True), Names(_kernels, open=True)
 GUIDANCE, PREDICTORS = Names(_guidance, open=True, own=True), Names(_predictors, open=True, own=True)
 STRATEGY_NAMES = Names(_strategies, open=True, own=True)
+EXECUTORS = Names(_executors, own=True)
 SURROGATES, ACQUISITIONS = Names(_surrogates, open=True), Names(_acquisitions, open=True)
 MAXIMIZERS = Names(_maximizers, open=True)
 ATTENTION, DTYPES = Names(_attention), Names(_dtypes)

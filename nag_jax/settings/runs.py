@@ -9,7 +9,7 @@ from nag_jax.settings.names import MODES
 from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
 from nag_jax.settings.score import Generator, Process, Score
-from nag_jax.settings.search import STRATEGIES, AnyStrategy, Loop
+from nag_jax.settings.search import STRATEGIES, AnyStrategy, Executor, Loop
 from nag_jax.settings.space import Choices, MobileNetSpace, NASBench101Space, Space
 from nag_jax.settings.train import Cells, Examples, Halving, Trained
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
@@ -116,6 +116,7 @@ class _Searching:
         10, "The number of seeds of every strategy, each with its own ledger; it may grow in a workdir.", COUNT
     )
     search: Loop = Loop()
+    executor: Executor = Executor()
     strategies: Mapping[str, AnyStrategy] = dataclasses.field(default_factory=lambda: STRATEGIES)
     run: tuple[str, ...] = option(
         _WITHOUT_TPE, "The names of the strategies that run; the first is tested against the others."

@@ -5,9 +5,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from nag_jax.settings.names import ACQUISITIONS, MAXIMIZERS, NORMALIZATIONS, STRATEGY_NAMES, SURROGATES
+from nag_jax.settings.names import ACQUISITIONS, EXECUTORS, MAXIMIZERS, NORMALIZATIONS, STRATEGY_NAMES, SURROGATES
 from nag_jax.system.errors import InputError
-from nag_jax.system.fields import COUNT, FRACTION, SHARE, Allowed, option, options_of_own, to_dict
+from nag_jax.system.fields import COUNT, FRACTION, NOT_NEGATIVE, SHARE, Allowed, option, options_of_own, to_dict
 
 _TIMES = Allowed("two times from 0 to 1 in order", lambda times: len(times) == 2 and 0 <= times[0] <= times[1] <= 1)
 
@@ -40,6 +40,28 @@ class Loop:
             raise InputError(
                 f"{path}.initial, {self.initial}, is more than {path}.budget, {self.budget}: the initial design counts"
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class Executor:
+    """What runs the trials of a search; see docs/scaling.md."""
+
+    name: str = option("", "What runs trials; empty has the search call the evaluator itself, in batches.", EXECUTORS)
+    address: str = option(
+        "", "Where it is: the scheduler of Dask, the head of Ray, the folder of Slurm's logs; empty starts one here."
+    )
+    workers: int = option(1, "How many trials run at the same time.", COUNT)
+    timeout: float = option(0.0, "How many seconds a trial may take; 0 is for no limit.", NOT_NEGATIVE)
+    retries: int = option(0, "How often a trial that failed is tried again.", NOT_NEGATIVE)
+    gpus: float = option(0.0, "How many GPUs a trial has, of Ray and Slurm.", NOT_NEGATIVE)
+    cpus: int = option(0, "How many cores a trial has, of Ray and Slurm; 0 leaves it to them.", NOT_NEGATIVE)
+    partition: str = option("", "The partition of Slurm; empty leaves it to Slurm.")
+    own: Mapping[str, Any] = options_of_own()
+
+    def options(self) -> dict[str, Any]:
+        """What is given to `Asked.optimize`: what isn't left open."""
+        given = {name: value for name, value in to_dict(self).items() if value and name != "name"}
+        return {"executor": self.name, **given}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from nag_jax.studies.study import Study
 from nag_jax.system.errors import InputError
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import search as searching
+from nag_jax.tasks.asked import WEEK
 from nag_jax.tasks.fit import Model
 from nag_jax.tasks.sampling import choose_sampler
 from nag_jax.tasks.setting import Given, split_space, train_score
@@ -30,8 +31,6 @@ from nag_jax.trials.opening import read_identity
 
 DEFAULTS = settings.Search()
 """The settings whose values a study has where nothing else is given."""
-WEEK = 7 * 24 * 3600.0
-"""Seconds that a proposal is pending by default: longer than nearly all trainings take."""
 
 
 def study(

@@ -25,7 +25,8 @@ from nag_jax.system.extras import check_installed
 from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.seeds import check_seed
-from nag_jax.tasks import build, transfer
+from nag_jax.tasks import build, drive, transfer
+from nag_jax.tasks.asked import Asked
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.contract import Task
 from nag_jax.tasks.learn import Run
@@ -36,8 +37,8 @@ from nag_jax.tasks.setting import Given, Setting, check_score, plan_score, split
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, Trial
 
-OPEN_FIELDS = ("seeds", "run")
-"""What may change between runs in one workdir: more seeds, other strategies."""
+OPEN_FIELDS = ("seeds", "run", "executor")
+"""What may change between runs in one workdir: more seeds, other strategies, and what runs the trials."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -205,6 +206,8 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
             f"config.search.budget is {config.search.budget:,}, and {evaluator.name} has {setting.num_distinct:,} "
             "architectures that differ: ask for fewer"
         )
+    if config.executor.name:
+        drive.check(config.executor.options())
     if not config.run:
         raise InputError(f"config.run must name a strategy: use some of {sorted(config.strategies)}")
     for name in config.run:
@@ -288,6 +291,10 @@ def search_seed(
 ) -> np.ndarray:
     """Pays for labels until the seed is over; see `strategies.loop.search_labels`, also for what is returned."""
     course = make_course(run, name, strategy, seed, design=design)
+    executor = run.config.executor
+    if executor.name:
+        asked = Asked(ledger, lambda: course, run.objectives, evaluator=run.evaluator, strategy=name)
+        return asked.optimize(budget=run.config.search.budget, goal=run.goal, progress=progress, **executor.options())
     return loop.search_labels(
         course, ledger, budget=run.config.search.budget, goal=run.goal, purposes=purposes, progress=progress
     )

@@ -241,7 +241,9 @@ def dask(*, workers: int, timeout: float | None = None, address: str = "") -> Ex
     return Dask(client)
 
 
-def ray(*, workers: int, timeout: float | None = None, address: str = "", gpus: float = 0.0, cpus: float = 1.0):
+def ray(
+    *, workers: int, timeout: float | None = None, address: str = "", gpus: float = 0.0, cpus: float = 1.0
+) -> Executor:
     """Tasks of a Ray cluster: that of an address, as `auto` or `ray://host:10001`, or one on this machine."""
     module = _imported("ray", "ray")
     if not module.is_initialized():
@@ -256,6 +258,9 @@ def slurm(
     timeout: float | None = None,
     address: str = "slurm_jobs",
     cluster: str = "",
+    gpus: int = 0,
+    cpus: int = 1,
+    partition: str = "",
     parameters: Mapping[str, Any] = MappingProxyType({}),
 ) -> Executor:
     """Jobs of a Slurm cluster; the address is the folder of their logs, which all machines share.
@@ -265,11 +270,16 @@ def slurm(
         timeout: seconds that a job may take from its submission on.
         address: the folder.
         cluster: `"local"` runs jobs as processes of this machine; empty finds Slurm.
-        parameters: parameters of `submitit.AutoExecutor`, as `{"slurm_partition": "gpu", "gpus_per_node": 1}`.
+        gpus: the number of GPUs of a job.
+        cpus: the number of its cores.
+        partition: the partition that it is submitted to; empty leaves it to Slurm.
+        parameters: other parameters of `submitit.AutoExecutor`, as `{"slurm_account": "mine", "timeout_min": 600}`.
     """
     submitit = _imported("submitit", "slurm")
     executor = submitit.AutoExecutor(folder=address, cluster=cluster or None)
-    executor.update_parameters(**parameters)
+    given = {"gpus_per_node": int(gpus) or None, "cpus_per_task": cpus, "slurm_partition": partition or None}
+    known = {name: value for name, value in given.items() if value is not None}
+    executor.update_parameters(**known, **parameters)
     return Slurm(executor, workers, timeout)
 
 
@@ -302,9 +312,16 @@ def make(name: str, *, workers: int = 1, timeout: float | None = None, **options
     """
     if workers < 1:
         raise InputError(f"an executor needs at least 1 worker, found {workers}")
-    return check_options("executor", name, REGISTRY, options, given=("workers", "timeout"))(
-        workers=workers, timeout=timeout, **options
-    )
+    return check(name, options)(workers=workers, timeout=timeout, **options)
+
+
+def check(name: str, options: Mapping[str, Any]) -> Callable[..., Executor]:
+    """The function that makes the executor of that name.
+
+    Raises:
+        InputError: there is none, or it has no such option.
+    """
+    return check_options("executor", name, REGISTRY, options, given=("workers", "timeout"))
 
 
 def pickled(call: tuple) -> bytes:

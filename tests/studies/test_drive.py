@@ -4,10 +4,13 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 import nag_jax as nag
+from configs import nb201_search
+from experiments import runs
 from nag_jax import spaces
 from nag_jax.system.errors import InputError
 from nag_jax.trials import executors, read_trials
@@ -34,10 +37,10 @@ def test_every_executor_runs_a_study_to_its_end(name, space, tmp_path):
     packages = {"dask": "distributed", "ray": "ray", "slurm": "submitit"}
     if name in packages:
         pytest.importorskip(packages[name])
-    options = {"cluster": "local", "address": str(tmp_path / "jobs")} if name == "slurm" else {}
+    options: dict[str, Any] = {"cluster": "local", "address": str(tmp_path / "jobs")} if name == "slurm" else {}
     with opened(space, tmp_path / "mine.db") as study:
-        worth = study.optimize(convolutions, 9, executor=name, workers=2, **options)
-        assert len(worth) == len(study.trials) == 9
+        worth = study.optimize(convolutions, 5, executor=name, workers=2, **options)
+        assert len(worth) == len(study.trials) == 5
         assert study.pending == []
         for trial in study.trials:
             assert trial.values == {"convolutions": convolutions(trial.architecture)}
@@ -45,7 +48,7 @@ def test_every_executor_runs_a_study_to_its_end(name, space, tmp_path):
         workers = {trial.worker for trial in study.trials}
     mine = any(worker.endswith(f":{os.getpid()}") for worker in workers)
     assert mine == (name in ("inline", "threads"))
-    assert len(read_trials(tmp_path / "mine.db")) == 9
+    assert len(read_trials(tmp_path / "mine.db")) == 5
 
 
 def test_no_worker_waits_for_another(space):
@@ -203,3 +206,16 @@ def test_an_evaluator_must_measure_the_objectives(space):
         other = nag.evaluator(lambda architecture: 1.0, graphs, metric="convolutions")
         with pytest.raises(InputError, match="is of nasbench_graph, the study of nasbench201"):
             study.optimize(other, 5)
+
+
+def test_the_command_line_searches_by_workers(tmp_path):
+    config = nb201_search.get_config("smoke")
+    config.run = ("regularized_evolution",)
+    config.executor.name, config.executor.workers = "threads", 3
+    results = runs.run(config, tmp_path / "run")
+    assert results["labels"]["paid"] == config.search.budget
+    config.executor.name = ""  # what is finished is finished, whatever ran it
+    assert runs.run(config, tmp_path / "run")["best"] == results["best"]
+    config.executor.name, config.executor.address = "threads", "here"
+    with pytest.raises(InputError, match=r"executor 'threads' has no option \['address'\]"):
+        runs.prepare(config, tmp_path / "other")

@@ -21,13 +21,11 @@ from nag_jax.trials.payments import Order, outcomes_of
 from nag_jax.trials.trial import now
 
 if TYPE_CHECKING:
-    from nag_jax.studies.proposal import Proposal
-    from nag_jax.studies.study import Study
+    from nag_jax.tasks.asked import Asked
+    from nag_jax.tasks.proposal import Proposal
 
 _LOOK_SECONDS = 0.2
 """How often a signal, a time limit and a lease are looked at while trials run."""
-_GRACE_SECONDS = 10.0
-"""How long an executor that stops trials by itself has to do so."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,7 +84,7 @@ class Raised:
     error: Exception
 
 
-def as_evaluator(given: Any, study: "Study") -> Evaluator:
+def as_evaluator(given: Any, study: "Asked") -> Evaluator:
     """The evaluator of a study's objectives that is given, or made of a function.
 
     Raises:
@@ -106,7 +104,7 @@ def as_evaluator(given: Any, study: "Study") -> Evaluator:
 
 
 def drive(
-    study: "Study",
+    study: "Asked",
     evaluator: Evaluator,
     budget: int,
     *,
@@ -115,10 +113,8 @@ def drive(
     progress: Callable[[int], None],
     options: Mapping[str, Any],
 ) -> np.ndarray:
-    """Runs trials on an executor until the study has so many; see `Study.optimize`."""
-    named = {field.name for field in dataclasses.fields(Terms)}
-    terms = Terms(**{name: value for name, value in options.items() if name in named})
-    rest = {name: value for name, value in options.items() if name not in named}
+    """Runs trials on an executor until the study has so many; see `Asked.optimize`."""
+    terms, rest = split(options)
     if isinstance(executor, str):
         made = executors.make(executor, workers=terms.workers, timeout=terms.timeout, **rest)
     elif rest:
@@ -140,6 +136,19 @@ def drive(
     return driver.worth()
 
 
+def split(options: Mapping[str, Any]) -> tuple[Terms, dict[str, Any]]:
+    """The terms among the options of a search by workers, and those of the executor."""
+    named = {field.name for field in dataclasses.fields(Terms)}
+    terms = Terms(**{name: value for name, value in options.items() if name in named})
+    return terms, {name: value for name, value in options.items() if name not in named}
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raises InputError where `executor` among the options names none, or one that lacks another of them."""
+    rest = split(options)[1]
+    executors.check(rest.pop("executor"), rest)
+
+
 class Driver:
     """What runs of a study, and what becomes of it.
 
@@ -150,7 +159,7 @@ class Driver:
         terms: the terms on which it does.
     """
 
-    def __init__(self, study: "Study", evaluator: Evaluator, executor: Executor, terms: Terms):
+    def __init__(self, study: "Asked", evaluator: Evaluator, executor: Executor, terms: Terms):
         self._study, self._evaluator, self._executor, self._terms = study, evaluator, executor, terms
         self._running: dict[Future, Attempt] = {}
         self._abandoned: set[Future] = set()
@@ -248,7 +257,8 @@ class Driver:
         again = f" (attempt {attempt.number})" if attempt.number > 1 else ""
         brief, _, trace = outcome.reason.partition("\n")
         reason = "\n".join(filter(None, [f"{brief}{again}".strip(), trace]))
-        self._study.fail(attempt.proposal, reason, cost=outcome.cost, worker=outcome.worker)
+        known = {name: value for name, value in values.items() if np.isfinite(value)}
+        self._study.fail(attempt.proposal, reason, cost=outcome.cost, worker=outcome.worker, values=known)
 
     @property
     def _late(self) -> str:
@@ -256,11 +266,10 @@ class Driver:
 
     def _give_up_late(self) -> None:
         """Counts trials as failed that take too long and that nobody stops; their workers are busy until they end."""
-        if self._terms.timeout is None:
-            return
-        limit = self._terms.timeout + (_GRACE_SECONDS if getattr(self._executor, "timeout", None) else 0.0)
+        if self._terms.timeout is None or getattr(self._executor, "timeout", None):
+            return  # there is no limit, or the executor stops what passes it
         for future, attempt in list(self._running.items()):
-            if time.monotonic() - attempt.began > limit and not future.done():
+            if time.monotonic() - attempt.began > self._terms.timeout and not future.done():
                 del self._running[future]
                 if not future.cancel():
                     self._abandoned.add(future)

@@ -1,8 +1,7 @@
-"""The record of a study: its trials, the best and the front, what they say of others, as a table and as a page."""
+"""The record of a study: its trials, the best and the front, what they say of others, and all as a table."""
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
@@ -76,22 +75,6 @@ class Record:
         for name in ("status", "fidelity", "origin", "purpose", "cost", "worker", "time", "reason", "lease"):
             columns[name] = [getattr(trial, name) for trial in rows]
         return pd.DataFrame(columns)
-
-    def report(self, path: str | Path) -> Path:
-        """Writes a page of the study, one HTML file that needs nothing else; returns its path."""
-        from nag_jax.reports.page import studied  # here, for figures take a second to import
-
-        title = f"{self.strategy} on {self.space.name}"
-        return studied.write(
-            Path(path),
-            title,
-            self.objectives,
-            self.ledger.metrics,
-            self.trials,
-            self.pending,
-            self.best,
-            self.front(),
-        )
 
     def predict(self, architectures: Sequence[str]) -> list[tuple[dict[str, float], dict[str, float]]] | None:
         """What the study's labels say of architectures: mean and standard deviation of each objective, in its unit.

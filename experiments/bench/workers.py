@@ -1,0 +1,120 @@
+"""Benchmark of searches by several workers: labels to the optimum, and the time that workers stand still.
+
+Run:  python -m experiments.bench.workers
+      python -m experiments.bench.workers --parts labels --strategies bo_nag --seeds 5
+
+Labels are counted on NAS-Bench-201's table with a clock of its own: each of the workers takes a heavy-tailed time for a
+trial, and a worker that is free gets the next architecture, with all others pending. Wall time is that of threads which
+sleep for such times. Both are written to experiments/results/workers.json.
+"""
+
+import argparse
+import heapq
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nag_jax as nag
+from experiments.bench.machine import keep_parts
+from nag_jax.evaluators import Evaluator
+from nag_jax.settings.search import STRATEGIES
+from nag_jax.system.fields import to_dict
+
+WORKERS = 8
+SIGMA = 1.0
+"""Of the logarithm of a trial's time: one in a hundred takes ten times as long as the median."""
+MOST_LABELS = 200
+"""Where a search that hasn't found the optimum ends; it counts as that many."""
+WALL_TRIALS, MEAN_SECONDS = 400, 0.5
+
+
+def labels_to_optimum(evaluator: Evaluator, strategy: str, seed: int, workers: int, best: float) -> int:
+    """How many labels are told until the table's best is among them."""
+    block = to_dict(STRATEGIES[strategy])
+    options = {name: value for name, value in block.items() if name not in ("name", "prior", "initial")}
+    times, clock, order = np.random.default_rng(seed), 0.0, itertools.count()
+    running: list[tuple[float, int, Any]] = []
+    with nag.study(
+        "nasbench201", evaluator=evaluator, strategy=block["name"], seed=seed, progress=False, **options
+    ) as study:
+        while len(study.trials) < MOST_LABELS:
+            while len(running) < workers:
+                (proposal,) = study.ask()
+                heapq.heappush(running, (clock + times.lognormal(0.0, SIGMA), next(order), proposal))
+            clock, _, proposal = heapq.heappop(running)
+            values = evaluator(evaluator.space.from_native([proposal.architecture]))
+            trial = study.tell(proposal, {name: float(column[0]) for name, column in values.items()})
+            if study.objectives.of_each([trial.values])[0, 0] >= best:
+                break
+        return len(study.trials)
+
+
+def compare_labels(strategies: list[str], seeds: int) -> dict[str, Any]:
+    """Labels to the optimum with one worker and with several, by strategy."""
+    space = nag.space("nasbench201")
+    evaluator = nag.evaluator("analog_nasbench", space)
+    best = float(evaluator(space.all_tokens())["baseline"].max())
+    found = {}
+    for name in strategies:
+        counts = {
+            workers: [labels_to_optimum(evaluator, name, seed, workers, best) for seed in range(seeds)]
+            for workers in (1, WORKERS)
+        }
+        means = {workers: float(np.mean(of_seeds)) for workers, of_seeds in counts.items()}
+        found[name] = {
+            "labels": {str(workers): of_seeds for workers, of_seeds in counts.items()},
+            "mean": {str(workers): round(mean, 2) for workers, mean in means.items()},
+            "ratio": round(means[WORKERS] / means[1], 3),
+        }
+        print(f"{name}: {found[name]['mean']} labels, ratio {found[name]['ratio']}", flush=True)
+    return found
+
+
+def measure_wall(strategy: str, seed: int = 0) -> dict[str, float]:
+    """Wall time of workers that sleep, against the sum of their sleeps over the number of workers."""
+    slept: list[float] = []
+    draws = iter(np.random.default_rng(seed).lognormal(0.0, SIGMA, WALL_TRIALS) * MEAN_SECONDS / np.exp(SIGMA**2 / 2))
+
+    def train(architecture: str) -> float:
+        seconds = float(next(draws))
+        time.sleep(seconds)
+        slept.append(seconds)
+        return float(architecture.count("nor_conv_3x3"))
+
+    with (
+        nag.study("nasbench201", objectives={"convolutions": "max"}, strategy=strategy, progress=False) as study,
+        ThreadPoolExecutor(WORKERS) as pool,
+    ):
+        study.optimize(train, 2 * WORKERS, executor=pool, workers=WORKERS)  # compiles
+        slept.clear()
+        began = time.perf_counter()
+        study.optimize(train, WALL_TRIALS, executor=pool, workers=WORKERS)
+        wall = time.perf_counter() - began
+    ideal = sum(slept) / WORKERS
+    found = {"trials": len(slept), "wall": round(wall, 2), "ideal": round(ideal, 2), "ratio": round(wall / ideal, 3)}
+    print(f"{strategy}: {found}", flush=True)
+    return found
+
+
+def main() -> None:
+    """Runs the parts, and keeps what they found in experiments/results/workers.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=("labels", "wall"), default=["labels", "wall"])
+    parser.add_argument("--strategies", nargs="+", default=["bo_random_and_mutation"], help="of config.strategies")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "workers.json")
+    given = parser.parse_args()
+    arguments = f"--strategies {' '.join(given.strategies)} --seeds {given.seeds}"
+    parts = {
+        "labels": (arguments, lambda: compare_labels(given.strategies, given.seeds)),
+        "wall": ("", lambda: measure_wall("regularized_evolution")),
+    }
+    keep_parts(given.out, "python -m experiments.bench.workers", {part: parts[part] for part in given.parts})
+
+
+if __name__ == "__main__":
+    main()
