@@ -6,7 +6,8 @@
     python -m experiments.export --space=nasbench201 --architecture='|nor_conv_3x3~0|+|...|' --out=mine
 
 The modules and the ONNX file need nothing of nag_jax. Each is checked to have as many parameters as our network, and
-the same outputs with the same weights, as far as PyTorch and onnx are installed. Weights are random.
+the same outputs with the same weights, as far as PyTorch and onnx are installed. Weights are those that a run of the
+mode `train` kept, which are written beside them with a model card (README.md), and otherwise random.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 
 from nag_jax import spaces
 from nag_jax.export import Blueprint, Export, export_network
+from nag_jax.export.model_card import model_card
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
 from nag_jax.spaces import NodeSpace
@@ -59,6 +61,12 @@ class Choice(NamedTuple):
     def native(self) -> str:
         """The space's own string."""
         return self.space.to_native(self.tokens[None])[0]
+
+    def blueprint(self) -> Blueprint | None:
+        """Its network, of the sizes that a run trained it with; None where the space has none."""
+        if self.run is not None:
+            return self.run.blueprint(self.tokens)
+        return self.space.blueprint(self.tokens) if isinstance(self.space, Buildable) else None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -130,13 +138,18 @@ def export(choice: Choice, out: Path) -> dict[str, Any]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} can't be made ({error}): name another folder with --out") from error
-    blueprint = choice.space.blueprint(choice.tokens) if isinstance(choice.space, Buildable) else None
+    blueprint = choice.blueprint()
     described = describe(choice, blueprint)
     (out / "architecture.txt").write_text(choice.native + "\n")
     if isinstance(choice.space, Drawable):
         label = _objective_label(choice, described["labels"])
         draw_architectures(choice.space, choice.tokens[None], [label], out / "architecture")
-    exports = export_network(blueprint, out, about=about(choice, described)) if blueprint else {}
+    weights = choice.run.weights(choice.native) if choice.run else None
+    exports = {}
+    if blueprint:
+        exports = export_network(blueprint, out, about=about(choice, described), variables=weights)
+    if choice.run and weights is not None:
+        (out / "README.md").write_text(model_card(choice.run.results))
     described["files"] = {name: _file(found) for name, found in exports.items()}
     (out / "architecture.json").write_text(json.dumps(described, indent=1) + "\n")
     summarize(choice, exports, out)

@@ -1,5 +1,6 @@
 """A finished run as others read it: its results, its labels and its architectures, best first."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,11 @@ from nag_jax.objectives import Metric, Objectives
 from nag_jax.reports.page.finished import read_results
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import NodeSpace
+from nag_jax.spaces.blueprint import Blueprint
+from nag_jax.spaces.capabilities import Buildable
 from nag_jax.system.extras import check_installed
+from nag_jax.system.fields import to_dict
+from nag_jax.system.weights_file import nested, read_weights
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
 from nag_jax.trials import Trial, read_trials
@@ -91,6 +96,27 @@ class FinishedRun:
         final = [trial for trial in self.trials() if trial.purpose == FINAL]
         first = [trial.architecture for trial in self._best_first(final, self.objective)]
         return [Candidate(arch, predicted.get(arch)) for arch in dict.fromkeys([*first, *predicted])]
+
+    def blueprint(self, tokens: np.ndarray) -> Blueprint | None:
+        """The network of an architecture, tokens `[W]`, with the sizes that the run trained it with; None without."""
+        space: Any = self.space()
+        if self.config.mode != "train":
+            return space.blueprint(tokens) if isinstance(space, Buildable) else None
+        data = self.results["dataset"]
+        network = space.any_network(num_classes=len(data["classes"]), **to_dict(self.config.network))
+        height, width, _ = data["shape"]
+        return dataclasses.replace(network.blueprint(tokens), image_size=height, image_width=width)
+
+    def weights(self, architecture: str) -> dict[str, Any] | None:
+        """The weights that the run kept of an architecture, as its network takes them; None where it kept none.
+
+        Raises:
+            InputError: their file can't be read.
+        """
+        trained = self.results.get("trained")
+        if trained is None or trained["architecture"] != architecture:
+            return None
+        return nested(read_weights(self.path / trained["weights"]))
 
     def _trained(self) -> list[Candidate]:
         assert self.objective is not None

@@ -9,9 +9,11 @@ from nag_jax import tasks
 from nag_jax.reports import outcomes
 from nag_jax.settings.config import from_config
 from nag_jax.system import parallel
+from nag_jax.tasks.train import Trained
 from nag_jax.tasks.workdir import Workdir
 
-from . import terminal
+from . import export, terminal
+from .finished import FinishedRun
 
 
 def run(config: ConfigDict, path: Path) -> dict[str, Any]:
@@ -28,6 +30,9 @@ def run(config: ConfigDict, path: Path) -> dict[str, Any]:
     def finish():
         results = outcomes.write(outcome)
         terminal.summarize(outcome, results)
+        if isinstance(outcome, Trained):
+            run = FinishedRun(path)
+            export.export(export.choose(run.space(), run, export.BEST), path / "export")
         return results
 
     return parallel.on_first(finish)

@@ -17,7 +17,7 @@ _IMAGES = 2
 
 
 class Reference(NamedTuple):
-    """Our network with random weights.
+    """Our network with its weights, which are random where it isn't trained.
 
     Attributes:
         variables: its parameters and batch statistics.
@@ -44,10 +44,10 @@ class Check(NamedTuple):
     difference: float
 
 
-def make_reference(blueprint: Blueprint) -> Reference:
-    """Evaluates our network on random images."""
-    variables = random_variables(blueprint)
-    shape = (_IMAGES, blueprint.image_size, blueprint.image_size, 3)
+def make_reference(blueprint: Blueprint, variables: Variables | None = None) -> Reference:
+    """Evaluates our network on random images, with these weights or random ones."""
+    variables = random_variables(blueprint) if variables is None else variables
+    shape = (_IMAGES, *blueprint.image_shape)
     images = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     logits = jax.jit(blueprint.network.apply)(variables, images)
     return Reference(variables, blueprint.num_params(), images, np.asarray(logits))

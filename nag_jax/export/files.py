@@ -8,8 +8,13 @@ from typing import NamedTuple
 from nag_jax.export.checks import Check, Reference, check_flax, check_onnx, check_torch, make_reference
 from nag_jax.export.onnx_graph import write_model
 from nag_jax.export.source import write_source
+from nag_jax.export.variables import Variables
+from nag_jax.fitting.checkpoint import save_variables
 from nag_jax.spaces.blueprint import Blueprint
+from nag_jax.system.weights_file import flat, write_weights
 
+WEIGHTS, ORBAX = "weights.safetensors", "weights_orbax"
+_LOADED = f"Its trained weights are in {WEIGHTS}: variables = read_variables({WEIGHTS!r}), which needs safetensors."
 FLAX, TORCH, ONNX = "network_flax.py", "network_torch.py", "network.onnx"
 _TO_WRITE = {ONNX: "onnx"}
 _TO_CHECK = {ONNX: "onnx", TORCH: "torch"}
@@ -34,7 +39,9 @@ class Export(NamedTuple):
     missing: str = ""
 
 
-def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[str, Export]:
+def export_network(
+    blueprint: Blueprint, folder: Path, *, about: str, variables: Variables | None = None
+) -> dict[str, Export]:
     """Writes the modules and the ONNX file into a folder, and checks them against our network.
 
     The ONNX file is left out where the package onnx isn't installed, and the PyTorch module is not checked where
@@ -44,6 +51,8 @@ def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[st
         blueprint: the blueprint of the architecture.
         folder: must exist.
         about: where it is from, a few lines.
+        variables: its trained weights, which are written too: as safetensors, by Orbax, and into the ONNX file. None
+            for a network that isn't trained, whose ONNX file has random ones.
 
     Returns:
         What became of each file.
@@ -58,7 +67,11 @@ def export_network(blueprint: Blueprint, folder: Path, *, about: str) -> dict[st
         >>> sorted(export_network(blueprint, Path(), about="a cell"))
         ['network.onnx', 'network_flax.py', 'network_torch.py']
     """
-    reference = make_reference(blueprint)
+    reference = make_reference(blueprint, variables)
+    if variables is not None:
+        write_weights(folder / WEIGHTS, flat(variables))
+        save_variables(folder / ORBAX, variables)
+        about = f"{about}\n\n{_LOADED}"
     return {
         FLAX: _export(folder / FLAX, reference, check_flax, _source(blueprint, "flax", about)),
         TORCH: _export(folder / TORCH, reference, check_torch, _source(blueprint, "torch", about)),
@@ -72,7 +85,11 @@ def _source(blueprint: Blueprint, framework: str, about: str) -> Callable[[Path]
 
 def _model(blueprint: Blueprint, reference: Reference, about: str) -> Callable[[Path], None]:
     return lambda path: write_model(
-        path, blueprint.build, reference.variables, image_size=blueprint.image_size, about=f"{blueprint.title}. {about}"
+        path,
+        blueprint.build,
+        reference.variables,
+        image_shape=blueprint.image_shape,
+        about=f"{blueprint.title}. {about}",
     )
 
 

@@ -64,14 +64,14 @@ class Graph:
         """Zeros of the shape of h."""
         return self.add("ConstantOfShape", self.add("Shape", h))
 
-    def model(self, logits: str, *, image_size: int, num_classes: int, about: str) -> Any:
-        """The finished model, checked by onnx: `images` `[batch, 3, r, r]` -> `logits` `[batch, num_classes]`."""
+    def model(self, logits: str, *, image_shape: tuple[int, int, int], num_classes: int, about: str) -> Any:
+        """The finished model, checked by onnx: `images` `[batch, 3, h, w]` -> `logits` `[batch, num_classes]`."""
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
         self._nodes.append(helper.make_node("Identity", [logits], ["logits"], "logits"))
         graph = helper.make_graph(
             self._nodes,
             "network",
-            [helper.make_tensor_value_info("images", kind, ["batch", 3, image_size, image_size])],
+            [helper.make_tensor_value_info("images", kind, ["batch", 3, *image_shape[:2]])],
             [helper.make_tensor_value_info("logits", kind, ["batch", num_classes])],
             self._initializers,
         )
@@ -88,7 +88,12 @@ class Graph:
 
 
 def write_model(
-    path: Path, build: Callable[[Graph, str], str], variables: Mapping[str, Any], *, image_size: int, about: str
+    path: Path,
+    build: Callable[[Graph, str], str],
+    variables: Mapping[str, Any],
+    *,
+    image_shape: tuple[int, int, int],
+    about: str,
 ) -> None:
     """Writes a network with a dense layer `classifier` at its end as an ONNX file.
 
@@ -96,7 +101,7 @@ def write_model(
         path: the file.
         build: adds the network to a graph, up to the classifier; see `Blueprint`.
         variables: its weights.
-        image_size: r of the images.
+        image_shape: height, width and channels of the images.
         about: what the file says that it is.
     """
     import onnx
@@ -104,7 +109,7 @@ def write_model(
     graph = Graph(variables)
     logits = build(graph, "images")
     num_classes = len(variables["params"]["classifier"]["bias"])
-    onnx.save(graph.model(logits, image_size=image_size, num_classes=num_classes, about=about), path)
+    onnx.save(graph.model(logits, image_shape=image_shape, num_classes=num_classes, about=about), path)
 
 
 def _at(tree: Mapping[str, Any], path: str) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """The random weights that exported networks are checked with."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -32,20 +31,3 @@ def random_variables(blueprint: Blueprint, seed: int = 0) -> Variables:
         return values.astype(np.float32)
 
     return jax.tree_util.tree_map_with_path(draw, blueprint.shapes())
-
-
-def nested(arrays: Mapping[str, Any]) -> Variables:
-    """Variables of arrays by their path, as weights are stored.
-
-    Example:
-        >>> nested({"params/stem/kernel": 1.0})
-        {'params': {'stem': {'kernel': 1.0}}}
-    """
-    found: dict[str, Any] = {}
-    for path, array in arrays.items():
-        *modules, name = path.split("/")
-        place = found
-        for module in modules:
-            place = place.setdefault(module, {})
-        place[name] = array
-    return found

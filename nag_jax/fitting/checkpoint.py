@@ -113,6 +113,12 @@ class Checkpoints:
         return stored
 
 
+def save_variables(path: Path | str, variables: Any) -> None:
+    """Saves variables as an Orbax checkpoint of their own, over what is there; waits until they are on disk."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(Path(path).absolute(), jax.tree.map(np.asarray, variables), force=True)
+
+
 def abstract_like(state: Any, sharding: jax.sharding.Sharding) -> Any:
     """The target for `Checkpoints.restore`: shapes and types of a (possibly abstract) state, with one sharding."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state)

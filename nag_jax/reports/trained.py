@@ -9,7 +9,7 @@ from scipy import stats
 from nag_jax.reports import facts
 from nag_jax.reports.page import page
 from nag_jax.reports.statistics import mean_interval
-from nag_jax.system.weights_file import write_weights
+from nag_jax.system.weights_file import flat, write_weights
 from nag_jax.tasks.train import Trained, Weights
 from nag_jax.training.run import CURVE, Evaluated
 
@@ -38,6 +38,7 @@ def write(outcome: Trained) -> dict[str, Any]:
         "dataset": {
             "name": data.name,
             "classes": list(data.classes),
+            "shape": list(data.training.inputs.shape[1:]),
             "examples": {name: getattr(data, name).size for name in ("training", "validation", "test")},
             "mean": data.mean,
             "std": data.std,
@@ -68,20 +69,6 @@ def test(outcome: Trained, weights: Weights) -> dict[str, Any]:
         **dict(zip(CURVE, weights.run.curve[weights.run.epochs - 1].tolist(), strict=True)),
         "epochs": weights.run.epochs,
     }
-
-
-def flat(variables: Any, path: str = "") -> dict[str, np.ndarray]:
-    """Nested variables as arrays by their path, as `params/stem/kernel`.
-
-    Example:
-        >>> flat({"params": {"stem": {"kernel": np.zeros(3)}}})
-        {'params/stem/kernel': array([0., 0., 0.])}
-    """
-    found = {}
-    for name, value in variables.items():
-        place = f"{path}/{name}" if path else name
-        found |= flat(value, place) if isinstance(value, dict) else {place: np.asarray(value)}
-    return found
 
 
 def _of_seeds(accuracies: list[float]) -> dict[str, float]:

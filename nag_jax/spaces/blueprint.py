@@ -47,10 +47,11 @@ class Blueprint:
     Attributes:
         network: ours, a Flax module: images `[B, r, r, 3]` -> logits.
         title: what it is, in a few words.
-        image_size: r of the space.
+        image_size: r of the space, the height of images.
         templates: the folder of the templates `network_flax.py.jinja` and `network_torch.py.jinja`.
         fields: what they are filled with.
         build: writes the network into a graph: (graph, name of the images `[B, 3, r, r]`) -> name of the logits.
+        image_width: the width of images that aren't square; 0 for those that are.
 
     Example:
         >>> from nag_jax import spaces
@@ -65,10 +66,16 @@ class Blueprint:
     templates: Path
     fields: Mapping[str, Any]
     build: Callable[[Graph, str], str]
+    image_width: int = 0
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.image_size, self.image_width or self.image_size, 3
 
     def shapes(self) -> Any:
         """Shapes of the network's variables."""
-        image = jnp.zeros((1, self.image_size, self.image_size, 3), jnp.float32)
+        image = jnp.zeros((1, *self.image_shape), jnp.float32)
         return jax.eval_shape(self.network.init, jax.random.key(0), image)
 
     def num_params(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,3 +92,34 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
         array = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
         arrays[name] = widened(array) if tensor["dtype"] == "BF16" else array
     return arrays
+
+
+def flat(variables: Any, path: str = "") -> dict[str, np.ndarray]:
+    """Nested variables as arrays by their path, as `params/stem/kernel`.
+
+    Example:
+        >>> flat({"params": {"stem": {"kernel": np.zeros(3)}}})
+        {'params/stem/kernel': array([0., 0., 0.])}
+    """
+    found = {}
+    for name, value in variables.items():
+        place = f"{path}/{name}" if path else name
+        found |= flat(value, place) if isinstance(value, dict) else {place: np.asarray(value)}
+    return found
+
+
+def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of arrays by their path, as weights are stored.
+
+    Example:
+        >>> nested({"params/stem/kernel": 1.0})
+        {'params': {'stem': {'kernel': 1.0}}}
+    """
+    found: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *modules, name = path.split("/")
+        place = found
+        for module in modules:
+            place = place.setdefault(module, {})
+        place[name] = array
+    return found

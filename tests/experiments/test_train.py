@@ -2,20 +2,22 @@
 
 import dataclasses
 import json
+import runpy
 
+import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from configs.train import get_config
 from experiments import runs
 from experiments.finished import FinishedRun
 from nag_jax.datasets.examples import make, split
-from nag_jax.export.variables import nested
 from nag_jax.settings import Train
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
-from nag_jax.system.weights_file import read_weights
+from nag_jax.system.weights_file import nested, read_weights
 from nag_jax.tasks import train
 from nag_jax.tasks.halving import Stage, stages
 from nag_jax.tasks.workdir import Workdir
@@ -90,6 +92,39 @@ def test_the_weights_are_those_that_were_tested(done, config):
     logits = network.blueprint(tokens).network.apply(variables, parts.test.inputs)
     accuracy = 100 * (np.argmax(logits, axis=1) == parts.test.labels).mean()
     assert accuracy == pytest.approx(results["trained"]["kept"]["test_accuracy"])
+
+
+def test_the_network_goes_home_with_its_weights(done, config):
+    path, results = done
+    home, architecture = path / "export", results["trained"]["architecture"]
+    written = {file.name for file in home.iterdir()}
+    assert written >= {"README.md", "weights.safetensors", "weights_orbax", "network_flax.py"}
+    module = runpy.run_path(str(home / "network_flax.py"))
+    variables = module["read_variables"](home / "weights.safetensors")
+    inputs = split(make("arrays", path=settings_of(config).dataset.path)).test.inputs
+    logits = np.asarray(module["Network"]().apply(variables, inputs))
+    run = FinishedRun(path)
+    tokens = run.space().from_native([architecture])[0]
+    blueprint = run.blueprint(tokens)
+    assert blueprint is not None
+    expected = blueprint.network.apply(run.weights(architecture), inputs)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+    stored = ocp.StandardCheckpointer().restore((home / "weights_orbax").absolute())
+    jax.tree.map(np.testing.assert_array_equal, stored, variables)
+    card = (home / "README.md").read_text()
+    assert architecture in card
+    assert f"{results['trained']['kept']['test_accuracy']:.2f} %" in card
+
+
+def test_the_onnx_file_has_the_weights_too(done, config):
+    onnx, reference = pytest.importorskip("onnx"), pytest.importorskip("onnx.reference")
+    path, _ = done
+    inputs = split(make("arrays", path=settings_of(config).dataset.path)).test.inputs
+    evaluator = reference.ReferenceEvaluator(onnx.load(path / "export" / "network.onnx"))
+    (found,) = evaluator.run(None, {"images": inputs.transpose(0, 3, 1, 2)})
+    module = runpy.run_path(str(path / "export" / "network_flax.py"))
+    variables = module["read_variables"](path / "export" / "weights.safetensors")
+    np.testing.assert_allclose(found, module["Network"]().apply(variables, inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_a_second_start_trains_nothing_and_says_the_same(done, config, monkeypatch):

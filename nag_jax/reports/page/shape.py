@@ -147,6 +147,7 @@ OF_KIND: dict[str, dict[str, Any]] = {
             "name": TEXT,
             "classes": Each(TEXT, list),
             "examples": Each(COUNT),
+            "shape": Each(COUNT, list),
             "mean": Each(NUMBER, list),
             "std": Each(NUMBER, list),
         },

@@ -11,6 +11,8 @@ from nag_jax.system.errors import InputError
 
 Edge = tuple[int, int, str]
 """Source and target among the cell's nodes 0 to 3, and the operation between them, as `NASBench201.cell_edges`."""
+SMALL = 64
+"""Pixels up to which a convolution is a matrix product: XLA's own on CPUs is up to five times slower there."""
 
 
 class CellNetwork(nn.Module):
@@ -198,7 +200,13 @@ class ReluConvNorm(nn.Module):
         half = self.kernel // 2
         size = (self.kernel, self.kernel)
         convolution = nn.Conv(
-            self.width, size, strides=self.stride, padding=((half, half), (half, half)), use_bias=False, name="conv"
+            self.width,
+            size,
+            strides=self.stride,
+            padding=((half, half), (half, half)),
+            use_bias=False,
+            conv_general_dilated=convolve,
+            name="conv",
         )
         return batch_norm(train, "norm")(convolution(nn.relu(h)))
 
@@ -237,8 +245,23 @@ def _carry(operation, h, kernel):
 
 def _convolved(h, kernel):
     half = kernel.shape[0] // 2
-    padding = ((half, half), (half, half))
-    return jax.lax.conv_general_dilated(nn.relu(h), kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return convolve(nn.relu(h), kernel, (1, 1), ((half, half), (half, half)))
+
+
+def convolve(h, kernel, strides, padding, **options):
+    """`lax.conv_general_dilated` of images `[B, h, w, C]`, as one matrix product where they are small."""
+    if h.shape[1] * h.shape[2] > SMALL:
+        options.setdefault("dimension_numbers", ("NHWC", "HWIO", "NHWC"))
+        return jax.lax.conv_general_dilated(h, kernel, strides, padding, **options)
+    size, _, inputs, outputs = kernel.shape
+    padded = jnp.pad(h, ((0, 0), *padding, (0, 0)))
+    height, width = ((n - size) // step + 1 for n, step in zip(padded.shape[1:3], strides, strict=True))
+    seen = [
+        padded[:, y : y + (height - 1) * strides[0] + 1 : strides[0], x : x + (width - 1) * strides[1] + 1 : strides[1]]
+        for y in range(size)
+        for x in range(size)
+    ]
+    return jnp.concatenate(seen, axis=-1) @ kernel.reshape(size * size * inputs, outputs)
 
 
 _CARRIED: dict[str, Callable] = {
