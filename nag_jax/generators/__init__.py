@@ -3,4 +3,4 @@
 `FAMILIES` names those that settings can ask for, and `nag_jax.tasks.build` makes.
 """
 
-FAMILIES = ("gaussian", "exact")
+FAMILIES = ("gaussian", "exact", "masked")

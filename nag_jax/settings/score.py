@@ -16,7 +16,8 @@ class Generator:
 
     name: str = option(
         "gaussian",
-        "The family: it learns the space with a score network, as `score` says, or knows the space's closed form.",
+        "The family: it learns the space with a network, as `score` says, diffusing it or filling in what is masked, "
+        "or knows the space's closed form.",
         GENERATORS,
     )
     own: Mapping[str, Any] = options_of_own()

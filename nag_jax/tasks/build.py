@@ -10,11 +10,12 @@ from nag_jax import predictors as models
 from nag_jax.evaluators import Evaluator
 from nag_jax.generators.contract import Generator
 from nag_jax.generators.exact import ClosedForm, exact
-from nag_jax.generators.gaussian import kernels, sde
+from nag_jax.generators.gaussian import kernels, score_guides, sde
 from nag_jax.generators.gaussian import score_model as score_models
 from nag_jax.generators.gaussian.generator import MakeScoreGuide, Model, gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
 from nag_jax.generators.gaussian.sde import SDE
+from nag_jax.generators.masked import masked
 from nag_jax.guidance import Guide
 from nag_jax.guidance.clamp import clamped
 from nag_jax.guidance.constraints import Constraints, parse
@@ -31,9 +32,12 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.system.names import check_name
 from nag_jax.system.once import once
-from nag_jax.system.options import find, is_own, own
+from nag_jax.system.options import find, own
 from nag_jax.tasks import aim
 from nag_jax.tasks.aim import GUIDES, Guidance
+
+DIFFUSED = ("gaussian", "exact")
+"""The families that have a forward process and a score."""
 
 
 def options(block: Any, *without: str) -> dict[str, Any]:
@@ -112,9 +116,9 @@ def make_sde(config: Settings) -> SDE:
 def make_model(config: Settings, space: NodeSpace) -> Model | None:
     """The score network of `config.score`, or the closed form where `config.generator` is exact.
 
-    None for a family of the user's own, which is no diffusion.
+    None for the masked family and the user's own, which are no diffusion.
     """
-    if is_own(config.generator.name):
+    if config.generator.name not in DIFFUSED:
         return None
     if config.generator.name == "exact":
         return ClosedForm(space, make_sde(config))
@@ -129,10 +133,13 @@ def make_generator(
 ) -> Generator:
     """The generator of the score network or the closed form, with the kernels of `config.sampler`, or of one's own.
 
-    What learns the whole of a space keeps to the choices of a part; a closed form is that of the part itself. One's
-    own, `FILE.py:NAME`, is a function of the space and of further options in `config.generator`.
+    What learns the whole of a space keeps to the choices of a part; a closed form is that of the part itself, and what
+    is masked is filled in beside them. One's own, `FILE.py:NAME`, is a function of the space and of further options in
+    `config.generator`.
     """
     whole = spaces.whole(space)
+    if config.generator.name == "masked":
+        return masked(space, to_dict(config.score.network))
     if model is None:
         return clamped(own(config.generator.name)(whole, **config.generator.own), space)
     kernels, final = make_kernels(config), config.sampler.final
@@ -194,6 +201,11 @@ def make_view(config: Generate, space: NodeSpace, generator: Generator, params: 
 def check_guidance(config: Generate) -> None:
     """Raises InputError where there is no such guidance, or it can't work with the predictor."""
     find("config.guidance.transform", config.guidance.transform, GUIDES)
+    if config.guidance.transform in score_guides.REGISTRY and config.generator.name not in DIFFUSED:
+        raise InputError(
+            f"config.guidance.transform={config.guidance.transform} bends scores, which only config.generator.name "
+            f"of {DIFFUSED} has: set config.guidance.transform=class_tilt"
+        )
     at_noised = config.guidance.transform == "predictor_gradient" and not config.guidance.through_denoiser
     if at_noised and config.predictor.view != "noised":
         raise InputError(

@@ -33,7 +33,7 @@ MISTAKES = {
     "score.parametrization": ("eps", "unknown config.score.parametrization 'eps'"),
     "score.train_fraction": (1.5, "at most 1, found 1.5"),
     "score.checkpoint": ("nowhere", "no checkpoint"),
-    "generator.name": ("gausian", "unknown config.generator.name 'gausian': use one of 'gaussian', 'exact'"),
+    "generator.name": ("gausian", "unknown config.generator.name 'gausian': use one of 'gaussian', 'exact', 'masked'"),
     "sampler.num_steps": (0, "at least 1, found 0"),
     "sampler.kernels": (("euler",), "unknown kernel 'euler'"),
     "sampler.final": ("none", "unknown config.sampler.final 'none'"),
