@@ -105,6 +105,16 @@ def main(argv: list[str]) -> None:
     runs.show_plan(config, path) if _DRY_RUN.value else runs.run(config, path)
 
 
+def config() -> Any:
+    """The config that the flags name."""
+    return _CONFIG.value
+
+
+def workdir() -> Path | None:
+    """The workdir that the flags name; None where they name none."""
+    return Path(_WORKDIR.value) if _WORKDIR.value else None
+
+
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; a misspelt or ill-typed one, or a missing config, ends with one line and status 2."""
     if _HELP & set(argv[1:]):

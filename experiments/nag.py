@@ -4,10 +4,11 @@
     nag search                       one search: the best architecture of 50 labels
     nag report RUN [RUN ...]         makes a run's page again, or one page of several
     nag export RUN                   takes an architecture home: string, drawing, Flax, PyTorch, ONNX
+    nag serve --config=NAME          answers requests about a search, a line of JSON each
     nag convert WHAT ...             what others published, into files that runs read
 
-What follows the word is what `python -m experiments.main`, `.report`, `.export` and `.convert` take: see `nag WORD
---help`. In a checkout that isn't installed it is `python -m experiments.nag`.
+What follows the word is what `python -m experiments.main`, `.report`, `.export`, `.serve` and `.convert` take: see
+`nag WORD --help`. In a checkout that isn't installed it is `python -m experiments.nag`.
 """
 
 import importlib
@@ -63,6 +64,13 @@ def _search(arguments: list[str]) -> None:
     _run(arguments if arguments and not arguments[0].startswith("-") else ["nb201_search", *arguments])
 
 
+def _serve(arguments: list[str]) -> None:
+    """Serves a search."""
+    from . import serve
+
+    serve.start(arguments)
+
+
 def _module(name: str) -> Callable[[list[str]], None]:
     """The `main` of a module beside this one, which is loaded when it is called."""
 
@@ -83,6 +91,7 @@ COMMANDS = {
     "search": Command(_search, goes_on=True),
     "report": Command(_module("report")),
     "export": Command(_module("export")),
+    "serve": Command(_serve, goes_on=True),
     "convert": Command(_module("convert")),
 }
 

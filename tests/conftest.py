@@ -62,6 +62,7 @@ QUICK_COMPILES = (
     "numerics",
     "spaces",
     "strategies",
+    "studies",
     "test_compilations.py",
     "training",
 )

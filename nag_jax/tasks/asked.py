@@ -98,7 +98,7 @@ class Asked(Record):
                 seconds=self._lease if lease is None else lease,
             )
         predicted = self.predict(natives) if self._believes and natives else None
-        free = self._free(tokens)
+        free = self.costs(tokens)
         return [
             Proposal(
                 architecture=trial.architecture,
@@ -280,7 +280,7 @@ class Asked(Record):
             )
         )
 
-    def _free(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
+    def costs(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
         """Costs `[m]` that a formula of the space gives, by name."""
         if not isinstance(self.space, HasCosts):
             return {}

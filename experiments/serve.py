@@ -1,0 +1,47 @@
+"""Serves a search to a program of any language: a request a line on stdin, a reply a line on stdout, as JSON.
+
+    python -m experiments.serve --config=configs/nb201_search.py --config.search.budget=50
+
+    {"id": 1, "method": "describe"}
+    {"id": 2, "method": "ask", "params": {"n": 3}}
+    {"id": 3, "method": "evaluate", "params": {"architectures": ["|nor_conv_3x3~0|+..."]}}
+
+`describe` lists the methods and what they take. The strategy is the first of `config.run`, the seed `config.seed`, and
+the budget, which no request can raise, `config.search.budget`. Flags are those of `experiments.main`; logs go to
+stderr. The end of stdin ends it with status 0, and the same command in the same workdir goes on where it stopped.
+"""
+
+import sys
+from pathlib import Path
+
+from . import command_line, main
+
+
+def start(arguments: list[str]) -> None:
+    """Serves what arguments say, which aren't those of this process."""
+    from absl import app
+
+    app.run(serve, argv=[sys.argv[0], *arguments], flags_parser=main.parse_flags)
+
+
+def serve(argv: list[str]) -> None:
+    """Serves the config's search until stdin ends."""
+    if len(argv) > 1:
+        command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
+    replies_to, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed is no reply
+    main.use_compilation_cache()
+    from nag_jax.settings.config import from_config
+    from nag_jax.studies.service import replies
+    from nag_jax.studies.serving import open_service
+    from nag_jax.tasks.workdir import Workdir
+
+    config = main.config()
+    command_line.listen()
+    with open_service(from_config(config), Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
+        for reply in replies(service, sys.stdin.buffer):
+            print(reply, file=replies_to, flush=True)
+
+
+if __name__ == "__main__":
+    with command_line.ending("experiments.serve", loads=True):
+        start(sys.argv[1:])
