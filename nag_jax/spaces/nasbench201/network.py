@@ -123,9 +123,25 @@ class AnyEdge(nn.Module):
     def __call__(self, h, operation, train: bool):
         """Maps h `[B, s, s, C]` to the same shape, by the number of the operation."""
         kernel = MiddleKernel(name="conv")(h.shape[-1], operation == _ONE)
+        return EdgeNorm(name="norm")(h, operation, kernel, train)
+
+
+class EdgeNorm(nn.Module):
+    """The norm of an edge's convolution, as `nn.BatchNorm` does it, where the edge has one."""
+
+    @nn.compact
+    def __call__(self, h, operation, kernel, train: bool):
+        """What the edge carries of h `[B, s, s, C]`, by the number of its operation and its kernel."""
+        size = (h.shape[-1],)
+        scale, bias = self.param("scale", nn.initializers.ones, size), self.param("bias", nn.initializers.zeros, size)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, size)
+        var = self.variable("batch_stats", "var", jnp.ones, size)
         # Recomputed, since what the branches keep for the gradient would be kept for all of them.
-        carried = jax.checkpoint(_carry)(operation, h, kernel)
-        return jnp.where(_convolves(operation), batch_norm(train, "norm")(carried), carried)
+        carry = jax.checkpoint(_carry, static_argnums=4)
+        carried, moments = carry(operation, h, kernel, (scale, bias, mean.value, var.value), train)
+        if train:
+            mean.value, var.value = moments
+        return carried
 
 
 class MiddleKernel(nn.Module):
@@ -213,7 +229,7 @@ class ReluConvNorm(nn.Module):
 
 def batch_norm(train: bool, name: str) -> nn.BatchNorm:
     """The batch norm of all networks of the benchmark."""
-    return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-5, name=name)
+    return nn.BatchNorm(use_running_average=not train, momentum=_MOMENTUM, epsilon=_EPSILON, name=name)
 
 
 def _convolution(kernel: int) -> Callable:
@@ -231,21 +247,34 @@ _OPERATIONS: dict[str, Callable] = {
     "nor_conv_3x3": _convolution(3),
     "avg_pool_3x3": _mean_of_nine,
 }
-_ONE, _THREE = OPERATIONS.index("nor_conv_1x1"), OPERATIONS.index("nor_conv_3x3")
+_ONE = OPERATIONS.index("nor_conv_1x1")
+_MOMENTUM, _EPSILON = 0.9, 1e-5
 
 
-def _convolves(operation):
-    return (operation == _ONE) | (operation == _THREE)
+def _carry(operation, h, kernel, norm, train: bool):
+    """What an edge carries, and the new running mean and variance of its norm."""
+    branches = [lambda *given, name=name: _CARRIED[name](*given, train) for name in OPERATIONS]
+    return jax.lax.switch(operation, branches, h, kernel, norm)
 
 
-def _carry(operation, h, kernel):
-    """What an edge carries before the norm of a convolution."""
-    return jax.lax.switch(operation, [_CARRIED[name] for name in OPERATIONS], h, kernel)
+def _without_weights(operate: Callable) -> Callable:
+    return lambda h, kernel, norm, train: (operate(h), norm[2:])
 
 
-def _convolved(h, kernel):
+def _convolved(h, kernel, norm, train: bool):
+    """ReLU, convolution and batch norm, as `ReluConvNorm`; see `_carry`."""
     half = kernel.shape[0] // 2
-    return convolve(nn.relu(h), kernel, (1, 1), ((half, half), (half, half)))
+    convolved = convolve(nn.relu(h), kernel, (1, 1), ((half, half), (half, half)))
+    exact = convolved.astype(jnp.float32)
+    scale, bias, *running = norm
+    moments = tuple(running)
+    if train:
+        mean = exact.mean(axis=(0, 1, 2))
+        moments = mean, jnp.maximum((exact * exact).mean(axis=(0, 1, 2)) - mean * mean, 0.0)
+        running = [_MOMENTUM * old + (1 - _MOMENTUM) * new for old, new in zip(running, moments, strict=True)]
+    factor = jax.lax.rsqrt(moments[1] + _EPSILON) * scale
+    mean, factor, bias = (vector[None, None, None] for vector in (moments[0], factor, bias))
+    return ((exact - mean) * factor + bias).astype(h.dtype), tuple(running)
 
 
 def convolve(h, kernel, strides, padding, **options):
@@ -265,9 +294,9 @@ def convolve(h, kernel, strides, padding, **options):
 
 
 _CARRIED: dict[str, Callable] = {
-    "none": lambda h, kernel: jnp.zeros_like(h),
-    "skip_connect": lambda h, kernel: h,
-    "nor_conv_1x1": lambda h, kernel: _convolved(h, kernel[1:2, 1:2]),
+    "none": _without_weights(jnp.zeros_like),
+    "skip_connect": _without_weights(lambda h: h),
+    "nor_conv_1x1": lambda h, kernel, norm, train: _convolved(h, kernel[1:2, 1:2], norm, train),
     "nor_conv_3x3": _convolved,
-    "avg_pool_3x3": lambda h, kernel: _mean_of_nine(h, True, ""),
+    "avg_pool_3x3": _without_weights(lambda h: _mean_of_nine(h, True, "")),
 }
