@@ -22,7 +22,7 @@ from nag_jax.system import started
 from nag_jax.system.errors import InputError
 
 from . import command_line, convert_labels
-from .main import use_compilation_cache
+from .compilation_cache import use_compilation_cache
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -31,8 +31,8 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 
 from . import command_line
+from .compilation_cache import use_compilation_cache
 from .finished import Candidate, FinishedRun
-from .main import use_compilation_cache
 from .terminal import console, number
 
 BEST = "BEST"

@@ -28,7 +28,6 @@ mends it; 130 interrupted by Ctrl-C or SIGTERM.
 """
 
 import ast
-import os
 import re
 import shlex
 import sys
@@ -44,6 +43,7 @@ from nag_jax.system import started
 from nag_jax.system.fields import leaves
 
 from . import command_line
+from .compilation_cache import use_compilation_cache
 
 _HELP = {"-h", "-help", "--help"}
 _USED_MOST = (
@@ -65,25 +65,6 @@ _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Joins the processes of a
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where JAX can't find it out itself.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are, likewise.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0, likewise.")
-
-
-def use_compilation_cache() -> None:
-    """Keeps compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
-    import jax
-
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR") and (folder := _cache_folder()):
-        jax.config.update("jax_compilation_cache_dir", str(folder / "nag_jax" / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-
-
-def _cache_folder() -> Path | None:
-    """The user's cache folder, or None for one without a home, as of a container: programs then aren't kept."""
-    if folder := os.environ.get("XDG_CACHE_HOME"):
-        return Path(folder)
-    try:
-        return Path.home() / ".cache"
-    except RuntimeError:
-        return None
 
 
 def main(argv: list[str]) -> None:

@@ -19,7 +19,7 @@ from configs import nb101
 from experiments import command_line
 from experiments.bench import cells_tables, machine
 from experiments.bench.timing import best_seconds
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.generators.sharded import ShardedSampler
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.guidance.refine import Tilt, refined

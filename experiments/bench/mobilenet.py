@@ -23,7 +23,7 @@ from scipy.stats import chi2
 from configs import ofa_mbv3, ofa_mbv3_bo
 from experiments import command_line, runs
 from experiments.bench import machine, mobilenet_tables
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.generators.contract import Samples
 from nag_jax.guidance.constraints import Constraint, Constraints
 from nag_jax.reports import metrics

@@ -18,7 +18,7 @@ from absl import logging
 from configs import nb201
 from experiments import command_line, runs
 from experiments.bench import machine
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.reports.statistics import mean_interval
 
 FIGURES: dict[str, tuple[Callable[[dict[str, Any]], float], str]] = {

@@ -22,7 +22,7 @@ from ml_collections import ConfigDict
 from configs import nb201, ofa_mbv3
 from experiments import command_line, runs
 from experiments.bench import machine, sampling_tables
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.generators.contract import all_valid
 from nag_jax.guidance.baselines import Baselines
 from nag_jax.guidance.refine import Tilt

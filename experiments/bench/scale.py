@@ -18,7 +18,7 @@ import numpy as np
 
 from configs import nb201
 from experiments import runs
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.tasks import stream

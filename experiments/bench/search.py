@@ -23,7 +23,7 @@ from absl import logging
 from configs import nb201_bo, nb_graph_bo
 from experiments import command_line, runs
 from experiments.bench import machine, search_tables
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.evaluators.nas_bench_graph import DATASETS
 from nag_jax.tasks.setting import split_space, train_score
 

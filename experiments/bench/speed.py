@@ -28,7 +28,7 @@ from experiments import command_line
 from experiments.bench import evaluations, machine, scale, speed_tables
 from experiments.bench.products import dense_products, flops, phases, repeated, seconds_alone
 from experiments.bench.timing import best_seconds
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax.generators.sharded import COLLECTIVES, ShardedSampler
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings.config import from_config

@@ -26,7 +26,7 @@ from configs import nb201_transfer, nb_graph_transfer
 from experiments import command_line, runs
 from experiments.bench import machine, transfer_tables
 from experiments.bench.search import read_results, train_once
-from experiments.main import use_compilation_cache
+from experiments.compilation_cache import use_compilation_cache
 from nag_jax import spaces
 from nag_jax.datasets import metad2a, statistics
 from nag_jax.evaluators import make, nas_bench_graph

@@ -28,7 +28,7 @@ MISTAKES = {
         ],
         ("can't be streamed in chunks", "config.sampler.langevin.norm=sample"),
     ),
-    "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['generate', 'search', 'stream']")),
+    "a mode": (["--config.mode=generat"], ("mode 'generat'", "use one of ['front', 'generate', ")),
     "a space": (["--config.space.name=nb201"], ("space 'nb201'", "'nasbench201'")),
     "an evaluator": (["--config.evaluator.name=tabel"], ("evaluator 'tabel'", "did you mean 'table'?")),
     "a metric": (["--config.evaluator.metric=basline"], ("metric", "'basline'", "did you mean 'baseline'?")),

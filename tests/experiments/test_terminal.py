@@ -5,7 +5,7 @@ import types
 import pytest
 from rich.table import Table
 
-from experiments import export, main, terminal
+from experiments import compilation_cache, export, terminal
 from nag_jax.export import Export
 from nag_jax.settings import Search
 from nag_jax.settings.search import Loop
@@ -141,14 +141,14 @@ def kept_in(monkeypatch):
             monkeypatch.setenv(name, value)
         found = {}
         monkeypatch.setattr(jax.config, "update", found.__setitem__)
-        main.use_compilation_cache()
+        compilation_cache.use_compilation_cache()
         return found.get("jax_compilation_cache_dir")
 
     return call
 
 
 def test_programs_are_kept_where_the_environment_says(kept_in, monkeypatch, tmp_path):
-    monkeypatch.setattr(main.Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(compilation_cache.Path, "home", lambda: tmp_path)
     assert kept_in() == str(tmp_path / ".cache" / "nag_jax" / "xla")
     assert kept_in(XDG_CACHE_HOME="/caches") == "/caches/nag_jax/xla"
     assert kept_in(JAX_COMPILATION_CACHE_DIR="/xla") is None  # which JAX reads itself
@@ -158,7 +158,7 @@ def test_a_user_without_a_home_needs_none(kept_in, monkeypatch):
     def home():
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(main.Path, "home", home)
+    monkeypatch.setattr(compilation_cache.Path, "home", home)
     assert kept_in(XDG_CACHE_HOME="/caches", JAX_COMPILATION_CACHE_DIR="/xla") is None
     assert kept_in(XDG_CACHE_HOME="/caches") == "/caches/nag_jax/xla"
     assert kept_in() is None
