@@ -24,6 +24,7 @@ from nag_jax.export import Blueprint, Export, export_network
 from nag_jax.export.model_card import model_card
 from nag_jax.reports.architectures import draw_architectures
 from nag_jax.reports.facts import git_commit, versions
+from nag_jax.reports.page.story import label
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.capabilities import Buildable, Drawable, HasCosts
 from nag_jax.system import started
@@ -249,7 +250,7 @@ def _objective_label(choice: Choice, labels: dict[str, float | None]) -> str:
     value = labels.get(objective["metric"]) if objective else None
     if objective is None or value is None:
         return ""
-    return f"{objective['metric']} {number(value)} {objective['unit']}".strip()
+    return f"{label(objective)} {number(value)} {objective['unit']}".strip()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from nag_jax.system.fields import to_dict
 from nag_jax.system.weights_file import nested, read_weights
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
+from nag_jax.tasks.workdir import OWN, Workdir
 from nag_jax.trials import Trial, read_trials
 from nag_jax.trials.trial import FULL
 
@@ -28,7 +29,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         architecture: its native string.
-        predicted: the run's own prediction, higher is better; None where it made none.
+        predicted: the run's own prediction, of a stream in the predictor's units; None where it made none.
     """
 
     architecture: str
@@ -53,7 +54,10 @@ class FinishedRun:
     def __init__(self, path: Path):
         self.path = path
         self.results = read_results(path)
-        self.config: Any = from_config(ConfigDict(self.results["config"]))
+        config: dict[str, Any] = self.results["config"]
+        for block in {*OWN} & config.keys():
+            config[block]["name"] = Workdir(path).kept_name(block, config[block]["name"])
+        self.config: Any = from_config(ConfigDict(config))
 
     @property
     def objective(self) -> dict[str, Any] | None:

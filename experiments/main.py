@@ -12,6 +12,7 @@ Flags:
     --config.FIELD=VALUE      overrides a field, as --config.seed=1 or --config.labels.training=50
     --workdir=FOLDER          where results and all that is learned and paid for are kept (runs/ and the config's name)
     --dry_run                 checks all input, prints labels, samples, devices, memory and time, and changes nothing
+    --tracker=NAME            logs the run in tensorboard, mlflow or wandb besides; may come several times
     --distributed             joins the processes of a run over several machines (docs/scaling.md)
     --helpfull                all other flags, which belong to libraries
 
@@ -61,6 +62,7 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; by default runs/ and the config's name, with -stream for a stream."
 )
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Checks everything, prints what a run would do and cost, and stops.")
+_TRACKER = flags.DEFINE_multi_string("tracker", [], "Where the run is logged besides: tensorboard, mlflow or wandb.")
 _DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Joins the processes of a run over several machines.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where JAX can't find it out itself.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are, likewise.")
@@ -83,7 +85,7 @@ def main(argv: list[str]) -> None:
 
     command_line.listen()  # JAX may have put a handler of its own in the place of ours
     path = Path(_WORKDIR.value or Path("runs") / name)
-    runs.show_plan(config, path) if _DRY_RUN.value else runs.run(config, path)
+    runs.show_plan(config, path) if _DRY_RUN.value else runs.run(config, path, _TRACKER.value)
 
 
 def config() -> Any:

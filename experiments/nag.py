@@ -5,10 +5,11 @@
     nag report RUN [RUN ...]         makes a run's page again, or one page of several
     nag export RUN                   takes an architecture home: string, drawing, Flax, PyTorch, ONNX
     nag serve --config=NAME          answers requests about a search, a line of JSON each
+    nag watch RUN                    a live page of a run that is at work
     nag convert WHAT ...             what others published, into files that runs read
 
 What follows the word is what `python -m experiments.main`, `.report`, `.export`, `.serve` and `.convert` take: see
-`nag WORD --help`. In a checkout that isn't installed it is `python -m experiments.nag`.
+`nag WORD --help`. In a checkout that isn't installed it is `python -m nag_jax`.
 """
 
 import importlib
@@ -93,6 +94,7 @@ COMMANDS = {
     "export": Command(_module("export")),
     "serve": Command(_serve, goes_on=True),
     "convert": Command(_module("convert")),
+    "watch": Command(_module("watch")),
 }
 
 

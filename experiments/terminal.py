@@ -14,6 +14,7 @@ from rich.table import Table
 
 from nag_jax.evaluators import Metric
 from nag_jax.reports.page import page
+from nag_jax.reports.page.story import label
 from nag_jax.reports.searched import report_at
 from nag_jax.reports.statistics import FEWEST_SAMPLES
 from nag_jax.reports.trajectories import FEWEST_SEEDS
@@ -47,7 +48,7 @@ def announce(run: Setting) -> None:
         return
     config = run.config
     seeds = words_of_seeds(config) if config.mode == "search" else f"seed {config.seed}"
-    what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}, {seeds}"
+    what = f"{config.name}: {config.mode} in {run.space.name}, evaluator {run.evaluator.name}{_rows_of(run)}, {seeds}"
     if run.rows is not None:
         what += f" (of {len(run.rows):,} architectures alone: others stand for the nearest one)"
     print(shown(f"{what}, on {_devices()}, into {run.workdir.path}"), file=sys.stderr, flush=True)
@@ -88,7 +89,7 @@ def _rows(plan: Plan) -> dict[str, str]:
     rows = {
         "workdir": f"{run.workdir.path}: {_state(run.workdir.path)}",
         "space": run.space.name,
-        "evaluator": f"{run.evaluator.name}{_describe(plan.metric)}",
+        "evaluator": f"{run.evaluator.name}{_rows_of(run)}{_describe(plan.metric)}",
         "constraints": "; ".join(map(str, run.constraints.constraints)),
         "strategies": plan.strategies,
         "labels to pay": f"{plan.to_pay:,}" + (f": {', '.join(labels)}" if labels else ""),
@@ -120,12 +121,22 @@ def _memory(plan: Plan) -> str:
     return f"about {most.memory / 2**20:,.0f} MiB a device for {most.name}, as XLA plans it, beside Python's own"
 
 
+def _rows_of(run: Setting) -> str:
+    """How many rows of a table of the user's own became how many architectures; nothing for other evaluators."""
+    if run.evaluator.name != "table":
+        return ""
+    table: Any = run.evaluator
+    count = len(table.architectures())
+    same = "" if table.num_distinct == count else f", {table.num_distinct:,} of which compute different things"
+    return f" ({table.rows:,} rows, {count:,} architectures{same})"
+
+
 def _describe(metric: Metric | None) -> str:
     if metric is None:
         return ", no objective"
     split = "" if metric.split == "none" else f", {metric.split} split"
     unit = f" in {metric.unit}" if metric.unit else ""
-    return f", objective {metric.name}{unit} ({metric.direction}{split})"
+    return f", objective {metric.label}{unit} ({metric.direction}{split})"
 
 
 def _time(plan: Plan) -> str:
@@ -151,7 +162,7 @@ def _generated(run: Setting, results: dict[str, Any]) -> None:
     """Prints the summary: pools against each other, what was paid, the best found."""
     objective, best = results["objective"], results["best"]
     about = ", ".join(filter(None, [objective["unit"], objective["split"], objective["evaluator"]]))
-    table = Table(title=f"{objective['metric']} ({about}), {run.config.num_samples:,} samples a pool")
+    table = Table(title=f"{label(objective)} ({about}), {run.config.num_samples:,} samples a pool")
     table.add_column("pool", no_wrap=True)
     columns = {
         "valid": ("validity_argmax", "{:.1%}".format),
@@ -279,9 +290,9 @@ def _reached(run: Search, results: dict[str, Any]) -> Table:
     """The table of strategies: what the best so far was worth after how many labels."""
     reported, seeds = results["reported"], results["seeds"]
     about = ", ".join(filter(None, [reported["unit"], reported["split"], run.evaluator.name]))
-    of = "" if reported["metric"] == results["objective"]["metric"] else f" by {results['objective']['metric']}"
+    of = "" if reported["metric"] == results["objective"]["metric"] else f" by {label(results['objective'])}"
     spread = f"mean of {seeds} seeds{' ± 95 %' * (seeds >= FEWEST_SAMPLES)}" if seeds > 1 else f"seed {run.config.seed}"
-    table = Table(title=f"{reported['metric']} ({about}) of the best{of}, {spread}")
+    table = Table(title=f"{label(reported)} ({about}) of the best{of}, {spread}")
     table.add_column("strategy", no_wrap=True)
     strategies = results["strategies"]
     counts = [n for n in report_at(run) if any(n in strategy["reported_after"] for strategy in strategies.values())]
@@ -300,9 +311,9 @@ def _reached(run: Search, results: dict[str, Any]) -> Table:
 def _best_of_search(results: dict[str, Any]) -> str:
     """The best architecture, its values, and which label found it."""
     best, objective, reported = results["best"], results["objective"], results["reported"]
-    values = [f"{objective['metric']} {best['value']:.6g} {objective['unit']}".strip()]
+    values = [f"{label(objective)} {best['value']:.6g} {objective['unit']}".strip()]
     if reported["metric"] != objective["metric"]:
-        values.append(f"{reported['metric']} {best['reported']:.6g} {reported['unit']}".strip())
+        values.append(f"{label(reported)} {best['reported']:.6g} {reported['unit']}".strip())
     if (optimum := objective.get("best_of_table")) is not None:
         values.append(f"{abs(optimum - best['value']):.3g} from the table's best")
     return (

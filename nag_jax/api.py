@@ -26,6 +26,7 @@ from nag_jax.spaces import NodeSpace
 from nag_jax.studies import Study, study
 from nag_jax.studies.make import open_study, prepare
 from nag_jax.system.errors import InputError
+from nag_jax.system.events import Listener
 from nag_jax.system.fields import check, to_dict
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import constrained, learn
@@ -123,6 +124,7 @@ def fit(
     folder: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
+    callback: Listener | None = None,
     **training,
 ) -> Model:
     """Trains a score network on the architectures of a space. No label is needed, and one model serves any objective.
@@ -135,6 +137,7 @@ def fit(
             `config.score.checkpoint` of the command line names, too. By default nothing is kept.
         seed: makes the training repeatable, a whole number from 0 to 2^32 - 1.
         progress: shows a bar.
+        callback: is told every `Event`: a phase begins, is so far, is over. What it raises ends the call.
         **training: fields of the settings `score.training` that differ, as `num_steps=600`.
 
     Raises:
@@ -149,7 +152,8 @@ def fit(
     check(recipe, "training")
     network = {**to_dict(GENERATE.score.network), **(network or {})}
     made = spaces.make(space) if isinstance(space, str) else space
-    return fit_score(made, process or sde.make("ve"), network, recipe, folder=folder, seed=seed, quiet=not progress)
+    shown = {"quiet": not progress, "callback": callback}
+    return fit_score(made, process or sde.make("ve"), network, recipe, folder=folder, seed=seed, **shown)
 
 
 def generate(
@@ -172,6 +176,7 @@ def generate(
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
+    callback: Listener | None = None,
 ) -> Pool:
     """Generates architectures; with an evaluator, good ones.
 
@@ -198,6 +203,8 @@ def generate(
         ledger: the file of the labels: what it holds is not paid for again. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same architectures.
         progress: shows bars.
+        callback: is told every `Event`: a phase begins, is so far, is over, a label is stored. What it raises ends the
+            call.
 
     Raises:
         InputError: a number can't be, the constraints can't be met, or there is nothing to learn from.
@@ -227,7 +234,8 @@ def generate(
             sampler=choose_sampler(space, num_steps, sweeps if metric else sweeps or 0),
             constraints=constraints,
         )
-        given = Given(space, source, model.generator, model.params, model.tokens, quiet=not progress)
+        shown = {"quiet": not progress, "callback": callback}
+        given = Given(space, source, model.generator, model.params, model.tokens, **shown)
         ready = check_setting(config, Unkept(), {}, given)
         if metric is None:
             name = "constrained" if ready.constraints else "unconditional"
@@ -235,10 +243,11 @@ def generate(
         run = learn.checked(ready)
         with Ledger.open(ledger, source) as book:
             run.workdir = Unkept(book)
+            run.workdir.report(run.phases.events)
             learned = learn.learn(run)
             samples = generating.guided_pool(run, learned)
             generating.pay_for_best(run, samples, learned)
-            return make_pool(space, samples, learned.predict, book, metric)
+            return make_pool(space, samples, learned.predict, book, metric, learned.in_units)
 
 
 def search(
@@ -256,6 +265,7 @@ def search(
     ledger: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
+    callback: Listener | None = None,
     **options,
 ) -> Found:
     """Searches for the best architecture with a budget of labels.
@@ -276,6 +286,8 @@ def search(
             finished one is read from there. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same labels.
         progress: shows bars.
+        callback: is told every `Event`: a phase begins, is so far, is over, a label is stored. What it raises ends the
+            call, and the same one goes on from the ledger.
         **options: options of the strategy.
 
     Raises:
@@ -303,6 +315,7 @@ def search(
             sweeps=sweeps,
             quiet=not progress,
             options=options,
+            callback=callback,
         )
         purpose = f"{strategy}, seed {seed}"
         with open_study(run, run.objectives, strategy, seed, ledger) as opened:

@@ -48,13 +48,19 @@ def accuracy(cells):
 
 
 @pytest.fixture(scope="module")
-def model(cells):
-    return api.fit(cells, network=NETWORK, progress=False, **SCORE)
+def heard():
+    """The events of the fit and the pool."""
+    return []
 
 
 @pytest.fixture(scope="module")
-def pool(model, accuracy):
-    return api.generate(model, accuracy, **SMALL)
+def model(cells, heard):
+    return api.fit(cells, network=NETWORK, progress=False, callback=heard.append, **SCORE)
+
+
+@pytest.fixture(scope="module")
+def pool(model, accuracy, heard):
+    return api.generate(model, accuracy, callback=heard.append, **SMALL)
 
 
 def defaults(function):
@@ -328,3 +334,41 @@ def test_a_seed_out_of_range_is_refused_before_anything_is_written(seed, model, 
         with pytest.raises(InputError, match="seed must be a whole number from 0 to 4294967295"):
             call()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_callback_is_told_of_a_fit_and_a_pool(pool, heard):
+    ended = [event.name for event in heard if event.kind == "end"]
+    assert ended[0] == "score network"
+    assert {"labels for training", "predictor", "guided samples", "labels of the best"} < set(ended)
+    paid = [event.facts["values"]["baseline"] for event in heard if event.kind == "trial"]
+    assert len(paid) == sum(pool.labels_paid.values())
+    assert pool.best_value in paid
+    assert "loss" in next(event for event in heard if event.kind == "progress").facts
+
+
+def test_a_callback_is_told_every_label_and_phase(cells):
+    heard, size = [], api.evaluator(lambda arch: arch.count("nor_conv_3x3"), cells, metric="size")
+    found = api.search(cells, size, strategy="random_search", budget=12, progress=False, callback=heard.append)
+    trials = [event for event in heard if event.kind == "trial"]
+    assert [event.facts["architecture"] for event in trials] == found.architectures
+    assert [event.facts["values"]["size"] for event in trials] == found.values.tolist()
+    assert [event.kind for event in (heard[0], heard[-1])] == ["phase", "end"]
+
+
+def test_what_a_callback_raises_ends_the_search_which_goes_on_from_its_ledger(cells, tmp_path):
+    calls = []
+
+    def size(arch):
+        calls.append(arch)
+        return float(arch.count("nor_conv_3x3"))
+
+    def stop(event):
+        if event.kind == "trial" and len(calls) == 5:
+            raise KeyError("enough")
+
+    options = {"strategy": "random_search", "budget": 12, "progress": False, "ledger": tmp_path / "mine.db"}
+    evaluator = api.evaluator(size, cells, metric="size", fingerprint="size")
+    with pytest.raises(KeyError):
+        api.search(cells, evaluator, callback=stop, **options)
+    found = api.search(cells, evaluator, **options)
+    assert calls == found.architectures

@@ -25,6 +25,7 @@ _INSTALL = f"pip install '{PACKAGE}>=0.1.3,<0.2'"
 
 ACCURACIES = ("baseline", "ptq", "qat", "noisy", "analog")
 """Float; quantised after and during training; with analog noise, trained without and with it."""
+_TITLES = {"baseline": "CIFAR-10 accuracy"}
 DRIFTS = tuple(
     f"{training}_drift_{seconds}" for training in ("baseline", "analog") for seconds in (60, 3600, 86400, 2592000)
 )
@@ -113,4 +114,4 @@ def _column(rows: list[dict[str, Any]], field: str) -> np.ndarray:
 def _metric(name: str) -> Metric:
     if name.endswith("_std"):
         return Metric(name, unit="% (std)", direction="min", split="test")
-    return Metric(name, unit="%", direction="max", split="test")
+    return Metric(name, unit="%", direction="max", split="test", title=_TITLES.get(name, ""))

@@ -2,11 +2,11 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
-from nag_jax.objectives.metric import Metric
+from nag_jax.objectives.metric import Metric, find_metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.capabilities import Counted
 from nag_jax.spaces.rows import Rows
@@ -31,7 +31,7 @@ def objective(evaluator: "Evaluator", name: str = "") -> Metric | None:
         found = quoted(evaluator)
         raise InputError(f"{found} is no evaluator: make one of it, with nag_jax.evaluator({found}, space)")
     name = name or getattr(evaluator, "objective", None) or ""
-    return evaluator.metrics[name] if name else None
+    return evaluator.metrics[find_metric(evaluator.metrics, name, "metric")] if name else None
 
 
 def own_space(given: Space | None, own: _Own, *, has: str) -> _Own:
@@ -97,7 +97,36 @@ class Evaluator(Protocol):
         ...
 
 
-class Unlabelled:
+class Described:
+    """What evaluators say of themselves where Python shows them: name, objective, metrics, space.
+
+    Example:
+        >>> from nag_jax import evaluators
+        >>> evaluators.make("analog_nasbench", metric="qat")
+        <evaluator 'analog_nasbench': qat (%, max, test) of 21 metrics, 15,625 architectures of 'nasbench201'>
+    """
+
+    name: str
+    space: Any
+    metrics: dict[str, Metric]
+
+    def __repr__(self) -> str:
+        return f"<evaluator {self.name!r}: {self._about_metrics()}, {self._about_architectures()}>"
+
+    def _about_metrics(self) -> str:
+        found = objective(self)  # pyright: ignore[reportArgumentType]
+        if found is None:
+            return f"no objective of {len(self.metrics)} metrics"
+        split = "" if found.split == "none" else found.split
+        about = ", ".join(filter(None, (found.unit, found.direction, split)))
+        name = found.name if found.label == found.name else f"{found.name}, {found.label}"
+        return f"{name} ({about})" + (f" of {len(self.metrics)} metrics" if len(self.metrics) > 1 else "")
+
+    def _about_architectures(self) -> str:
+        return f"architectures of {self.space.name!r}"
+
+
+class Unlabelled(Described):
     """An evaluator that measures nothing, where architectures are generated for their own sake.
 
     Args:

@@ -21,7 +21,7 @@ from contextlib import suppress
 import numpy as np
 
 from nag_jax import spaces
-from nag_jax.evaluators.base import Outcome
+from nag_jax.evaluators.base import Described, Outcome
 from nag_jax.evaluators.processes import Ended, Processes, StoppedError
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics, guess_split, parse_metrics
 from nag_jax.spaces.capabilities import TokenSpace, num_distinct
@@ -39,7 +39,7 @@ _STOP_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-class CommandEvaluator:
+class CommandEvaluator(Described):
     """Runs a command for every architecture, some at a time. Made by `load`.
 
     A failed trial is logged, with its reason, and its labels are NaN.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
-from nag_jax.evaluators.base import Outcome
+from nag_jax.evaluators.base import Described, Outcome
 from nag_jax.evaluators.fingerprint import of_function
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
@@ -20,7 +20,7 @@ Function = Callable[[str], float | Mapping[str, float]]
 _log = logging.getLogger(__name__)
 
 
-class FunctionEvaluator:
+class FunctionEvaluator(Described):
     """Calls a function architecture by architecture; the ledger stores each outcome before the next call.
 
     Made by `from_function`, which describes the attributes.

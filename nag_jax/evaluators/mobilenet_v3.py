@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.evaluators.base import own_space
+from nag_jax.evaluators.base import Described, own_space
 from nag_jax.evaluators.ofa_accuracy import Layers, predict_accuracy, read_predictor
 from nag_jax.evaluators.ofa_latency import read_latencies
 from nag_jax.objectives.metric import Metric
@@ -17,7 +17,7 @@ from nag_jax.system.names import check_name
 ACCURACY, LATENCY = "accuracy", "latency"
 
 
-class MobileNetV3Evaluator:
+class MobileNetV3Evaluator(Described):
     """Evaluates any network of the space, by formula and by models; there is no table.
 
     Attributes:
@@ -29,11 +29,16 @@ class MobileNetV3Evaluator:
         facts: what is known of the models behind metrics, as their error on what they were not fitted to.
         objective: what to search by; None where nothing but costs is known, which no search is needed for.
         batch_size: networks per call.
+        metric_file: the file that an objective is read from, and where it comes from, for messages.
         fingerprint: the digest of the files' content and the resolution.
     """
 
     name = "mobilenet_v3"
     batch_size = 4096
+    metric_file = (
+        "config.evaluator.accuracy_file, once-for-all's accuracy predictor acc_predictor.pth, which its authors "
+        "publish (github.com/mit-han-lab/once-for-all)"
+    )
 
     def __init__(
         self,

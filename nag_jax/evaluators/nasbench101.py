@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nag_jax.evaluators import table_file
-from nag_jax.evaluators.base import own_space
+from nag_jax.evaluators.base import Described, own_space
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Direction, Metric, Split
 from nag_jax.spaces import NASBench101, Space
@@ -16,7 +16,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
 
 
-class NASBench101Evaluator:
+class NASBench101Evaluator(Described):
     """Evaluates cells by formula, and those of a table by its labels too.
 
     Attributes:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nag_jax.evaluators.base import Described
 from nag_jax.evaluators.lookup import ArchitectureTable
-from nag_jax.objectives.metric import Metric
+from nag_jax.objectives.metric import Metric, find_metric
 from nag_jax.spaces import Space
 from nag_jax.system.errors import InputError, quoted
-from nag_jax.system.names import check_name
 
 
-class TableEvaluator:
+class TableEvaluator(Described):
     """Looks up the labels of architectures that somebody has already measured.
 
     The values themselves leave it only through a call, which a ledger makes and counts, and through the
@@ -24,6 +24,7 @@ class TableEvaluator:
         objective: the metric that the caller asked for, checked to exist.
         batch_size: architectures in one call.
         fingerprint: SHA-256 of the content.
+        rows: the number of rows that the source has.
     """
 
     batch_size = 1024
@@ -42,6 +43,7 @@ class TableEvaluator:
         one_a_class: bool = False,
         average_twins: bool = False,
         place: Callable[[int], str] = "row {}".format,
+        rows: int | None = None,
     ):
         """Makes a table of arrays and checks it.
 
@@ -58,18 +60,20 @@ class TableEvaluator:
             average_twins: whether architectures that compute the same thing get the mean of their labels, which takes
                 out what differs by training noise alone.
             place: where in the source row i stands, for messages.
+            rows: the number of rows that the source has, where some were put together.
 
         Raises:
             InputError: the objective is not among the metrics, the table is empty, an architecture comes
                 twice, or a label is infinite or, unless `allow_failed`, NaN.
         """
-        check_name(objective, metrics, f"metric of {source}")
+        objective = find_metric(metrics, objective, f"metric of {source}")
         if not len(tokens):
             raise InputError(f"{source} has no rows: expected an architecture a row")
         self.name = name
         self.space = space
         self.metrics = metrics
         self.objective = objective
+        self.rows = len(tokens) if rows is None else rows
         self._table = ArchitectureTable(space, source, tokens, columns, one_a_class=one_a_class)
         _check_distinct(self._table, place)
         for metric in metrics:
@@ -86,6 +90,12 @@ class TableEvaluator:
         """
         rows = self._table.known_rows(tokens)
         return {metric: self._table.columns[metric][rows] for metric in self.metrics}
+
+    def _about_architectures(self) -> str:
+        count = len(self._table.tokens)
+        rows = "" if self.rows == count else f"{self.rows:,} rows for "
+        source = "" if self._table.source == self.name else f"{self._table.source}, "
+        return f"{source}{rows}{count:,} architectures of {self.space.name!r}"
 
     def covers(self, tokens) -> np.ndarray:
         """Bool `[B]`: whether the table has the architectures tokens `[B, N]`."""
@@ -108,7 +118,7 @@ def _check_distinct(table: ArchitectureTable, place: Callable[[int], str]) -> No
         native = table.space.to_native(table.tokens[again : again + 1])[0]
         raise InputError(
             f"{table.source}, {place(again)}: {quoted(native)} is already on {place(before)}; keep one row per "
-            "architecture"
+            "architecture, or set average_repeats=True for the means of those that come again"
         )
 
 

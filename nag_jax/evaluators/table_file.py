@@ -1,7 +1,6 @@
-"""Reads a benchmark of the user's own, a CSV or Parquet file or a data frame, into a table evaluator."""
+"""A benchmark of the user's own, a file or a data frame, as a table evaluator: its columns, and what they mean."""
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,19 +8,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nag_jax import spaces
+from nag_jax.evaluators import exports
 from nag_jax.evaluators.table import TableEvaluator
-from nag_jax.objectives.metric import Direction, Split, describe_metrics, guess_split, parse_metrics
+from nag_jax.evaluators.table_formats import read
+from nag_jax.objectives.metric import (
+    Direction,
+    Metric,
+    Split,
+    describe_metrics,
+    find_metric,
+    guess_split,
+    parse_metrics,
+)
 from nag_jax.spaces import Space
-from nag_jax.system.columns import check_csv, check_distinct
+from nag_jax.system.columns import check_distinct
 from nag_jax.system.errors import InputError, quoted
-from nag_jax.system.extras import check_installed
-from nag_jax.system.foreign import Budget
 from nag_jax.system.names import check_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ARCHITECTURE_COLUMN = "arch"
+"""What the column of architectures is called, unless it is named or known by its strings."""
+_TRIED = 5
+"""Strings of a column that are read to see whether it holds architectures."""
 
 
 def load(
@@ -29,22 +39,26 @@ def load(
     path: str | Path,
     metric: str,
     metrics: str = "",
+    column: str = "",
     space: Space | None = None,
     directions: Mapping[str, Direction] | None = None,
     units: Mapping[str, str] | None = None,
     splits: Mapping[str, Split] | None = None,
     allow_failed: bool = False,
     average_twins: bool = False,
+    average_repeats: bool = False,
     one_a_class: bool = False,
 ) -> TableEvaluator:
-    """Reads a table with a column `arch` of native strings and a numeric column for each metric.
+    """Reads a table with a column of native strings and a numeric column for each metric.
 
     The metrics are `metric` and every other numeric column without gaps, or with them where failed trials are allowed.
-    Columns need names that differ. The table may hold a part of the space.
+    Columns need names that differ. The table may hold a part of the space. Units, directions and splits of exports of
+    NAS-Bench-201 and NATS-Bench are known by their columns; see `exports`.
 
     Args:
-        path: a CSV file (UTF-8, commas, one header line) or a Parquet file.
+        path: a CSV file (UTF-8, one header line; commas, semicolons or tabs) or a Parquet file.
         metric: the column to search by.
+        column: the column of architectures; by default `arch`, or the only one whose strings are some.
         metrics: what is known of other columns, in words as `"latency:min:ms"`; see `parse_metrics`.
         space: the space whose architectures the strings are; NAS-Bench-201 by default.
         directions: `"max"` or `"min"` by column; `"max"` by default.
@@ -52,10 +66,11 @@ def load(
         splits: `"train"`, `"validation"`, `"test"` or `"none"` by column; read off its name by default.
         allow_failed: whether metrics may have gaps, which count as failed trials.
         average_twins: whether architectures that compute the same thing get the mean of their labels.
+        average_repeats: whether rows of the same architecture, as of several seeds, become one with their means.
         one_a_class: whether a row holds for all architectures that compute the same thing, and not for its own alone.
 
     Raises:
-        InputError: the file is missing or unreadable, the column `arch` or `metric` is missing, `metric`
+        InputError: the file is missing or unreadable, the column of architectures or `metric` is missing, `metric`
             holds something else than numbers, a string is not an architecture of the space, a column or an
             architecture comes twice, a label is NaN, or a mapping names what isn't a metric or gives what isn't valid.
     """
@@ -64,12 +79,14 @@ def load(
     return from_frame(
         frame,
         metric=metric,
+        column=column,
         space=space,
         directions={**{found.name: found.direction for found in further}, **(directions or {})},
         units={**{found.name: found.unit for found in further}, **(units or {})},
         splits={**{found.name: found.split for found in further}, **(splits or {})},
         allow_failed=allow_failed,
         average_twins=average_twins,
+        average_repeats=average_repeats,
         one_a_class=one_a_class,
         source=str(path),
         place=place,
@@ -80,12 +97,14 @@ def from_frame(
     frame: "pd.DataFrame",
     *,
     metric: str,
+    column: str = "",
     space: Space | None = None,
     directions: Mapping[str, Direction] | None = None,
     units: Mapping[str, str] | None = None,
     splits: Mapping[str, Split] | None = None,
     allow_failed: bool = False,
     average_twins: bool = False,
+    average_repeats: bool = False,
     one_a_class: bool = False,
     source: str = "the data frame",
     place: Callable[[int], str] = "row {} (from 0)".format,
@@ -93,14 +112,16 @@ def from_frame(
     """The evaluator of a data frame with such columns; see `load`.
 
     Args:
-        frame: a data frame with the column `arch`, or with that as its index.
+        frame: a data frame with a column of architectures, or with `arch` as its index.
         metric: the column to search by; see `load`.
+        column: the column of architectures; see `load`.
         space: the space whose architectures the strings are; see `load`.
         directions: `"max"` or `"min"` by column; see `load`.
         units: the units of columns by name; see `load`.
         splits: the split of each column by name; see `load`.
         allow_failed: whether metrics may have gaps, which count as failed trials.
         average_twins: whether architectures that compute the same thing get the mean of their labels.
+        average_repeats: whether rows of the same architecture become one with their means.
         one_a_class: whether a row holds for all architectures that compute the same thing.
         source: what the frame is called in messages.
         place: where in the source row i stands, for messages.
@@ -120,18 +141,26 @@ def from_frame(
     frame = tidy(frame, source)
     if frame.empty:
         raise InputError(f"{source} has no rows: expected an architecture a row")
+    frame = name_architectures(frame, space, source, column)
+    known = exports.recognise([name for name in frame.columns if frame[name].dtype.kind in "iuf"])
+    metric = _meant(metric, known)
     numeric = numeric_columns(frame, metric, source, place)
     columns = {
-        name: values for name, values in numeric.items() if name == metric or allow_failed or np.isfinite(values).all()
+        name: values
+        for name, values in numeric.items()
+        if name == metric or ((not known or name in known) and (allow_failed or np.isfinite(values).all()))
     }
     metrics = describe_metrics(
-        columns, source, directions=directions, units=units, splits=splits, guess_split=guess_split
+        columns, source, directions=directions, units=units, splits=splits, guess_split=guess_split, known=known
     )
+    tokens, rows = read_architectures(frame, space, source, place), len(frame)
+    if average_repeats:
+        tokens, columns = _average_repeats(tokens, columns)
     return TableEvaluator(
         name="table",
         space=space,
         source=source,
-        tokens=read_architectures(frame, space, source, place),
+        tokens=tokens,
         columns=columns,
         metrics=metrics,
         objective=metric,
@@ -139,46 +168,65 @@ def from_frame(
         average_twins=average_twins,
         one_a_class=one_a_class,
         place=place,
+        rows=rows,
     )
 
 
-def read(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
-    """The file's table, and where in the file its i-th row stands."""
-    if not path.is_file():
-        found = "a folder" if path.exists() else "nothing"
-        raise InputError(f"{path}: expected a CSV or Parquet file, found {found}; correct the path")
+def _meant(metric: str, known: Mapping[str, Metric]) -> str:
+    """The column that is meant by a metric's title where it is no column's name."""
+    return find_metric(known, metric, "metric") if any(metric == each.title for each in known.values()) else metric
+
+
+def _average_repeats(tokens: np.ndarray, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Each architecture once, where it came first, with the means of its values that there are."""
+    _, first, inverse = np.unique(tokens, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    means = {}
+    for name, values in columns.items():
+        there = np.isfinite(values)
+        counts = np.bincount(inverse.ravel(), there)
+        sums = np.bincount(inverse.ravel(), np.where(there, values, 0.0))
+        means[name] = (sums / np.where(counts > 0, counts, np.nan))[order]
+    return tokens[first[order]], means
+
+
+def name_architectures(frame: "pd.DataFrame", space: Space, source: str, column: str = "") -> "pd.DataFrame":
+    """The frame whose column of architectures is called `arch`.
+
+    Args:
+        frame: a tidy frame.
+        space: the space of the architectures.
+        source: what the frame is called in messages.
+        column: the column that holds them; by default `arch`, or the only one whose first strings are some.
+
+    Raises:
+        InputError: there is no such column, or none or several hold architectures.
+    """
+    if not column and ARCHITECTURE_COLUMN in frame:
+        return frame
+    there = ", ".join(frame.columns)
+    if column:
+        if column not in frame:
+            raise InputError(f"{source} has no column {quoted(column)} of architecture strings: name one of {there}")
+        if column != ARCHITECTURE_COLUMN and ARCHITECTURE_COLUMN in frame:
+            frame = frame.drop(columns=ARCHITECTURE_COLUMN)
+        return frame.rename(columns={column: ARCHITECTURE_COLUMN})
+    found = [name for name in frame.columns if _holds_architectures(frame[name], space)]
+    if len(found) != 1:
+        which = f"several, {', '.join(found)}" if found else "none"
+        raise InputError(
+            f"{source} has no column {ARCHITECTURE_COLUMN!r} of architecture strings, and of the others {which} that "
+            f"hold{'s' * (not found)} those of {space.name}: name one with column, of {there}"
+        )
+    return frame.rename(columns={found[0]: ARCHITECTURE_COLUMN})
+
+
+def _holds_architectures(values: Any, space: Space) -> bool:
+    strings = [value for value in values.head(_TRIED).tolist() if isinstance(value, str)]
     try:
-        return _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+        return bool(strings) and len(space.from_native(strings)) > 0
     except InputError:
-        raise
-    except Exception as error:  # a damaged Parquet file may raise nearly anything
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
-        raise InputError(f"{path} can't be read as CSV or Parquet ({reason}): export it again") from error
-
-
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1" or path.suffix in (".parquet", ".pq")
-
-
-def _read_parquet(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
-    check_installed("pyarrow", extra="parquet", needed_by=f"reading {path}")
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        columns = [file.schema.column(i) for i in range(len(file.schema))]
-        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    # A column of one value takes a few bytes, however many rows it has.
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    Budget(path.stat().st_size, path).take(
-        sum(16 * chunk.num_values + chunk.total_uncompressed_size for chunk in chunks)
-    )
-    # As dictionaries, equal texts share their memory.
-    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    frame = pd.read_parquet(path, engine="pyarrow", read_dictionary=texts)
-    shared = frame.select_dtypes("category").columns
-    return frame.astype(dict.fromkeys(shared, object)), "row {} (from 0)".format
+        return False
 
 
 def tidy(frame: "pd.DataFrame", source: str) -> "pd.DataFrame":
@@ -202,28 +250,10 @@ def tidy(frame: "pd.DataFrame", source: str) -> "pd.DataFrame":
     return frame
 
 
-def _read_csv(path: Path) -> tuple["pd.DataFrame", Callable[[int], str]]:
-    import pandas as pd
-
-    # Blank lines aren't skipped so that the index keeps count of the file's lines.
-    options: dict[str, Any] = {"encoding": "utf-8-sig", "index_col": False, "skip_blank_lines": False}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        check_csv(path)  # pandas itself renames a column that comes again
-        frame = pd.read_csv(path, dtype={ARCHITECTURE_COLUMN: str}, low_memory=False, **options).dropna(how="all")
-    lines = frame.index.to_numpy() + 2  # the header is line 1
-    return frame.reset_index(drop=True), lambda row: f"line {lines[row]}"
-
-
 def numeric_columns(
     frame: "pd.DataFrame", metric: str, source: str, place: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
     """All numeric columns as float64 `[R]`, once it is clear that `metric` is one of them."""
-    if ARCHITECTURE_COLUMN not in frame:
-        raise InputError(
-            f"{source} has no column {ARCHITECTURE_COLUMN!r} of architecture strings (commas must separate the "
-            f"columns of a CSV file): rename the one that holds them, of {', '.join(frame.columns)}"
-        )
     numeric = {
         name: frame[name].to_numpy(np.float64, na_value=np.nan)
         for name in frame.columns

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from nag_jax.datasets.examples import Parts
-from nag_jax.evaluators.base import Outcome
+from nag_jax.evaluators.base import Described, Outcome
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space, capabilities
@@ -36,7 +36,7 @@ METRICS = {
 FULL, PREFIX = "full", "epochs="
 
 
-class TrainedEvaluator:
+class TrainedEvaluator(Described):
     """Trains architectures of a space. Made by `load`.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Metrics: one measured quantity each, with its unit, direction and split."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from nag_jax.system.errors import InputError, quoted
@@ -30,6 +31,7 @@ class Metric:
         unit: what is printed beside its values, as `"%"` or `"ms"`; empty where nobody said.
         direction: whether more (`"max"`) or less (`"min"`) is better.
         split: the data it was measured on; `"none"` where that has no meaning, as for a latency.
+        title: what people call it, where its name is a code; see `label`.
 
     Raises:
         InputError: the direction or the split is none of those.
@@ -43,6 +45,7 @@ class Metric:
     unit: str = ""
     direction: Direction = "max"
     split: Split = "none"
+    title: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self):
         check_name(self.direction, get_args(Direction), f"direction of the metric {quoted(self.name)}")
@@ -53,6 +56,34 @@ class Metric:
         """What makes its values higher is better: 1 or -1."""
         return 1.0 if self.direction == "max" else -1.0
 
+    @property
+    def label(self) -> str:
+        """What it is called where people read it."""
+        return self.title or self.name
+
+
+def find_metric(metrics: Mapping[str, Metric], name: str, what: str) -> str:
+    """The name of the metric that somebody asked for, by its name, its title, or the last word of its title.
+
+    Args:
+        metrics: the metrics that there are, by name.
+        name: asked for.
+        what: what is asked for, for the message.
+
+    Raises:
+        InputError: there is none, or more than one whose title ends so.
+
+    Example:
+        >>> find_metric({"baseline": Metric("baseline", title="CIFAR-10 accuracy")}, "accuracy", "metric")
+        'baseline'
+    """
+    if name not in metrics:
+        titled = [key for key, each in metrics.items() if name and name in (each.title, each.title.split(" ")[-1])]
+        if len(titled) == 1:
+            return titled[0]
+    check_name(name, metrics, what)
+    return name
+
 
 def describe_metrics(
     names: Iterable[str],
@@ -62,6 +93,7 @@ def describe_metrics(
     units: Mapping[str, str] | None = None,
     splits: Mapping[str, Split] | None = None,
     guess_split: Callable[[str], Split] = lambda name: "none",
+    known: Mapping[str, Metric] | None = None,
 ) -> dict[str, Metric]:
     """Metrics of which only a part is told, by name.
 
@@ -72,6 +104,7 @@ def describe_metrics(
         units: the units of metrics by name; empty by default.
         splits: the splits of metrics by name.
         guess_split: the split of those that aren't in `splits`.
+        known: what is known of some of them anyway, which the others add to.
 
     Raises:
         InputError: a mapping names another metric, or gives what isn't valid.
@@ -83,9 +116,15 @@ def describe_metrics(
     names, directions, units, splits = list(names), directions or {}, units or {}, splits or {}
     for name in (*directions, *units, *splits):
         check_name(name, names, f"metric of {source}")
+    found = {name: (known or {}).get(name) or Metric(name, split=guess_split(name)) for name in names}
     return {
-        name: Metric(name, units.get(name, ""), directions.get(name, "max"), splits.get(name, guess_split(name)))
-        for name in names
+        name: dataclasses.replace(
+            metric,
+            unit=units.get(name, metric.unit),
+            direction=directions.get(name, metric.direction),
+            split=splits.get(name, metric.split),
+        )
+        for name, metric in found.items()
     }
 
 

@@ -66,6 +66,23 @@ class Scales(NamedTuple):
         bends = jnp.diff(slopes) * jnp.maximum(values[..., None] - knots[..., 1:-1], 0.0)
         return levels[..., 0] + slopes[..., 0] * (values - knots[..., 0]) + bends.sum(axis=-1)
 
+    def column_to_units(self, values: np.ndarray) -> np.ndarray:
+        """What `to_units` gives for one objective, values `[B]`, in NumPy, which compiles nothing.
+
+        Example:
+            >>> scales = normalize_each(np.array([[1.0], [2.0], [4.0]]), "z")[1]
+            >>> scales.column_to_units(np.array([0.0, 2.0])).round(2).tolist()
+            [2.33, 4.83]
+        """
+        knots, levels = np.asarray(self.normalized[0], np.float64), np.asarray(self.units[0], np.float64)
+        if len(knots) == 1:
+            return np.full(len(values), levels[0])
+        slopes = np.diff(levels) / np.diff(knots)
+        below = levels[0] + slopes[0] * (values - knots[0])
+        above = levels[-1] + slopes[-1] * (values - knots[-1])
+        inside = np.interp(values, knots, levels)
+        return np.where(values < knots[0], below, np.where(values > knots[-1], above, inside))
+
 
 def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]:
     """Values `[L, M]` of which each objective is normalised by itself, float32 `[L, M]`, and the way back.

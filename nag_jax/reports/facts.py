@@ -50,6 +50,18 @@ def of_labels(failed: int, by_purpose: dict[str, int], reasons: dict[str, int]) 
     }
 
 
+def of_start(run: Setting) -> dict[str, Any]:
+    """What is known of a run as it begins, for its events."""
+    objectives = getattr(run, "objectives", None)
+    return {
+        "mode": run.config.mode,
+        "space": run.space.name,
+        "evaluator": run.evaluator.name,
+        "seed": run.config.seed,
+        "objective": of_objectives(objectives) if objectives else None,
+    }
+
+
 def of_objective(run: Run) -> dict[str, Any]:
     """What was searched for, and whose values of it."""
     return of_objectives(run.objectives) | {"evaluator": run.evaluator.name, "space": run.space.name}
@@ -63,7 +75,8 @@ def of_objectives(objectives: Objectives) -> dict[str, Any]:
 
 def of_metric(metric: Metric) -> dict[str, str]:
     """What is known of a metric."""
-    return {"metric": metric.name, "unit": metric.unit, "direction": metric.direction, "split": metric.split}
+    title = {"title": metric.title} if metric.title else {}
+    return {"metric": metric.name, "unit": metric.unit, "direction": metric.direction, "split": metric.split} | title
 
 
 def of_values(objectives: Objectives, values: np.ndarray) -> dict[str, Any]:

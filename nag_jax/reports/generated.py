@@ -167,7 +167,7 @@ def list_architectures(run: Run, ledger: Ledger, outcome: Generated) -> pd.DataF
             "pool": name,
             "arch": run.space.to_native(unique),
             "times_generated": counts,
-            "predicted": predictions,
+            "predicted": outcome.learned.in_units(predictions),
         }
         keys = run.space.canonical(unique).tolist()
         columns |= {f"label_{metric}": [labels.get(key) for key in keys] for metric, labels in paid.items()}
@@ -194,7 +194,7 @@ def draw(run: Run, truth: Truth | None, outcome: Generated, pools, sweep, predic
     folder = run.workdir.path / "figures"
     folder.mkdir(exist_ok=True)
     unit = f" in {run.metric.unit}" if run.metric.unit else ""
-    label = f"{run.metric.name}{unit}, {run.metric.split}"
+    label = f"{run.metric.label}{unit}, {run.metric.split}"
     order = _best_first(run, outcome)[:5]
     worth = run.objectives.worth(outcome.final_values)
     titles = [f"{worth[i]:.2f} {run.metric.unit}" for i in order]
@@ -207,7 +207,7 @@ def draw(run: Run, truth: Truth | None, outcome: Generated, pools, sweep, predic
         }
         mean, sign = "value_mean", truth.sign
     else:
-        label = f"prediction of {run.metric.name}, in the predictor's units"
+        label = f"prediction of {run.metric.label}, in the predictor's units"
     values = {name: _values(truth, outcome, samples) for name, samples in pools.items()}
     values = {name: found for name, found in values.items() if len(found)}
     if values:

@@ -306,7 +306,7 @@ def draw(run: Search, found: dict[str, Trajectories], reached, volumes, labels, 
             labels=(_label(run.metric), _label(run.second)),
         )
         bands = {name: bootstrap_band(values, seed=0) for name, values in volumes.items()}
-        label = f"hypervolume of {run.metric.name} and {run.second.name}"
+        label = f"hypervolume of {run.metric.label} and {run.second.label}"
         search_figures.anytime_curves(bands, start, folder / "hypervolume", label=label)
     if not optimum:
         return
@@ -326,4 +326,4 @@ def paid_pairs(objective, second) -> np.ndarray:
 
 def _label(metric: Metric) -> str:
     """A metric and its unit, for axes."""
-    return f"{metric.name} in {metric.unit}" if metric.unit else metric.name
+    return f"{metric.label} in {metric.unit}" if metric.unit else metric.label

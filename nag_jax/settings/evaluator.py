@@ -18,6 +18,9 @@ class Evaluator:
     path: str = option(
         "", "The file of the evaluators `table` and `nasbench101`, CSV or Parquet; the costs of the latter need none."
     )
+    column: str = option(
+        "", "The column of a table's architectures; empty is `arch`, or the only one whose strings are architectures."
+    )
     dataset: str = option("", "The data set of the evaluator `nas_bench_graph`.")
     metric: str = option(
         "baseline",
@@ -38,6 +41,9 @@ class Evaluator:
     allow_failed: bool = option(False, "Whether empty labels of a table are failed trials instead of errors.")
     average_twins: bool = option(
         False, "Whether architectures of a table that compute the same thing get the mean of their labels."
+    )
+    average_repeats: bool = option(
+        False, "Whether rows of a table that repeat an architecture, as of several seeds, become one with their means."
     )
     command: str = option(
         "", "The shell command that reads an architecture as JSON and prints its metrics; see docs/extending.md."

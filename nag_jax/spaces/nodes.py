@@ -63,6 +63,10 @@ class NodeSpace(abc.ABC):
     drawn_as: str = "graphs"
     single_changes: bool = True
 
+    def __repr__(self) -> str:
+        count = f"{self.size:,}" if self.size < 10**9 else f"{self.size:.2g}"
+        return f"<space {self.name!r}: {count} architectures, {self.num_nodes} nodes of {self.num_classes} classes>"
+
     @property
     def width(self) -> int:
         """N: an architecture has a token per node."""

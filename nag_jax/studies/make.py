@@ -19,6 +19,7 @@ from nag_jax.strategies.course import Course
 from nag_jax.strategies.scalarized import scalarized
 from nag_jax.studies.study import Study
 from nag_jax.system.errors import InputError
+from nag_jax.system.events import Listener
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import search as searching
 from nag_jax.tasks.asked import WEEK
@@ -50,6 +51,7 @@ def study(
     num_steps: int = DEFAULTS.sampler.num_steps,
     sweeps: int = DEFAULTS.sampler.refine.sweeps,
     progress: bool = True,
+    callback: Listener | None = None,
     **options,
 ) -> Study:
     """Opens a study, which is asked for architectures and told what came of them.
@@ -75,6 +77,7 @@ def study(
         num_steps: steps of their sampler.
         sweeps: Gibbs sweeps that refine their samples.
         progress: shows bars.
+        callback: is told every `Event`: a phase begins, is so far, is over, a label is stored.
         **options: options of the strategy.
 
     Raises:
@@ -106,6 +109,7 @@ def study(
         sweeps=sweeps,
         quiet=not progress,
         options=options,
+        callback=callback,
     )
     counted = choose_objectives(source, objectives, utility)
     return open_study(run, counted, strategy, seed, ledger, lease=lease, spreads=utility is None)
@@ -142,8 +146,10 @@ def open_study(
             made = scalarized(searching.make_strategy(dataclasses.replace(run, objectives=first), strategy, params))
         return dataclasses.replace(searching.make_course(run, strategy, made, seed), objectives=objectives)
 
+    book = Ledger.open(ledger, run.evaluator)
+    Unkept(book).report(run.phases.events)
     return Study(
-        Ledger.open(ledger, run.evaluator),
+        book,
         make_course,
         objectives,
         evaluator=run.evaluator,
@@ -168,6 +174,7 @@ def prepare(
     sweeps: int,
     quiet: bool,
     options: Mapping[str, Any],
+    callback: Listener | None = None,
 ) -> searching.Search:
     """The search of one seed of one strategy, checked; the arguments are those of `study` and `nag_jax.search`.
 
@@ -189,7 +196,7 @@ def prepare(
         run=(strategy,),
         constraints=constraints,
     )
-    given = Given(space, evaluator, quiet=quiet)
+    given = Given(space, evaluator, quiet=quiet, callback=callback)
     if model is not None:
         given = given._replace(generator=model.generator, score_params=model.params, training_tokens=model.tokens)
     elif space.has_posterior:

@@ -28,19 +28,24 @@ def check_distinct(names: Iterable[str], source: object, what: str = "column") -
             raise InputError(f"{source} has the {what} {quoted(name)} {count} times: rename or remove the others")
 
 
-def check_csv(path: Path) -> None:
+def check_csv(path: Path, separator: str = ",") -> list[str]:
     """Raises InputError where a column of a CSV file comes twice, or where its cells may become too large.
 
     Args:
         path: the file, in UTF-8; its first line names the columns.
+        separator: what separates columns, one ASCII character.
+
+    Returns:
+        The names of the columns; empty for those that have none.
     """
     cells = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            cells += chunk.count(b",") + chunk.count(b"\n")
+            cells += chunk.count(separator.encode()) + chunk.count(b"\n")
     Budget(path.stat().st_size, path).take(_CELL * cells)
     with path.open(newline="", encoding="utf-8-sig") as file:
-        names = next(csv.reader(file), [])
+        names = next(csv.reader(file, delimiter=separator), [])
     if len(names) > _MOST_COLUMNS:
         raise InputError(f"{path} has {len(names):,} columns, expected at most {_MOST_COLUMNS:,}: leave some out")
     check_distinct(filter(None, names), path)
+    return names

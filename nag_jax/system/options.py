@@ -39,13 +39,19 @@ def is_own(name: str) -> bool:
     return name.rpartition(":")[0].endswith(".py")
 
 
+def split_own(name: str) -> tuple[str, str]:
+    """The file and the name in it of `FILE.py:NAME`."""
+    path, _, attribute = name.rpartition(":")
+    return path, attribute
+
+
 def own(name: str) -> Callable:
     """The function or class that `FILE.py:NAME` stands for; the file is run once, from the working folder.
 
     Raises:
         InputError: there is no such file or no such function or class in it, or it can't be run.
     """
-    path, _, attribute = name.rpartition(":")
+    path, attribute = split_own(name)
     if not Path(path).is_file():
         raise InputError(f"{quoted(name)}: there is no file {path!r} in {Path.cwd()}: correct the path")
     found = getattr(_run(str(Path(path).resolve())), attribute, None)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from tqdm import tqdm
 
 from nag_jax.system import interrupts
+from nag_jax.system.events import END, PHASE, PROGRESS, Events
 
 _WIDTH = 24
 """Characters that names are padded to."""
@@ -18,8 +19,10 @@ class Phases:
 
     Args:
         quiet: shows nothing, as in all processes of a run but one.
+        events: is told when a phase begins, how far it is, and when it is over.
 
     Attributes:
+        events: likewise; more listeners may be added.
         seconds: seconds by phase.
         before_first: called once, as the first phase begins: when nothing can be refused any more.
 
@@ -31,8 +34,9 @@ class Phases:
         ['counting']
     """
 
-    def __init__(self, *, quiet: bool = False):
+    def __init__(self, *, quiet: bool = False, events: Events | None = None):
         self._quiet = quiet
+        self.events = Events() if events is None else events
         self.seconds: dict[str, float] = {}
         self.before_first: Callable[[], None] | None = None
 
@@ -46,14 +50,17 @@ class Phases:
             announce, self.before_first = self.before_first, None
             announce()
         start = time.perf_counter()
+        self.events(PHASE, name, unit=unit)
         with _shown(name, unit, quiet=self._quiet) as show:
 
             def update(done: int, total: int, loss: float | None = None) -> None:
                 interrupts.check()
                 show(done, total, loss)
+                self.events(PROGRESS, name, done=done, total=total, **({} if loss is None else {"loss": loss}))
 
             yield update
         self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.events(END, name, seconds=self.seconds[name])
 
 
 def _shown(name: str, unit: str, *, quiet: bool) -> AbstractContextManager[Callable[..., None]]:

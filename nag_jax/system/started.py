@@ -6,6 +6,7 @@ from pathlib import Path
 
 _NAG = ("nag", "nag.exe")
 """Names of the console script."""
+_LIBRARY = "nag_jax"
 
 
 def program() -> list[str]:
@@ -13,7 +14,8 @@ def program() -> list[str]:
     started = getattr(sys.modules["__main__"], "__spec__", None)
     if started is None:
         return ["nag"] if Path(sys.argv[0]).name in _NAG else []
-    return ["python", "-m", started.name] if started.name.split(".")[-2:-1] == ["experiments"] else []
+    ours = started.name == f"{_LIBRARY}.__main__" or started.name.split(".")[-2:-1] == ["experiments"]
+    return ["python", "-m", started.name.removesuffix(".__main__")] if ours else []
 
 
 def command() -> str | None:
@@ -29,5 +31,5 @@ def usage_of(module: str) -> str:
         module: the name of its module.
     """
     words = program()
-    by_nag = words[-1:] == ["nag"] or words[-1:] == ["experiments.nag"]
+    by_nag = words[-1:] == ["nag"] or words[-1:] == [_LIBRARY] or words[-1:] == ["experiments.nag"]
     return shlex.join([*words, module.rpartition(".")[2]] if by_nag else ["python", "-m", module])

@@ -21,6 +21,7 @@ from nag_jax.guidance.clamp import clamped
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.networks import set_encoder
 from nag_jax.objectives import Objectives, Utility, utility
+from nag_jax.objectives.metric import find_metric
 from nag_jax.predictors import Predictor
 from nag_jax.predictors.meta_gaussian_process import MetaGaussianProcess
 from nag_jax.predictors.meta_predictor import MetaPredictor, meta_predictor
@@ -30,7 +31,6 @@ from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.asked import read_choices, read_fixed
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
-from nag_jax.system.names import check_name
 from nag_jax.system.once import once
 from nag_jax.system.options import find, own
 from nag_jax.tasks import aim
@@ -87,9 +87,7 @@ def make_objectives(config: Settings, evaluator: Evaluator) -> Objectives | None
         found = evaluators.objective(evaluator, config.evaluator.metric)
         names = [] if found is None else [found.name]
     else:
-        names = list(config.objectives)
-    for name in names:
-        check_name(name, evaluator.metrics, "metric of config.objectives")
+        names = [find_metric(evaluator.metrics, name, "metric of config.objectives") for name in config.objectives]
     made = make_utility(config, max(1, len(names)))
     return Objectives(tuple(evaluator.metrics[name] for name in names), made) if names else None
 

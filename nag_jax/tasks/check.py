@@ -7,6 +7,7 @@ from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings import Generate, Settings
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
+from nag_jax.system.events import Events
 from nag_jax.system.fields import check
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build
@@ -58,7 +59,7 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         model=model,
         generator=clamped(given.generator, space) if given.generator else build.make_generator(config, space, model),
         mesh=parallel.make_mesh(),
-        phases=Phases(quiet=given.quiet),
+        phases=Phases(quiet=given.quiet, events=Events(*filter(None, [given.callback]))),
         score_params=given.score_params,
         training_tokens=given.training_tokens,
     )

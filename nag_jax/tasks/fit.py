@@ -17,6 +17,7 @@ from nag_jax.generators.gaussian.score_model import make_score_model
 from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.spaces import NodeSpace, whole
 from nag_jax.system import parallel
+from nag_jax.system.events import Events, Listener
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
 
@@ -53,6 +54,7 @@ def fit_score(
     folder: str | Path | None,
     seed: int,
     quiet: bool,
+    callback: Listener | None = None,
 ) -> Model:
     """Trains a score network on the architectures of a space; see `nag_jax.fit`.
 
@@ -64,6 +66,7 @@ def fit_score(
         folder: keeps checkpoints, from which the same call goes on; None keeps none.
         seed: the seed of all randomness.
         quiet: whether no bar is shown.
+        callback: is told every event of the fit; see `system.events`.
 
     Raises:
         InputError: a field can't be, or the folder has a checkpoint of another model.
@@ -75,7 +78,8 @@ def fit_score(
     checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
     if checkpoints is None or checkpoints.latest_step() != recipe.num_steps:
         check_batches(recipe, mesh)
-    with Phases(quiet=quiet)("score network") as update:
+    events = Events(*filter(None, [callback]))
+    with Phases(quiet=quiet, events=events)("score network") as update:
         params = fit_generator(
             stream_key(seed, "score"),
             generator,

@@ -3,17 +3,22 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nag_jax.evaluators import Metric
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.kept import Kept
 from nag_jax.tasks.pool import best_of
 from nag_jax.trials import Ledger
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Found:
+class Found(Kept):
     """What a search paid for, in order. Made by `search`.
 
     Attributes:
@@ -49,6 +54,15 @@ class Found:
 
     def __len__(self) -> int:
         return len(self.architectures)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A data frame of a row per label, in order, which `nag_jax.evaluator` takes for a table.
+
+        Its columns are `arch`, the metrics by their names, and the objective's `best_so_far`.
+        """
+        import pandas as pd
+
+        return pd.DataFrame({"arch": self.architectures, **self.labels, "best_so_far": self.best_so_far()})
 
 
 def read_found(book: Ledger, values: np.ndarray, metric: Metric, names: list[str]) -> Found:

@@ -85,6 +85,8 @@ class Learned:
         labelled: architectures that the predictor learned from, `[L, N]`.
         predict: tokens `[B, N]` -> the predicted utility `[B]`, higher is better; see `aim.predicted_utility`.
         guidance: what guides, see `aim`; its `params` are the predictor's.
+        in_units: what `predict` gives `[B]` -> in the metric's own unit and direction; as it is where no label says
+            what that is, as in transfer.
     """
 
     training_tokens: np.ndarray
@@ -92,6 +94,7 @@ class Learned:
     labelled: np.ndarray
     predict: Callable[[np.ndarray], np.ndarray]
     guidance: dict[str, Any]
+    in_units: Callable[[np.ndarray], np.ndarray] = lambda predictions: predictions
 
 
 def learn(run: Run) -> Learned:
@@ -101,7 +104,9 @@ def learn(run: Run) -> Learned:
     if run.transfer is None:
         labelled, values = pay_for_training(run)
         predictor_params, scales = train_predictor(run, score_params, labelled, values)
+        in_units = _in_units(run, values)
     else:
+        in_units = Learned.in_units
         labelled, scales = run.transfer.landmarks, None
         predictor_params = transfer.learn(run, run.transfer, score_params, run.pay_for_labels)
     return Learned(
@@ -114,7 +119,19 @@ def learn(run: Run) -> Learned:
         guidance=aim(
             run, score_params, predictor_params, scales, feasible(run.constraints, unlabelled(run, training_tokens))
         ),
+        in_units=in_units,
     )
+
+
+def _in_units(run: Run, values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """How predictions become the metric's own, given the labels `[L, M]` that the predictor learned from.
+
+    Those of several objectives are their utility in units already; see `aim.predicted_utility`.
+    """
+    if not run.objectives.is_single:
+        return lambda predictions: run.metric.sign * predictions
+    scales = normalize_each(values, run.config.predictor.labels)[1]
+    return lambda predictions: run.metric.sign * scales.column_to_units(predictions)
 
 
 def check(config: Generate, workdir: Workdir) -> Run:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,20 +12,24 @@ from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
+from nag_jax.tasks.kept import Kept
 from nag_jax.trials import Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAINING, FINAL = "training", "final"
 """Purposes in ledgers: of the labels that a predictor learns from, and of those of the best that were generated."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(Kept):
     """Generated architectures, each once. Made by `generate`.
 
     Attributes:
         architectures: what was generated, in the space's own notation; best by the predictor first, where there is one.
         times_generated: how often each was, int `[D]`.
-        predictions: the predictor's, in its own unit, higher is better, `[D]`; NaN without one.
+        predictions: the predictor's, in the metric's own unit and direction, `[D]`; NaN without one.
         values: the labels of those that were paid for, in the metric's unit, `[D]`; NaN for the others.
         metric: the objective, or None.
         best: the best of those that were paid for, or None.
@@ -53,6 +58,16 @@ class Pool:
     def __len__(self) -> int:
         return len(self.architectures)
 
+    def to_pandas(self) -> "pd.DataFrame":
+        """A data frame of a row per architecture, which `nag_jax.evaluator` takes for a table.
+
+        Its columns are `arch`, `times_generated`, `predicted`, and the labels under the metric's name.
+        """
+        import pandas as pd
+
+        columns = {"arch": self.architectures, "times_generated": self.times_generated, "predicted": self.predictions}
+        return pd.DataFrame(columns if self.metric is None else columns | {self.metric.name: self.values})
+
 
 def make_pool(
     space: Space,
@@ -60,6 +75,7 @@ def make_pool(
     predict: Callable[[np.ndarray], np.ndarray] | None = None,
     book: Ledger | None = None,
     metric: Metric | None = None,
+    in_units: Callable[[np.ndarray], np.ndarray] = lambda predictions: predictions,
 ) -> Pool:
     """The valid architectures of samples, each once, with what is known of them.
 
@@ -69,6 +85,7 @@ def make_pool(
         predict: tokens `[B, N]` -> predictions `[B]`, higher is better; None for no predictor.
         book: the ledger of the labels, None where nothing was paid for.
         metric: the objective, None likewise.
+        in_units: predictions `[B]` -> in the metric's own unit and direction.
     """
     tokens, counts, predictions = tally(samples.tokens[samples.valid], predict)
     values = np.full(len(tokens), np.nan)
@@ -79,6 +96,7 @@ def make_pool(
         values = np.array([known.get(key, np.nan) for key in space.canonical(tokens).tolist()])
         best, best_value = best_of(architectures, values, metric)
         paid = book.paid_by_purpose()
+    predictions = in_units(predictions)
     return Pool(architectures, counts, predictions, values, metric, best, best_value, paid, len(samples.tokens))
 
 

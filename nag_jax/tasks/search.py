@@ -196,9 +196,10 @@ def check(config: settings.Search, workdir: Workdir, given: Given | None = None)
     space, evaluator = setting.space, setting.evaluator
     objectives = build.make_objectives(config, evaluator)
     if objectives is None:
+        file = getattr(evaluator, "metric_file", "")
         raise InputError(
-            f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric, or give what it is "
-            "read from, as config.evaluator.accuracy_file"
+            f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric"
+            + (f", or give {file}" if file else "")
         )
     reported = _metric(config, "report", evaluator) or objectives.metric
     if config.search.budget > setting.num_distinct:

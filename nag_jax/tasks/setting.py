@@ -21,6 +21,7 @@ from nag_jax.spaces import NodeSpace, whole
 from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError
+from nag_jax.system.events import Listener
 from nag_jax.system.keys import stream_key
 from nag_jax.system.once import jitted
 from nag_jax.system.progress import Phases
@@ -40,6 +41,7 @@ class Given(NamedTuple):
         score_params: the generator's parameters.
         training_tokens: what it learned from, tokens `[M, N]`.
         quiet: whether no bars of progress are shown.
+        callback: is told every event of the run; see `system.events`.
     """
 
     space: NodeSpace
@@ -48,6 +50,7 @@ class Given(NamedTuple):
     score_params: Any = None
     training_tokens: np.ndarray | None = None
     quiet: bool = False
+    callback: Listener | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -98,6 +101,7 @@ class Setting:
     def claim(self) -> None:
         """Makes the workdir the run's own; refused where another process has it."""
         self.workdir.claim(self.identity)
+        self.workdir.report(self.phases.events)
 
     def guided_generator(self, given: Guidance) -> Generator:
         """The generator, whose score a guide of scores bends where one is given, and whose samples are refined."""

@@ -199,14 +199,20 @@ def _fit_network(run: Setting, transfer: Transfer, meta: MetaPredictor, score_pa
         )
 
 
+_DOWNLOADS = {
+    "path": "the file that `python -m experiments.convert metad2a` makes of MetaD2A's meta_train_tasks_predictor.pt, "
+    "which its authors publish (github.com/HayeonLee/MetaD2A)",
+    "classes": "the list of down-sampled ImageNet's classes, `wnid id name` per line, which comes with that data set "
+    "(image-net.org)",
+}
+"""Files that triples of MetaD2A are read from, and where they come from."""
+
+
 def _read_metad2a(config: Any) -> tuple[Triples, TaskTable]:
     given = config.triples.metad2a
-    for field in ("path", "classes"):
+    for field, needed in _DOWNLOADS.items():
         if not getattr(given, field):
-            raise InputError(
-                f"set config.triples.metad2a.{field}: MetaD2A's triples are a download; see "
-                "`python -m experiments.convert --help`"
-            )
+            raise InputError(f"set config.triples.metad2a.{field}: it is {needed}")
     data = metad2a.load(path=given.path, classes=given.classes)
     if given.published_split:
         data = data._replace(triples=metad2a.published_split(data)[0])

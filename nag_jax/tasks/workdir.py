@@ -3,20 +3,27 @@
 import fcntl
 import json
 import os
+import shutil
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from nag_jax.evaluators import Evaluator
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.system.errors import InputError
+from nag_jax.system.events import NAME as EVENTS
+from nag_jax.system.events import TRIAL, EventFile, Events
 from nag_jax.system.foreign import load_json
+from nag_jax.system.options import is_own, split_own
 from nag_jax.trials import Ledger, Trial, read_trials
 
 LEDGER = "trials.db"
 """The name of a run's ledger, where it has one alone."""
+OWN = ("space", "utility")
+"""Blocks of a config whose `FILE.py` a run keeps: who exports or reports it needs them."""
 
 
 class Workdir:
@@ -24,10 +31,12 @@ class Workdir:
 
     Attributes:
         path: the folder.
+        events: is told every label that is stored in one of its ledgers.
     """
 
     def __init__(self, path: Path):
         self.path = path
+        self.events = Events()
 
     def check(self, config: dict[str, Any]) -> None:
         """Refuses the folder if it belongs to another process or to a run of another config; changes nothing.
@@ -76,7 +85,21 @@ class Workdir:
         weakref.finalize(self, lock.close)
         self._take(lock)
         if not (self.path / "config.json").exists():
+            self._keep_own(config)
             self.write_json("config.json", config)
+
+    def _keep_own(self, config: dict[str, Any]) -> None:
+        """Copies the files of a space and a utility of one's own, which the run is read with from anywhere later."""
+        for block in OWN:
+            name = config.get(block, {}).get("name", "")
+            if is_own(name):
+                self.write(_own_file(block), lambda path, name=name: shutil.copyfile(split_own(name)[0], path))
+
+    def kept_name(self, block: str, name: str) -> str:
+        """A block's name as it is found from anywhere: `FILE.py:NAME` by the copy that the run kept, if it did."""
+        if not (is_own(name) and self.holds(_own_file(block))):
+            return name
+        return f"{self.path / _own_file(block)}:{split_own(name)[1]}"
 
     def _take(self, lock: TextIO) -> None:
         try:
@@ -85,6 +108,24 @@ class Workdir:
             raise InputError(
                 f"workdir {self.path} is in use by another process: wait for it, or name another --workdir"
             ) from error
+
+    def report(self, events: Events) -> None:
+        """Has the ledgers tell their labels to the events of a run, and the file `events.jsonl` be written of all."""
+        self.events = events
+        events.add(EventFile(self.path / EVENTS))
+
+    def _tell(self, ledger: str, trial: Trial) -> None:
+        self.events(
+            TRIAL,
+            trial.purpose,
+            architecture=trial.architecture,
+            values=trial.values,
+            failed=trial.failed,
+            reason=trial.reason.partition("\n")[0],
+            cost=trial.cost,
+            worker=trial.worker,
+            ledger=ledger.removesuffix(".db"),
+        )
 
     def holds(self, name: str) -> bool:
         """Whether a file or folder of that name is there."""
@@ -108,6 +149,7 @@ class Workdir:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with Ledger.open(path, evaluator) as ledger:
+            ledger.listener = partial(self._tell, name)
             yield ledger
 
     def trials(self, evaluator: Evaluator, name: str = LEDGER) -> list[Trial]:
@@ -137,7 +179,7 @@ class Workdir:
     def write_json(self, name: str, value: Any) -> Path:
         """Writes JSON; floats that aren't numbers become null."""
         return self.write(
-            name, lambda path: path.write_text(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
+            name, lambda path: path.write_text(json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
         )
 
 
@@ -150,6 +192,13 @@ class Unkept(Workdir):
 
     def __init__(self, book: Ledger | None = None):
         self.book = book
+        self.events = Events()
+
+    def report(self, events: Events) -> None:
+        """Has the ledger tell its labels to the events of a run; no file is written."""
+        self.events = events
+        if self.book is not None:
+            self.book.listener = partial(self._tell, LEDGER)
 
     def check(self, config: dict[str, Any]) -> None:
         """Nothing can be another's."""
@@ -184,14 +233,18 @@ class Unkept(Workdir):
         """Nothing is written."""
 
 
-def _plain(value: Any) -> Any:
+def _own_file(block: str) -> str:
+    return f"own/{block}.py"
+
+
+def plain(value: Any) -> Any:
     """What JSON can hold of a tree of Python and NumPy values."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not (float("-inf") < value < float("inf")):
         return None
     return value

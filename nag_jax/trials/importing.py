@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nag_jax.evaluators import table_file
+from nag_jax.evaluators.table_formats import read
 from nag_jax.system.errors import InputError, quoted
 from nag_jax.trials.ledger import Ledger
 from nag_jax.trials.trial import FULL, Trial, now
@@ -63,7 +64,7 @@ def import_labels(
         (Imported(stored=1, known=0), 'last year')
     """
     if isinstance(source, str | Path):
-        name, (frame, place) = str(source), table_file.read(Path(source))
+        name, (frame, place) = str(source), read(Path(source))
     else:
         name, frame, place = "the data frame", source, "row {} (from 0)".format
     frame = table_file.tidy(frame, name)
@@ -78,6 +79,7 @@ def _trials(
     ledger: Ledger, frame: "pd.DataFrame", name: str, place: Callable[[int], str], *, origin: str, purpose: str
 ) -> Sequence[Trial]:
     """A trial a row."""
+    frame = table_file.name_architectures(frame, ledger.space, name)
     if missing := [metric for metric in ledger.metrics if metric not in frame]:
         raise InputError(
             f"{name} has no column for {missing}, which the evaluator measures: add them, or use an evaluator that "

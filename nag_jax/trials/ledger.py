@@ -41,6 +41,7 @@ class Ledger:
 
     Attributes:
         path: path of the file; None for a ledger in memory.
+        listener: is told each trial that is stored, once it is.
 
     Example:
         >>> from nag_jax import evaluators
@@ -57,6 +58,7 @@ class Ledger:
         self._evaluator = evaluator
         self._is_alone = path is None
         self.path = path
+        self.listener: Callable[[Trial], None] = lambda trial: None
 
     @classmethod
     def open(cls, path: str | Path | None, evaluator: Evaluator) -> Self:
@@ -184,7 +186,9 @@ class Ledger:
                     )
                 return stored
             schema.insert(self._connection, trial)
-            return next(schema.read(self._connection, _MATCHING, place))
+            stored = next(schema.read(self._connection, _MATCHING, place))
+        self.listener(stored)
+        return stored
 
     def pending(self, *, expired: bool = False) -> list[Trial]:
         """The pending trials in the order in which they were proposed; without those whose lease is over, or with."""
@@ -267,6 +271,7 @@ class Ledger:
         worker = f"{platform.node()}:{os.getpid()}"
 
         def store(outcomes: list[Outcome]) -> None:
+            stored = []
             with files.writing(self._connection):
                 for outcome in outcomes:
                     key = unpaid.keys[[outcome.row]]
@@ -286,6 +291,9 @@ class Ledger:
                         curve=outcome.curve,
                     )
                     schema.insert(self._connection, trial)
+                    stored.append(trial)
+            for trial in stored:
+                self.listener(trial)
 
         with closing(outcomes_of(self._evaluator, unpaid)) as payments:
             try:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
     {"system"},
     {"objectives"},
-    {"spaces"},
+    {"spaces", "trackers"},
     {"networks"},
     {"fitting"},
     {"generators"},

@@ -68,6 +68,7 @@ def test_everything_is_written_and_nothing_partial_left(undisturbed):
         "config.json",
         "trials.db",
         "aim.json",
+        "events.jsonl",
         "score",
         "predictor",
         "architectures.csv",
@@ -131,6 +132,7 @@ def test_objective_and_labels_are_named(results):
         "space": "nasbench201",
         "best_of_table": 94.0664,
         "facts": {},
+        "title": "CIFAR-10 accuracy",
     }
     assert results["labels"] == {
         "paid": 44,

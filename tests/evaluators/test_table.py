@@ -53,6 +53,7 @@ def test_no_public_attribute_holds_labels(build):
         "name",
         "num_distinct",
         "objective",
+        "rows",
         "space",
     }
 

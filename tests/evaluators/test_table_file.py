@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import nag_jax
-from nag_jax.evaluators import Metric, table_file
+from nag_jax.evaluators import Metric, table_file, table_formats
 from nag_jax.system.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -178,9 +178,96 @@ def test_an_unreadable_file_is_refused_in_one_line(tmp_path, name, content):
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_without_arch_is_refused(write_csv, cells):
-    with pytest.raises(InputError, match=r"no column 'arch'.*rename the one .*, of cell, acc"):
-        load(write_csv("cell,acc", f"{cells[0]},1"), "acc")
+@pytest.mark.parametrize("name", ["cell", "arch_str", "ArchitectureString"])
+def test_the_column_of_architectures_is_known_by_its_strings(name, write_csv, cells):
+    table = load(write_csv(f"i,note,{name},acc", f"1,x,{cells[0]},93", f"2,y,{cells[1]},91"), "acc")
+    assert table(table.architectures())["acc"].tolist() == [93, 91]
+
+
+def test_the_column_of_architectures_may_be_named(write_csv, cells):
+    path = write_csv("arch,other,acc", f"{cells[0]},{cells[1]},93")
+    assert load(path, "acc", column="other").covers(load(path, "acc").architectures()).tolist() == [False]
+    with pytest.raises(InputError, match=r"has no column 'nope' of architecture strings: name one of arch, other, acc"):
+        load(path, "acc", column="nope")
+
+
+def test_a_table_without_architectures_or_with_several_columns_of_them_is_refused(write_csv, cells):
+    with pytest.raises(
+        InputError, match=r"no column 'arch' .* none that holds those of nasbench201: name one .* a, acc"
+    ):
+        load(write_csv("a,acc", "nonsense,1"), "acc")
+    with pytest.raises(InputError, match=r"several, a, b that hold those of nasbench201: name one with column"):
+        load(write_csv("a,b,acc", f"{cells[0]},{cells[1]},1", name="two"), "acc")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_semicolons_and_tabs_separate_too(separator, table_path, tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text(table_path.read_text().replace(",", separator))
+    assert load(path).fingerprint == load(table_path).fingerprint
+
+
+def test_between_semicolons_commas_are_decimal_points(tmp_path, cells):
+    path = tmp_path / "table.csv"
+    path.write_text(f"arch;acc;note\n{cells[0]};93,25;a,b\n{cells[1]};-1,5;c\n")
+    table = load(path, "acc")
+    assert table(table.architectures())["acc"].tolist() == [93.25, -1.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("t.xlsx", b"PK\x03\x04rest", r"t\.xlsx is an Excel workbook, .*: save its sheet as CSV"),
+        ("t.json", b' [{"arch": "x"}]', r"t\.json is JSON, .*: write it as CSV"),
+        ("t.csv", b'{"arch": {"0": "x"}}', r"t\.csv is JSON"),
+        ("t.db", b"SQLite format 3\x00", r"t\.db is an SQLite file"),
+        ("t.pkl", b"\x80\x04\x95", r"t\.pkl is a pickle"),
+    ],
+)
+def test_files_of_other_kinds_are_named_as_what_they_are(name, content, kind, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=kind):
+        load(tmp_path / name, "acc")
+
+
+def test_repeats_are_averaged_on_request_and_rows_are_counted(write_csv, cells):
+    path = write_csv("arch,acc,late", f"{cells[1]},90,1", f"{cells[0]},92,2", f"{cells[1]},91,", f"{cells[1]},92,3")
+    with pytest.raises(InputError, match=r"line 4: .* is already on line 2; .* average_repeats=True"):
+        load(path, "acc")
+    table = load(path, "acc", average_repeats=True, allow_failed=True)
+    labels = table(table.architectures())
+    assert (labels["acc"].tolist(), labels["late"].tolist()) == ([91, 92], [2, 2])
+    assert (table.rows, table.num_distinct) == (4, 2)
+    assert "4 rows for 2 architectures of 'nasbench201'" in repr(table)
+
+
+@pytest.mark.parametrize(
+    ("columns", "metric", "split", "title"),
+    [
+        (("cifar10", "cifar100", "ImageNet16-120"), "cifar10", "test", "CIFAR-10 test accuracy"),
+        (
+            ("cifar10-valid", "cifar10-test", "imagenet-test"),
+            "cifar10-valid",
+            "validation",
+            "CIFAR-10 validation accuracy",
+        ),
+        (("CIFAR10TestAccuracy", "CIFAR100TestAccuracy"), "CIFAR100TestAccuracy", "test", "CIFAR-100 test accuracy"),
+    ],
+)
+def test_exports_of_the_benchmarks_are_recognised_by_their_columns(columns, metric, split, title, write_csv, cells):
+    path = write_csv(",".join(["index", "arch_str", *columns]), ",".join(["0", cells[0], *["90"] * len(columns)]))
+    table = load(path, metric)
+    assert list(table.metrics) == list(columns)
+    found = table.metrics[metric]
+    assert (found.unit, found.split, found.label) == ("%", split, title)
+    assert load(path, title).objective == metric
+
+
+def test_costs_in_an_export_are_better_where_less(write_csv, cells):
+    header = "arch,cifar10_valid_acc,cifar100_test_loss,cifar10_params,flops,cifar10_latency"
+    metrics = load(write_csv(header, f"{cells[0]},90,0.5,1,2,3"), "cifar10_valid_acc").metrics
+    assert [metric.direction for metric in metrics.values()] == ["max", "min", "min", "min", "min"]
+    assert metrics["cifar100_test_loss"].split == "test"
 
 
 def test_an_unknown_metric_gets_the_numeric_columns_closest_first(table_path):
@@ -280,6 +367,6 @@ def test_a_small_parquet_file_does_not_become_gigabytes(tmp_path, cells):
 def test_equal_texts_of_a_parquet_file_share_their_memory(tmp_path):
     frame = pd.DataFrame({"arch": ["a" * 1000, "b" * 1000] * 100, "acc": 1.0})
     frame.to_parquet(tmp_path / "table.parquet")
-    found, _ = table_file.read(tmp_path / "table.parquet")
+    found, _ = table_formats.read(tmp_path / "table.parquet")
     assert found["arch"].tolist() == frame["arch"].tolist()
     assert len({id(text) for text in found["arch"]}) == 2

@@ -14,7 +14,17 @@ from experiments import reference
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/**/*.md")])
 FIELDS = reference.fields()
-MAIN_FLAGS = {"config", "workdir", "dry_run", "distributed", "coordinator", "num_processes", "process_id", "help"}
+MAIN_FLAGS = {
+    "config",
+    "workdir",
+    "dry_run",
+    "tracker",
+    "distributed",
+    "coordinator",
+    "num_processes",
+    "process_id",
+    "help",
+}
 
 
 def text_of(path):

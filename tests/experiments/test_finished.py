@@ -11,9 +11,13 @@ import pytest
 
 from experiments.finished import FinishedRun
 from nag_jax.evaluators import Metric
+from nag_jax.settings import Generate
+from nag_jax.settings.space import Space
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.nasbench201 import OPERATIONS
 from nag_jax.system.errors import InputError
+from nag_jax.system.fields import to_dict
+from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger
 
 SPACE = NASBench201()
@@ -111,3 +115,27 @@ def test_what_is_no_finished_run_is_refused(tmp_path):
     (path / "results.json").unlink()
     with pytest.raises(InputError, match="isn't finished: start it again with the same command"):
         FinishedRun(path)
+
+
+SPACE_FILE = """
+from nag_jax.spaces import NASBench201
+
+
+def make():
+    return NASBench201()
+"""
+
+
+def test_a_space_of_ones_own_is_kept_with_the_run(tmp_path, monkeypatch):
+    """So that it is found from anywhere, and when the file has changed or gone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_space.py").write_text(SPACE_FILE)
+    path = tmp_path / "run"
+    config = to_dict(Generate(space=Space(name="my_space.py:make")))
+    Workdir(path).claim(config)
+    (path / "results.json").write_text(json.dumps({"config": config, "versions": {}}))
+    (tmp_path / "my_space.py").unlink()
+    monkeypatch.chdir("/")
+    run = FinishedRun(path)
+    assert run.space().name == "nasbench201"
+    assert run.config.utility.name == config["utility"]["name"]

@@ -102,6 +102,7 @@ def test_every_word_has_help(word, typed, capsys):
     [
         ("experiments.main", "python -m experiments.main --x 'a b'"),
         ("nag_jax.experiments.main", "python -m nag_jax.experiments.main --x 'a b'"),
+        ("nag_jax.__main__", "python -m nag_jax --x 'a b'"),
         ("experiments.bench.search", None),
         ("pytest.__main__", None),
     ],

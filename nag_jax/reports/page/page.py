@@ -102,7 +102,7 @@ def render(runs: Sequence[Finished]) -> str:
     Raises:
         InputError: a figure of a run can't be read, or so many runs don't fit into a page.
     """
-    names = [run.path.resolve().name for run in runs]
+    names = [_name(run) for run in runs]
     names = names if len(set(names)) == len(names) else [str(run.path) for run in runs]
     drawn = _fitting([_drawings(run, f"f{i}-") for i, run in enumerate(runs)])
     told = [_tell(run, name, drawings) for run, name, drawings in zip(runs, names, drawn, strict=True)]
@@ -110,6 +110,12 @@ def render(runs: Sequence[Finished]) -> str:
     if len(page.encode()) > MOST_BYTES:
         raise InputError(f"{len(runs)} runs make a page of more than {MOST_BYTES // 10**6} MB: compare fewer at a time")
     return page
+
+
+def _name(run: Finished) -> str:
+    """What a run is called: its folder, and its config where the folder is called otherwise."""
+    folder, config = run.path.resolve().name, run.config["name"]
+    return folder if folder == config else f"{folder} ({config})"
 
 
 def _tell(run: Finished, name: str, drawings: list[Drawing]) -> Told:

@@ -5,7 +5,17 @@ from typing import Any
 
 from nag_jax.reports.page import forms
 from nag_jax.reports.page.finished import EMPTY, Cell, Finished
-from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, objectives_of_best, source, words
+from nag_jax.reports.page.story import (
+    Rows,
+    Story,
+    Table,
+    asked_of_any,
+    label,
+    metric,
+    objectives_of_best,
+    source,
+    words,
+)
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "valid": ("validity_argmax", forms.share),
@@ -59,7 +69,7 @@ def generated(run: Finished) -> Story:
         if table.rows
     ]
     return Story(
-        f"Generated architectures of {about['space']} for {about['metric']}, and paid for the best by the predictor.",
+        f"Generated architectures of {about['space']} for {label(about)}, and paid for the best by the predictor.",
         asked,
         found,
         run.cell("best", "architecture"),

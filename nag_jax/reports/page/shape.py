@@ -47,7 +47,7 @@ OBJECT = Each(ANYTHING)
 _LABELS = Kind("numbers of labels", lambda key: key.isascii() and key.isdigit())
 
 # A field whose name ends in a question mark may be missing or null; the star stands for fields that aren't named.
-_FACTS = {"metric": TEXT, "direction": DIRECTION, "unit?": TEXT, "split?": TEXT}
+_FACTS = {"metric": TEXT, "title?": TEXT, "direction": DIRECTION, "unit?": TEXT, "split?": TEXT}
 _METRIC = _FACTS | {"objectives?": Each(_FACTS, list)}
 _LABELLED = _METRIC | {"evaluator": TEXT}
 _CURVE = Each({"estimate": KNOWN, "low": KNOWN, "high": KNOWN}, keys=_LABELS)

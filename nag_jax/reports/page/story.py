@@ -48,13 +48,18 @@ def words(text: str) -> Cell:
     return Cell(text)
 
 
+def label(about: dict[str, Any]) -> str:
+    """What a metric of `results.json` is called where people read it."""
+    return about.get("title") or about["metric"]
+
+
 def metric(about: dict[str, Any]) -> str:
     """A metric's facts in words; those of a utility's objectives."""
     if several := about.get("objectives"):
-        return f"{about['metric']} of {'; '.join(map(metric, several))}"
+        return f"{label(about)} of {'; '.join(map(metric, several))}"
     unit = f" in {about['unit']}" if about.get("unit") else ""
     better = {"max": "higher", "min": "lower"}[about["direction"]]
-    return f"{about['metric']}{unit}, {better} is better"
+    return f"{label(about)}{unit}, {better} is better"
 
 
 def source(about: dict[str, Any], evaluator: str) -> str:
@@ -67,9 +72,7 @@ def source(about: dict[str, Any], evaluator: str) -> str:
 def objectives_of_best(run: Finished) -> Rows:
     """The values of several objectives that the best architecture has; nothing where there is one."""
     return {
-        f"its {about['metric']}": run.cell(
-            "best", "objectives", about["metric"], form=forms.with_unit(about.get("unit"))
-        )
+        f"its {label(about)}": run.cell("best", "objectives", about["metric"], form=forms.with_unit(about.get("unit")))
         for about in run.at("objective", "objectives") or []
     }
 

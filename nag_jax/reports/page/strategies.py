@@ -5,7 +5,17 @@ from typing import Any
 
 from nag_jax.reports.page import forms
 from nag_jax.reports.page.finished import EMPTY, Cell, Finished
-from nag_jax.reports.page.story import Rows, Story, Table, asked_of_any, metric, objectives_of_best, source, words
+from nag_jax.reports.page.story import (
+    Rows,
+    Story,
+    Table,
+    asked_of_any,
+    label,
+    metric,
+    objectives_of_best,
+    source,
+    words,
+)
 from nag_jax.reports.statistics import FEWEST_SAMPLES
 from nag_jax.reports.trajectories import FEWEST_SEEDS
 
@@ -29,7 +39,7 @@ def searched(run: Finished) -> Story:
     if any("hypervolume_after" in strategy for strategy in results["strategies"].values()):
         tables.append(_hypervolumes(run))
     return Story(
-        f"{len(results['strategies'])} strategies searched {results['space']} for {objective['metric']}, each with "
+        f"{len(results['strategies'])} strategies searched {results['space']} for {label(objective)}, each with "
         "labels of its own; strategies share the initial designs of their seeds.",
         asked,
         _found(run),
@@ -44,7 +54,7 @@ def _found(run: Finished) -> Rows:
     if best := results.get("best"):
         rows["best that was paid for"] = run.cell("best", "value", form=forms.with_unit(unit))
         if best.get("reported") is not None and results["reported"]["metric"] != results["objective"]["metric"]:
-            name = f"its {results['reported']['metric']}"
+            name = f"its {label(results['reported'])}"
             rows[name] = run.cell("best", "reported", form=forms.with_unit(reported_unit))
         rows |= objectives_of_best(run)
         rows["found by"] = words(f"{best['strategy']}, seed {best['seed']}, label {best['label']}")
@@ -120,7 +130,7 @@ def _hypervolumes(run: Finished) -> Table:
         (name, [interval(run, "strategies", name, "hypervolume_after", n) for n in counts])
         for name in run.results["strategies"]
     ]
-    title = f"Hypervolume of {run.results['objective']['metric']} and {run.at('config', 'search', 'second')}"
+    title = f"Hypervolume of {label(run.results['objective'])} and {run.at('config', 'search', 'second')}"
     note = (
         "0 to 1: the share of the rectangle between the worst and the best values that any strategy paid for; "
         f"{_spread(run)}."
