@@ -24,5 +24,11 @@ def make(name: str, run: str, folder: str | Path) -> Listener:
 
     Raises:
         InputError: there is no such tracker, or its package isn't installed.
+
+    Example:
+        >>> make("none", "my run", "folder")
+        Traceback (most recent call last):
+            ...
+        nag_jax.system.errors.InputError: unknown tracker 'none': use one of ['mlflow', 'tensorboard', 'wandb'], ...
     """
     return find("tracker", name, REGISTRY)(run, Path(folder))
