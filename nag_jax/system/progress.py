@@ -22,7 +22,7 @@ class Phases:
         events: is told when a phase begins, how far it is, and when it is over.
 
     Attributes:
-        events: likewise; more listeners may be added.
+        events: what they are told to, which may have more listeners added.
         seconds: seconds by phase.
         before_first: called once, as the first phase begins: when nothing can be refused any more.
 
