@@ -82,7 +82,10 @@ class Processes(Waiting):
         number = self._free.get()
         try:
             try:
-                return self._pool(number).submit(_call, call).result(self.timeout)
+                pool, is_new = self._pool(number)
+                if is_new:  # no time limit counts its start, and what the call imports
+                    pool.submit(_load, call).result()
+                return pool.submit(_call, call).result(self.timeout)
             except (TimeoutError, BrokenProcessPool):
                 self._end(number)
                 raise
@@ -99,15 +102,16 @@ class Processes(Waiting):
             self._end(number)
         super().shutdown(wait, cancel_futures=cancel_futures)
 
-    def _pool(self, number: int) -> ProcessPoolExecutor:
+    def _pool(self, number: int) -> tuple[ProcessPoolExecutor, bool]:
+        """A worker's process, and whether it was just made."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the executor is shut down")
-            if number not in self._pools:
+            is_new = number not in self._pools
+            if is_new:
                 spawn = multiprocessing.get_context("spawn")
                 self._pools[number] = ProcessPoolExecutor(1, spawn, _number, (number,))
-                self._pools[number].submit(os.getpid).result()  # so that no time limit counts its start
-            return self._pools[number]
+            return self._pools[number], is_new
 
     def _end(self, number: int) -> None:
         with self._lock:
@@ -346,6 +350,10 @@ def pickled(call: tuple) -> bytes:
 def _call(call: bytes) -> Any:
     function, arguments, options = pickle.loads(call)
     return function(*arguments, **options)
+
+
+def _load(call: bytes) -> None:
+    pickle.loads(call)
 
 
 def _number(number: int) -> None:
