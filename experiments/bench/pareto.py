@@ -107,10 +107,10 @@ def each_seed(arguments: argparse.Namespace, part: str) -> list[dict[str, dict[s
     problem, kept, found = PROBLEMS[part], Workdir(arguments.workdir), []
     config = make_config(problem, *write_tables(arguments, problem, kept))
     for seed in range(arguments.seeds):
-        name = f"{part}{seed}.json"
+        name = f"{part}-{seed}.json"
         if not kept.holds(name):
             config.seed = seed
-            kept.write_json(name, pools(runs.prepare(config, arguments.workdir / f"{part}{seed}")))
+            kept.write_json(name, pools(runs.prepare(config, arguments.workdir / f"{part}-{seed}")))
         found.append(json.loads((arguments.workdir / name).read_text()))
     return found
 

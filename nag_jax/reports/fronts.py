@@ -68,7 +68,6 @@ def known_truth(run: Run) -> Truth | None:
     tokens, values = np.ascontiguousarray(tokens[good], np.int32), values[good]
     box = box_of(values, run.worst)
     inside = np.where(box.inside(values)[:, None], values, np.nan)
-    box = box_of(inside, run.worst) if np.isfinite(inside).any() else box
     return Truth(tokens, values, box, non_dominated(inside), np.asarray(run.space.canonical(tokens)))
 
 

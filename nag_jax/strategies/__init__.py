@@ -18,6 +18,7 @@ from nag_jax.strategies.bananas import bananas
 from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import bo
 from nag_jax.strategies.bo_nag import bo_nag
+from nag_jax.strategies.front_bo import front_bo
 from nag_jax.strategies.local_search import local_search
 from nag_jax.strategies.random_search import random_search
 from nag_jax.strategies.regularized_evolution import regularized_evolution
@@ -28,6 +29,7 @@ REGISTRY = {
     "bananas": bananas,
     "bo": bo,
     "bo_nag": bo_nag,
+    "front_bo": front_bo,
     "local_search": local_search,
     "random_search": random_search,
     "regularized_evolution": regularized_evolution,
