@@ -2,10 +2,10 @@
 
 python -m experiments.bench.ednag --cells=nb201_cifar.csv
 
-EDNAG (Zhou et al., arXiv 2504.17827) evolves relaxed cells by denoising, and looks the fitness of every individual up in
-the table at every step. Here its published constants run from seeds that nobody chose, and labels are counted as this
-library counts them: one for each class of cells that compute the same thing. `--cells` is a CSV file with the columns
-`arch`, `cifar10_test_acc`, `cifar10_valid_acc` and `cifar100_test_acc`.
+EDNAG (Zhou et al., arXiv 2504.17827) evolves relaxed cells by denoising, and looks the fitness of every individual
+up in the table at every step. Here its published constants run from seeds that nobody chose, and labels are counted as
+this library counts them: one for each class of cells that compute the same thing. `--cells` is a CSV file with the
+columns `arch`, `cifar10_test_acc`, `cifar10_valid_acc` and `cifar100_test_acc`.
 """
 
 import argparse

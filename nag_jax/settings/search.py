@@ -129,6 +129,17 @@ class Bananas(Strategy):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class FrontBO(Strategy):
+    """Bayesian optimisation of several objectives by expected hypervolume improvement."""
+
+    name: str = _name("front_bo")
+    surrogate: str = option("gaussian_process", "What is believed of unlabelled architectures.", SURROGATES)
+    labels: str = option("normal", "How labels are normalised.", NORMALIZATIONS)
+    pool_size: int = option(0, "How many candidates a round has; 0 takes all of a small space.", NOT_NEGATIVE)
+    capacity: int = option(64, "How many labels a fit is compiled for; it doubles as labels outgrow it.", COUNT)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RegularizedEvolution(Strategy):
     """Regularized evolution."""
 
@@ -147,7 +158,7 @@ class TPE(Strategy):
     )
 
 
-AnyStrategy = Strategy | BO | BONAG | Bananas | RegularizedEvolution | TPE
+AnyStrategy = Strategy | BO | BONAG | Bananas | FrontBO | RegularizedEvolution | TPE
 STRATEGIES: Mapping[str, AnyStrategy] = {
     "bo_nag": BONAG(),
     "bo_exhaustive": BO(maximizer="exhaustive"),

@@ -36,7 +36,7 @@ REGISTRY = {
     "tpe": tpe,
 }
 
-__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator", "needs_surrogate"]
+__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator", "needs_surrogate", "takes_known"]
 
 
 def make(
@@ -72,6 +72,16 @@ def make(
     return check_options("strategy", name, REGISTRY, options, given=("domain",))(
         Domain(space, covers, utility, rows), **options
     )
+
+
+def takes_known(name: str) -> bool:
+    """Whether the strategy has the option `known`: objectives that need no label, as costs by formula.
+
+    Example:
+        >>> takes_known("front_bo"), takes_known("bo")
+        (True, False)
+    """
+    return "known" in inspect.signature(find("strategy", name, REGISTRY)).parameters
 
 
 def needs_generator(name: str) -> bool:

@@ -38,6 +38,8 @@ _WIDTH = 1e-3
 """Standard deviation of a known objective, so that its logarithm has a slope; objectives run from 0 to 1."""
 _MARGIN = 0.05
 """By how much the reference point lies below the worst label, so that the ends of the front count."""
+_POOL = 1024
+"""Candidates of a domain that isn't listed."""
 _LIST = 20_000
 """Architectures of a domain at most, all of which are candidates."""
 
@@ -116,7 +118,7 @@ def front_bo(
     surrogate: str = "gaussian_process",
     surrogate_options: dict[str, Any] | None = None,
     labels: str = "normal",
-    pool_size: int = 1024,
+    pool_size: int = 0,
     capacity: int = 64,
 ) -> Strategy:
     """Labels the candidates with the highest expected hypervolume improvement.
@@ -130,7 +132,7 @@ def front_bo(
         surrogate: a name of `surrogates.REGISTRY`.
         surrogate_options: options of the surrogate.
         labels: the normalisation of labels; see `predictors.labels.normalize`.
-        pool_size: candidates where the domain isn't listed.
+        pool_size: candidates of a round; 0 takes all of a small domain, and 1,024 of others.
         capacity: labels that a fit is compiled for.
 
     Raises:
@@ -143,8 +145,8 @@ def front_bo(
         >>> tokens.shape
         (3, 5)
     """
-    if pool_size < 2 or capacity < 1:
-        raise InputError(f"front_bo needs pool_size >= 2 and capacity >= 1, found {pool_size} and {capacity}")
+    if pool_size < 0 or capacity < 1:
+        raise InputError(f"front_bo needs pool_size >= 0 and capacity >= 1, found {pool_size} and {capacity}")
     model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
 
     def ask(key, state, n, pending=None):
@@ -161,8 +163,9 @@ def front_bo(
 
 
 def _candidates(domain: Domain, key: Array, history: History, size: int, taken: np.ndarray) -> np.ndarray:
-    if domain.listable and domain.space.size <= _LIST:
+    if not size and domain.listable and domain.space.size <= _LIST:
         return domain.space.all_tokens()
+    size = size or _POOL
     keys = jax.random.split(key, 3)
     best = history.tokens[np.argsort(front_ranks(history.values), kind="stable")[:20]]
     children = domain.mutate(keys[1], np.resize(best, (size // 2, best.shape[1])))

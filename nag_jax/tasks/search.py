@@ -15,7 +15,7 @@ from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
-from nag_jax.strategies import Strategy, loop, needs_generator
+from nag_jax.strategies import Strategy, loop, needs_generator, takes_known
 from nag_jax.strategies import make as make_registered
 from nag_jax.strategies.bo_nag import Source
 from nag_jax.strategies.course import Course
@@ -269,6 +269,8 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
             run.config.sampler.refine.sweeps,
             run.config.sampler.refine.trades,
         )
+    if takes_known(block.name):
+        options["known"] = known_objectives(run)
     return make_registered(
         block.name,
         run.space,
@@ -277,6 +279,16 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
         rows=run.feasible_rows,
         **options,
     )
+
+
+def known_objectives(run: Search) -> dict[int, Callable[[Any], Any]]:
+    """The place of each objective that a formula gives, to its value of relaxed x `[B, N, V]`, higher is better."""
+    costs = getattr(run.evaluator, "costs", None) or {}
+
+    def value(metric: Metric) -> Callable[[Any], Any]:
+        return lambda x: metric.sign * costs[metric.name].relaxed(x)
+
+    return {place: value(metric) for place, metric in enumerate(run.objectives.metrics) if metric.name in costs}
 
 
 def search_seed(

@@ -19,6 +19,7 @@ OPTIONS = {
         {"maximizer": "mutation", "maximizer_options": {"pool_size": 64}, "acquisition": "ucb", "capacity": 16},
     ],
     "bo_nag": [QUICK | {"rounds": 1}],
+    "front_bo": [QUICK],
     "regularized_evolution": [{"population": 6, "tournament": 3}],
 }
 """Instead of the defaults, for speed."""
