@@ -23,7 +23,7 @@ from nag_jax.system.errors import escaped, shown
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.generate import Generated
 from nag_jax.tasks.plan import Plan, words_of_seeds
-from nag_jax.tasks.search import Search, Searched
+from nag_jax.tasks.searched import Search, Searched
 from nag_jax.tasks.setting import Setting
 from nag_jax.tasks.stream import Streamed
 from nag_jax.tasks.train import Trained

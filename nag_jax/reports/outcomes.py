@@ -7,7 +7,7 @@ from nag_jax.reports import constrained, fronts, generated, searched, streamed, 
 from nag_jax.tasks.constrained import Constrained
 from nag_jax.tasks.front import Fronts
 from nag_jax.tasks.generate import Generated
-from nag_jax.tasks.search import Searched
+from nag_jax.tasks.searched import Searched
 from nag_jax.tasks.stream import Streamed
 from nag_jax.tasks.train import Trained
 

@@ -24,7 +24,7 @@ from nag_jax.reports.trajectories import (
     quantile,
 )
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.search import Search, Searched
+from nag_jax.tasks.searched import Search, Searched
 
 DRAWN = 5
 """Architectures in the figure of the best."""

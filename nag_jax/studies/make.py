@@ -25,6 +25,7 @@ from nag_jax.tasks import search as searching
 from nag_jax.tasks.asked import WEEK
 from nag_jax.tasks.fit import Model
 from nag_jax.tasks.sampling import choose_sampler
+from nag_jax.tasks.searched import Search
 from nag_jax.tasks.setting import Given, split_space, train_score
 from nag_jax.tasks.workdir import Unkept
 from nag_jax.trials import Ledger
@@ -116,7 +117,7 @@ def study(
 
 
 def open_study(
-    run: searching.Search,
+    run: Search,
     objectives: Objectives,
     strategy: str,
     seed: int,
@@ -175,7 +176,7 @@ def prepare(
     quiet: bool,
     options: Mapping[str, Any],
     callback: Listener | None = None,
-) -> searching.Search:
+) -> Search:
     """The search of one seed of one strategy, checked; the arguments are those of `study` and `nag_jax.search`.
 
     Raises:

@@ -19,7 +19,7 @@ from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.foreign import load_json
 from nag_jax.system.names import check_name
 from nag_jax.tasks import drive
-from nag_jax.tasks.search import Search
+from nag_jax.tasks.searched import Search
 from nag_jax.trials import Trial
 
 _NEAREST = 3

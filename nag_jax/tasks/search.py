@@ -1,10 +1,9 @@
 """The task `search`: strategies decide what to label next, seed by seed, with every label counted."""
 
-import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from nag_jax import settings
 from nag_jax.evaluators import Evaluator
 from nag_jax.evaluators.reporting import reporting_view
-from nag_jax.objectives import Metric, Objectives
+from nag_jax.objectives import Metric
 from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
 from nag_jax.strategies import Strategy, loop, needs_generator, takes_known
@@ -23,7 +22,6 @@ from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.extras import check_installed
 from nag_jax.system.fields import to_dict
-from nag_jax.system.keys import stream_key
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import build, drive, transfer
 from nag_jax.tasks.asked import Asked
@@ -33,76 +31,13 @@ from nag_jax.tasks.learn import Run
 from nag_jax.tasks.measure import Work, measure_strategy, seconds_between
 from nag_jax.tasks.plan import Plan, words_of_seeds
 from nag_jax.tasks.prior import Prior, learn_prior
-from nag_jax.tasks.setting import Given, Setting, check_score, plan_score, split_space, train_score
+from nag_jax.tasks.searched import Search, Searched
+from nag_jax.tasks.setting import Given, check_score, plan_score, split_space, train_score
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, Trial
 
 OPEN_FIELDS = ("seeds", "run", "executor")
 """What may change between runs in one workdir: more seeds, other strategies, and what runs the trials."""
-
-
-@dataclasses.dataclass(kw_only=True)
-class Search(Setting):
-    """What all seeds share.
-
-    Attributes:
-        objectives: the metrics that count, and their utility.
-        reported: the metric that reports are in.
-        second: the metric that makes a hypervolume with the objective, or None.
-        goal: what a label is worth at which a seed is over, or None where it goes on to the budget.
-        source: the run that strategies with a prior learn it in, or None.
-    """
-
-    objectives: Objectives
-    reported: Metric
-    second: Metric | None
-    goal: float | None
-    source: Run | None
-
-    @property
-    def metric(self) -> Metric:
-        """What is searched by: the objective, or the utility of several."""
-        return self.objectives.metric
-
-    def may_be_labelled(self, tokens: np.ndarray) -> np.ndarray:
-        """Bool `[B]`: whether tokens `[B, N]` of the space are known to the evaluator and keep to the constraints."""
-        return self.evaluator.covers(tokens) & self.constraints.hold(tokens)
-
-    def ledger_name(self, strategy: str, seed: int) -> str:
-        """Where in the workdir the labels of a strategy's seed are."""
-        return f"{strategy}/{seed}.db"
-
-    @property
-    def seeds(self) -> range:
-        """All seeds of every strategy."""
-        return range(self.config.seed, self.config.seed + self.config.seeds)
-
-    def initial(self, strategy: str) -> int:
-        """How many labels a strategy's seed begins with."""
-        return self.config.strategies[strategy].initial or self.config.search.initial
-
-    def trials(self, strategy: str) -> dict[int, list[Trial]]:
-        """What was paid for, by seed; opens no ledger to write."""
-        return {seed: self.workdir.trials(self.evaluator, self.ledger_name(strategy, seed)) for seed in self.seeds}
-
-    def seed_key(self, seed: int, stream: str) -> jax.Array:
-        """The key of a named stream of one seed."""
-        return stream_key(seed, stream)
-
-    def is_over(self, trials: Sequence[Trial]) -> bool:
-        """Whether a seed is over that paid for these trials, in order."""
-        worth = self.objectives.worth(self.objectives.of_each(trial.values for trial in trials))
-        return loop.is_over(worth.tolist(), self.objectives, budget=self.config.search.budget, goal=self.goal)
-
-
-class Searched(NamedTuple):
-    """What came of a search: everything is in the ledgers.
-
-    Attributes:
-        run: the run, checked.
-    """
-
-    run: Search
 
 
 def run(ready: Search) -> Searched:

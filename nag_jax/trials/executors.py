@@ -7,7 +7,6 @@ Slurm come with extras of their names.
 import importlib
 import multiprocessing
 import os
-import pickle
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -18,9 +17,10 @@ from types import MappingProxyType
 from typing import Any
 
 from nag_jax.evaluators.processes import WORKER_VARIABLE
-from nag_jax.system.errors import InputError, shown
+from nag_jax.system.errors import InputError
 from nag_jax.system.extras import check_installed
 from nag_jax.system.options import check_options
+from nag_jax.trials.calls import load, pickled, unpickled
 
 
 class Inline(Executor):
@@ -84,8 +84,8 @@ class Processes(Waiting):
             try:
                 pool, is_new = self._pool(number)
                 if is_new:  # no time limit counts its start, and what the call imports
-                    pool.submit(_load, call).result()
-                return pool.submit(_call, call).result(self.timeout)
+                    pool.submit(load, call).result()
+                return pool.submit(unpickled, call).result(self.timeout)
             except (TimeoutError, BrokenProcessPool):
                 self._end(number)
                 raise
@@ -142,7 +142,7 @@ class Slurm(Waiting):
     def elsewhere(self, call: bytes) -> Any:
         """What comes of a call in a job."""
         with self._lock:
-            job = self._executor.submit(_call, call)
+            job = self._executor.submit(unpickled, call)
             self._jobs.add(job)
         stop = threading.Timer(self.timeout, job.cancel) if self.timeout else None
         try:
@@ -181,7 +181,7 @@ class Dask(Executor):
 
     def submit(self, fn, /, *args, **kwargs) -> Future:
         """A future of a task."""
-        return self._executor.submit(_call, pickled((fn, args, kwargs)))
+        return self._executor.submit(unpickled, pickled((fn, args, kwargs)))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Cancels tasks that nobody waits for, and leaves the cluster."""
@@ -199,7 +199,7 @@ class Ray(Executor):
 
     def __init__(self, ray: Any, resources: dict[str, Any]):
         self._ray = ray
-        self._remote = ray.remote(max_retries=0, **resources)(_call)
+        self._remote = ray.remote(max_retries=0, **resources)(unpickled)
         self._running: dict[Future, Any] = {}
 
     def submit(self, fn, /, *args, **kwargs) -> Future:
@@ -326,34 +326,6 @@ def check(name: str, options: Mapping[str, Any]) -> Callable[..., Executor]:
         InputError: there is none, or it has no such option.
     """
     return check_options("executor", name, REGISTRY, options, given=("workers", "timeout"))
-
-
-def pickled(call: tuple) -> bytes:
-    """A call as a worker elsewhere reads it; by cloudpickle where that is installed, which takes any function along.
-
-    Raises:
-        InputError: something in it can't be sent.
-    """
-    try:
-        import cloudpickle as pickler
-    except ImportError:
-        pickler = pickle
-    try:
-        return pickler.dumps(call)
-    except Exception as error:
-        mends = "" if pickler is not pickle else ", or run pip install 'nag-jax[parallel]', which can send more"
-        raise InputError(
-            f"the evaluator can't be sent to workers ({shown(error)}): define the function in a module{mends}"
-        ) from error
-
-
-def _call(call: bytes) -> Any:
-    function, arguments, options = pickle.loads(call)
-    return function(*arguments, **options)
-
-
-def _load(call: bytes) -> None:
-    pickle.loads(call)
 
 
 def _number(number: int) -> None:
