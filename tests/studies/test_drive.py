@@ -118,9 +118,9 @@ def test_an_exception_is_a_failed_trial_of_a_search_too(space):
 @pytest.mark.slow  # starts processes
 def test_what_takes_too_long_or_kills_its_worker_fails_alone(space):
     def value(architecture):
-        if "skip" in architecture:
+        if architecture.count("skip") > 1:
             os._exit(9)
-        if "avg" in architecture:
+        if architecture.count("avg") > 1:
             time.sleep(60)
         return convolutions(architecture)
 
@@ -128,10 +128,10 @@ def test_what_takes_too_long_or_kills_its_worker_fails_alone(space):
         study.optimize(value, 8, executor="processes", workers=2, timeout=2.0)
         reasons = [trial.brief_reason for trial in study.trials]
         for trial, reason in zip(study.trials, reasons, strict=True):
-            if "skip" in trial.architecture:
+            if trial.architecture.count("skip") > 1:
                 assert "its worker ended" in reason
                 assert reason.endswith("(attempt 2)")
-            elif "avg" in trial.architecture:
+            elif trial.architecture.count("avg") > 1:
                 assert reason == "it took more than 2 s and was stopped"
             else:
                 assert not trial.failed
