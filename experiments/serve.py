@@ -30,6 +30,7 @@ def serve(argv: list[str]) -> None:
         command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
     replies_to, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed is no reply
     main.use_compilation_cache()
+    from nag_jax.settings import Search
     from nag_jax.settings.config import from_config
     from nag_jax.studies.service import replies
     from nag_jax.studies.serving import open_service
@@ -37,7 +38,10 @@ def serve(argv: list[str]) -> None:
 
     config = main.config()
     command_line.listen()
-    with open_service(from_config(config), Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
+    settings = from_config(config)
+    if not isinstance(settings, Search):
+        command_line.fail(f"a search is served, found a config of mode {config.mode!r}: use configs/nb201_search.py")
+    with open_service(settings, Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
         for reply in replies(service, sys.stdin.buffer):
             print(reply, file=replies_to, flush=True)
 

@@ -80,7 +80,7 @@ class Search:
     """
 
     def __init__(self, frame: pd.DataFrame, part: str, seed: int):
-        space = spaces.make("nasbench201")
+        space = spaces.NASBench201()
         tokens = space.from_native(frame["arch"].tolist())
         self._row = np.empty(5**6, np.int64)
         self._row[space.to_index(tokens)] = np.arange(len(tokens))

@@ -24,6 +24,7 @@ from experiments.main import use_compilation_cache
 from nag_jax.objectives.fronts import measure
 from nag_jax.reports import fronts as report
 from nag_jax.reports.statistics import mean_interval
+from nag_jax.settings import Front
 from nag_jax.settings.config import from_config
 from nag_jax.strategies import Domain
 from nag_jax.strategies.front_bo import front_bo
@@ -65,7 +66,9 @@ def each_seed(arguments: argparse.Namespace, name: str) -> list[dict[str, dict[s
     """Measures after so many labels, for each seed, kept in the workdir."""
     kept, found = Workdir(arguments.workdir), []
     config = pareto.make_config(PROBLEMS["cifar10"], *pareto.write_tables(arguments, PROBLEMS["cifar10"], kept))
-    run = front.check(from_config(config), Workdir(arguments.workdir / "run"))
+    settings = from_config(config)
+    assert isinstance(settings, Front), "its mode is front"
+    run = front.check(settings, Workdir(arguments.workdir / "run"))
     truth = report.known_truth(run)
     assert truth is not None, "both tables are whole"
     for seed in range(arguments.seeds):
@@ -143,13 +146,14 @@ def by_pymoo(name: str) -> Callable[[Run, report.Truth, int, int], np.ndarray]:
         seen: dict[int, None] = {}
         low = truth.values.min(axis=0)
         width = truth.values.max(axis=0) - low
+        space: Any = run.space
 
         class Cells(Problem):
             def __init__(self):
                 super().__init__(n_var=6, n_obj=len(low), xl=0, xu=4, vtype=int)
 
             def _evaluate(self, x, out, *args, **kwargs):
-                tokens = np.ascontiguousarray(run.space.from_ops(np.asarray(x, int)), np.int32)
+                tokens = np.ascontiguousarray(space.from_ops(np.asarray(x, int)), np.int32)
                 rows = np.array([index.get(row.tobytes(), -1) for row in tokens])
                 for row in rows[rows >= 0]:
                     seen[int(row)] = None
@@ -176,11 +180,11 @@ def _algorithm(name: str, crossover: Any, repair: Any, sampling: Any, num_object
         """Another operation for each edge with a chance of one in six."""
 
         def _do(self, problem, X, **kwargs):
-            rng = kwargs.get("random_state") or np.random
+            rng: Any = kwargs["random_state"]
             chosen = rng.random(X.shape) < 1 / X.shape[1]
             return np.where(chosen, (X + rng.integers(1, 5, X.shape)) % 5, X)
 
-    options = {
+    options: dict[str, Any] = {
         "pop_size": 20,
         "sampling": sampling(),
         "crossover": crossover(prob=0.9, repair=repair()),
@@ -189,7 +193,8 @@ def _algorithm(name: str, crossover: Any, repair: Any, sampling: Any, num_object
     }
     if name == "nsga2":
         return NSGA2(**options)
-    return NSGA3(get_reference_directions("das-dennis", num_objectives, n_partitions=5), **options | {"pop_size": 21})
+    options["pop_size"] = 21
+    return NSGA3(get_reference_directions("das-dennis", num_objectives, n_partitions=5), **options)
 
 
 STRATEGIES: dict[str, Callable[[Run, report.Truth, int, int], np.ndarray]] = {

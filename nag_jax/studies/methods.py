@@ -82,19 +82,20 @@ def check_params(value: Any, schema: Mapping[str, Any], where: str = "params") -
     kind = schema["type"]
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         raise InputError(f"{where} must be of type {kind}, found {quoted(value)}")
-    size, least, most = (len(value), "minItems", "maxItems") if kind == "array" else (value, "minimum", "maximum")
+    given: Any = value  # of that kind, which the type checker can't know
+    size, least, most = (len(given), "minItems", "maxItems") if kind == "array" else (given, "minimum", "maximum")
     if least in schema and size < schema[least]:
         raise InputError(f"{where} must be at least {schema[least]}, found {quoted(size)}")
     if most in schema and size > schema[most]:
         raise InputError(f"{where} must be at most {schema[most]}, found {quoted(size)}")
-    for i, item in enumerate(value if kind == "array" else ()):
+    for i, item in enumerate(given if kind == "array" else ()):
         check_params(item, schema["items"], f"{where}[{i}]")
     if kind != "object":
         return
     known, others = schema.get("properties", {}), schema["additionalProperties"]
     if missing := [name for name in schema.get("required", ()) if name not in value]:
         raise InputError(f"{where} lacks {quoted(missing[0])}: give it")
-    for name, item in value.items():
+    for name, item in given.items():
         if not others:
             check_name(name, known, f"name in {where}")
         check_params(item, known.get(name, others), f"{where}.{name}")

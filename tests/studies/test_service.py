@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_a_client_ends_with_the_trials_of_a_search(serve, space, evaluator, stra
         (proposal,) = call("ask")
         (label,) = call("evaluate", architectures=[proposal["architecture"]])
         assert (label["paid"], label["origin"]) == (True, strategy)
-    options = {"population": 30} if strategy == "regularized_evolution" else {}
+    options: dict[str, Any] = {"population": 30} if strategy == "regularized_evolution" else {}
     found = nag.search(space, evaluator, strategy=strategy, budget=20, initial=5, progress=False, **options)
     history = call("history")
     assert [trial["architecture"] for trial in history] == found.architectures
@@ -195,6 +196,7 @@ def test_killed_at_any_moment_no_label_is_paid_twice_and_none_is_lost(tmp_path, 
         assert server.stdout is not None
 
         def call(method, server=server, **params):
+            assert server.stdout is not None
             print(json.dumps({"method": method, "params": params}), file=server.stdin, flush=True)
             return json.loads(server.stdout.readline())["result"]
 

@@ -1,6 +1,7 @@
 """The task `front`: kinds of objectives, refusals, and a whole small run."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ from nag_jax.tasks import front
 from nag_jax.tasks.known import FORMULA, MEASURED, PAID, fit_sum
 from nag_jax.tasks.workdir import Workdir
 
-SPACE = spaces.make("nasbench201")
+SPACE = spaces.NASBench201()
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def latencies(tmp_path):
     return path
 
 
-def settings(**changes):
+def settings(**changes) -> Any:
     """The smoke config with other fields."""
     config = nb201_pareto.get_config("smoke")
     config.update_from_flattened_dict(changes)
