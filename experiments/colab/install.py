@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def read_requirements() -> list[Requirement]:
     """What `requirements.txt` asks for."""
-    return [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines() if line.strip()]
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    return [Requirement(line) for line in lines if line]
 
 
 def installed() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The notebooks: they hold no outputs, say devices and versions first, and run from top to bottom."""
 
 import ast
+import runpy
 from pathlib import Path
 
 import nbformat
@@ -50,6 +51,11 @@ def test_what_it_takes_from_here_is_there(notebook):
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
             assert hasattr(names[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
+
+
+def test_what_they_install_is_what_the_requirements_name():
+    read = runpy.run_path(str(FOLDER / "install.py"))["read_requirements"]
+    assert {"jax", "optax", "moocore"} <= {need.name for need in read()}
 
 
 def test_it_prints_devices_and_versions_first(notebook):
