@@ -171,7 +171,7 @@ class _Model:
     def ruled(self, logits, tokens, shown) -> Array:
         """The same logits, less the classes of the last hidden node that would break the rule of the space."""
         last = jnp.argmax(~shown, axis=-1)
-        rows, classes = jnp.arange(len(tokens)), jnp.arange(logits.shape[-1], dtype=jnp.int32)
+        rows, classes = jnp.arange(len(tokens), dtype=jnp.int32), jnp.arange(logits.shape[-1], dtype=jnp.int32)
         ends = jnp.repeat(tokens[None], len(classes), axis=0).at[:, rows, last].set(classes[:, None])
         good = jax.vmap(self._space.contains)(ends).T
         is_last = ((~shown).sum(axis=-1) == 1) & good.any(axis=-1)

@@ -133,9 +133,10 @@ class EdgeNorm(nn.Module):
     def __call__(self, h, operation, kernel, train: bool):
         """What the edge carries of h `[B, s, s, C]`, by the number of its operation and its kernel."""
         size = (h.shape[-1],)
-        scale, bias = self.param("scale", nn.initializers.ones, size), self.param("bias", nn.initializers.zeros, size)
-        mean = self.variable("batch_stats", "mean", jnp.zeros, size)
-        var = self.variable("batch_stats", "var", jnp.ones, size)
+        scale = self.param("scale", nn.initializers.ones, size, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, size, jnp.float32)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, size, jnp.float32)
+        var = self.variable("batch_stats", "var", jnp.ones, size, jnp.float32)
         # Recomputed, since what the branches keep for the gradient would be kept for all of them.
         carry = jax.checkpoint(_carry, static_argnums=4)
         carried, moments = carry(operation, h, kernel, (scale, bias, mean.value, var.value), train)
