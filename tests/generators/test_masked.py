@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from nag_jax.fitting.recipe import Recipe
 from nag_jax.generators.contract import Start, sample
 from nag_jax.generators.fit import fit_generator
 from nag_jax.generators.masked import masked
+from nag_jax.settings import Generate
 from nag_jax.spaces import DagSpace, restrict
 from nag_jax.system import parallel
 from nag_jax.system.keys import sample_keys
@@ -64,7 +64,8 @@ def test_the_last_node_keeps_to_a_rule_that_nobody_learned():
 def test_it_learns_a_rule_and_completes():
     space = chain(Hidden)
     generator = masked(space, NETWORK)
-    recipe = Recipe(num_steps=1500, batch_size=128, learning_rate=3e-3, decay="cosine", ema_decay=0.99)
+    fields = {"num_steps": 1500, "batch_size": 128, "learning_rate": 3e-3, "decay": "cosine", "ema_decay": 0.99}
+    recipe = Generate().score.training.changed(fields)
     mesh = parallel.make_mesh()
     params = fit_generator(jax.random.key(0), generator, space, space.all_tokens(), recipe, mesh=mesh)
     found = drawn(generator, params, 4000)

@@ -111,9 +111,11 @@ def test_a_run_pays_in_two_currencies_and_goes_on(tmp_path, latencies):
     assert results["pools"]["guided"]["validity_argmax"] == 1.0
     assert 0 < results["pools"]["guided"]["hypervolume_share"] <= 1
     assert (tmp_path / "run" / "report.html").exists()
+    tokens, final_values = outcome.pools["guided"].tokens, outcome.final_values
+    del outcome  # whose workdir is locked
     again = task.run(task.check(config, Workdir(tmp_path / "run")))
-    assert np.array_equal(again.pools["guided"].tokens, outcome.pools["guided"].tokens)
-    assert np.array_equal(again.final_values, outcome.final_values)
+    assert np.array_equal(again.pools["guided"].tokens, tokens)
+    assert np.array_equal(again.final_values, final_values)
     for rule in ("epsilon_constraint", "linear_sum"):
         other = dataclasses.replace(config, aims=dataclasses.replace(config.aims, rule=rule))
         found = task.run(task.check(other, Workdir(tmp_path / rule)))
