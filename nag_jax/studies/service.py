@@ -8,7 +8,7 @@ The budget is the operator's. Metrics of the test split are in no reply, but for
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from nag_jax.studies.study import Study
 from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.foreign import load_json
 from nag_jax.system.names import check_name
+from nag_jax.system.written import plain
 from nag_jax.tasks import drive
 from nag_jax.tasks.searched import Search
 from nag_jax.trials import Trial
@@ -66,7 +67,7 @@ class Service:
         except Exception as error:
             _log.exception("a request failed")
             answer = _error(error, "internal")
-        return json.dumps({"id": number, **_plain(answer)}, allow_nan=False)
+        return json.dumps({"id": number, **plain(answer)}, allow_nan=False)
 
     def call(self, method: Any, params: Any) -> Any:
         """The result of a method.
@@ -254,14 +255,3 @@ def replies(service: Service, lines: Iterator[bytes]) -> Iterator[str]:
 def _error(error: Exception, kind: str) -> dict[str, Any]:
     words = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     return {"error": {"message": shown(words), "kind": kind}}
-
-
-def _plain(value: Any) -> Any:
-    """A tree whose numbers are JSON's; what isn't finite becomes null."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

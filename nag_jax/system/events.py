@@ -5,14 +5,14 @@ by the phases of a run and by the ledgers that store its labels.
 """
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nag_jax.system.errors import InputError
 from nag_jax.system.foreign import load_json
+from nag_jax.system.written import plain
 
 NAME = "events.jsonl"
 """The file of a run's events in its workdir, a line of JSON per event."""
@@ -93,7 +93,7 @@ class EventFile:
             self._next = time.monotonic() + _EVERY_SECONDS
         line = {"kind": event.kind, "name": event.name, "time": round(event.time, 3), **event.facts}
         with self._path.open("a", encoding="utf-8") as file:  # a line at once, which a kill can't mix with another
-            file.write(json.dumps(_finite(line)) + "\n")
+            file.write(json.dumps(plain(line)) + "\n")
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -109,14 +109,3 @@ def read_events(path: Path) -> Iterator[Event]:
             yield Event(found.pop("kind"), found.pop("name"), time=found.pop("time"), facts=found)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise InputError(f"{path}, line {number} isn't an event ({error}): remove the file") from error
-
-
-def _finite(value: Any) -> Any:
-    """Numbers that aren't finite become null, which JSON has."""
-    if isinstance(value, Mapping):
-        return {str(name): _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

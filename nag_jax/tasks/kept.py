@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -11,7 +10,7 @@ import numpy as np
 from nag_jax.objectives import Metric
 from nag_jax.system.errors import InputError
 from nag_jax.system.foreign import load_json
-from nag_jax.tasks.workdir import plain
+from nag_jax.system.written import plain, write_whole
 
 
 class Kept:
@@ -29,10 +28,8 @@ class Kept:
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # pyright: ignore[reportArgumentType]
         fields = {name: vars(value) if isinstance(value, Metric) else value for name, value in fields.items()}
         text = json.dumps({"kind": type(self).__name__, **plain(fields)}, allow_nan=False)
-        partial = Path(path).with_name(f".partial-{Path(path).name}")
         try:
-            partial.write_text(text + "\n")
-            os.replace(partial, path)
+            write_whole(Path(path), lambda partial: partial.write_text(text + "\n"))
         except OSError as error:
             raise InputError(f"{path} can't be written ({error}): name another file") from error
 

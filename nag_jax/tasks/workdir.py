@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from nag_jax.system.events import NAME as EVENTS
 from nag_jax.system.events import TRIAL, EventFile, Events
 from nag_jax.system.foreign import load_json
 from nag_jax.system.options import is_own, split_own
+from nag_jax.system.written import plain, write_whole
 from nag_jax.trials import Ledger, Trial, read_trials
 
 LEDGER = "trials.db"
@@ -168,13 +168,10 @@ class Workdir:
             return None
 
     def write(self, name: str, writer: Callable[[Path], Any]) -> Path:
-        """Has `writer` write a file beside its place and then moves it there, so that it's whole or absent."""
+        """Has `writer` write the file of that name, which is whole or absent; see `system.written.write_whole`."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".partial-{target.name}")
-        writer(partial)
-        os.replace(partial, target)
-        return target
+        return write_whole(target, writer)
 
     def write_json(self, name: str, value: Any) -> Path:
         """Writes JSON; floats that aren't numbers become null."""
@@ -235,19 +232,6 @@ class Unkept(Workdir):
 
 def _own_file(block: str) -> str:
     return f"own/{block}.py"
-
-
-def plain(value: Any) -> Any:
-    """What JSON can hold of a tree of Python and NumPy values."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
-        return None
-    return value
 
 
 def _differences(there: Any, here: Any, path: str = "") -> list[str]:

@@ -1,6 +1,5 @@
 """The page of a study: its trials, the best so far and the front, one HTML file that needs nothing else."""
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from nag_jax.reports.page.drawing import inline
 from nag_jax.reports.page.finished import Cell
 from nag_jax.reports.page.page import Drawing, style, template
 from nag_jax.reports.trajectories import at_incumbents, incumbents
+from nag_jax.system.written import write_whole
 from nag_jax.trials import Trial
 
 _MOST_ROWS = 2000
@@ -60,10 +60,7 @@ def write(
         left_out=max(0, len(trials) - _MOST_ROWS),
         style=style(),
     )
-    partial = path.with_name(f".partial-{path.name}")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    return write_whole(path, lambda partial: partial.write_text(page, encoding="utf-8"))
 
 
 def _row(trial: Trial, metrics: Mapping[str, Metric]) -> tuple[str, list[Cell]]:
