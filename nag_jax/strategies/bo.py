@@ -126,9 +126,7 @@ def make_score(space: NodeSpace, acquire: AcquireFn) -> Callable[[jax.Array, Bel
     def score(key, belief, tokens, least):
         if not len(tokens):
             return np.zeros(0, np.float32)
-        size = surrogates.padded_capacity(len(tokens), least)
-        padded = np.concatenate([tokens, np.repeat(tokens[:1], size - len(tokens), axis=0)])
-        return np.asarray(compiled(key, belief, padded))[: len(tokens)]
+        return np.asarray(compiled(key, belief, surrogates.padded_tokens(tokens, least)))[: len(tokens)]
 
     return score
 

@@ -25,7 +25,7 @@ from nag_jax.spaces import NodeSpace
 from nag_jax.strategies import surrogates
 from nag_jax.strategies.acquisitions import log_improvement
 from nag_jax.strategies.base import Domain, History, Strategy, complete, remember
-from nag_jax.strategies.surrogates import Data, Surrogate, padded_capacity
+from nag_jax.strategies.surrogates import Surrogate, data_of, padded_tokens
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import once
 
@@ -40,6 +40,8 @@ _MARGIN = 0.05
 """By how much the reference point lies below the worst label, so that the ends of the front count."""
 _POOL = 1024
 """Candidates of a domain that isn't listed."""
+_LEAST = 64
+"""Architectures that one call is compiled for, or that many times a power of two."""
 _LIST = 20_000
 """Architectures of a domain at most, all of which are candidates."""
 
@@ -176,7 +178,7 @@ def _cheapest_first(space: NodeSpace, known: Mapping[int, KnownFn], tokens: np.n
     """Tokens `[B, N]` in the order of what is known of them, so that of a class its cheapest member is proposed."""
     total = np.zeros(len(tokens))
     for function in known.values():
-        values = _value_of(space, function)(_padded(tokens))[: len(tokens)]
+        values = _value_of(space, function)(padded_tokens(tokens, _LEAST))[: len(tokens)]
         total += values / (values.std() or 1.0)
     return tokens[np.argsort(-total, kind="stable")]
 
@@ -200,17 +202,17 @@ def choose_batch(
     n = min(n, len(candidates))
     if not n:
         return []
-    padded = _padded(candidates)
+    padded = padded_tokens(candidates, _LEAST)
     trained, means, deviations = [], [], []
     for m in range(history.values.shape[1]):
         if m in known:
             of_known = _value_of(space, known[m])
-            paid, mean = of_known(_padded(history.tokens))[: len(history)], of_known(padded)
+            paid, mean = of_known(padded_tokens(history.tokens, _LEAST))[: len(history)], of_known(padded)
             std = np.zeros(len(padded))
         else:
             paid = normalize(history.values[:, m], labels)
             mean, std = _belief(space, model)(
-                jax.random.fold_in(key, m), *_data(space, history, paid, capacity), padded
+                jax.random.fold_in(key, m), data_of(space, history.tokens, paid, least=capacity), padded
             )
         low, high = float(paid.min()), float(max(paid.max(), paid.min() + 1e-6))
         base, width = low - _MARGIN * (high - low), (1 + _MARGIN) * (high - low)
@@ -231,20 +233,6 @@ def choose_batch(
 
 
 _score = jax.jit(log_improvement_of)
-
-
-def _padded(tokens: np.ndarray) -> np.ndarray:
-    """Tokens `[B, N]`, repeated to few sizes, each of which is compiled once."""
-    size = padded_capacity(len(tokens), 64)
-    return np.concatenate([tokens, np.repeat(tokens[:1], size - len(tokens), axis=0)])
-
-
-def _data(space: NodeSpace, history: History, values: np.ndarray, capacity: int) -> tuple[Data]:
-    size = padded_capacity(len(history), capacity)
-    tokens = np.concatenate([history.tokens, np.repeat(history.tokens[:1], size - len(history), axis=0)])
-    padded = np.zeros(size, np.float32)
-    padded[: len(history)] = values
-    return (Data(space.encode(tokens), jnp.asarray(padded), jnp.arange(size, dtype=jnp.int32) < len(history)),)
 
 
 @once

@@ -67,8 +67,9 @@ def make_predict(space: NodeSpace, model: Surrogate) -> Callable[[Any, np.ndarra
     compiled = jax.jit(lambda posterior, tokens: model.predict(posterior, space.encode(tokens)))
 
     def predict(posterior, tokens):
-        size = surrogates.padded_capacity(max(1, len(tokens)), 16)
-        mean, std = compiled(posterior, np.resize(tokens, (size, space.num_nodes)))
+        if not len(tokens):
+            return np.zeros(0, np.float32), np.zeros(0, np.float32)
+        mean, std = compiled(posterior, surrogates.padded_tokens(tokens, 16))
         return np.asarray(mean)[: len(tokens)], np.asarray(std)[: len(tokens)]
 
     return predict

@@ -15,7 +15,7 @@ from nag_jax.predictors.labels import normalize_each
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.costs import Cost
 from nag_jax.strategies import surrogates
-from nag_jax.strategies.surrogates import Data, Surrogate, padded_capacity
+from nag_jax.strategies.surrogates import Data, Surrogate, data_of
 from nag_jax.system.once import once
 
 PAID, MEASURED, FORMULA = "paid", "measured", "formula"
@@ -78,11 +78,7 @@ def _fit_surrogate(surrogate: Surrogate) -> Callable[[jax.Array, Data], Any]:
 
 def learn_objective(surrogate: Surrogate, space: NodeSpace, tokens: np.ndarray, labels: np.ndarray) -> Any:
     """What a surrogate learns of normalised labels `[B]` of tokens `[B, N]`."""
-    missing = padded_capacity(len(tokens), _CAPACITY) - len(tokens)
-    x = space.encode(np.concatenate([tokens, np.repeat(tokens[:1], missing, axis=0)]))
-    values = np.concatenate([labels, np.zeros(missing)]).astype(np.float32)
-    data = Data(jnp.asarray(x), jnp.asarray(values), jnp.arange(len(values), dtype=jnp.int32) < len(tokens))
-    return _fit_surrogate(surrogate)(jax.random.key(0), data)
+    return _fit_surrogate(surrogate)(jax.random.key(0), data_of(space, tokens, labels, least=_CAPACITY))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Surrogates: what is believed of architectures that nobody has labelled."""
 
 from nag_jax.spaces import NodeSpace
-from nag_jax.strategies.surrogates.base import Data, Surrogate, make_data, padded_capacity
+from nag_jax.strategies.surrogates.base import Data, Surrogate, data_of, make_data, padded_tokens
 from nag_jax.strategies.surrogates.deep_ensemble import deep_ensemble
 from nag_jax.strategies.surrogates.gaussian_process import gaussian_process
 from nag_jax.system.once import once
@@ -9,7 +9,7 @@ from nag_jax.system.options import check_options
 
 REGISTRY = {"deep_ensemble": deep_ensemble, "gaussian_process": gaussian_process}
 
-__all__ = ["REGISTRY", "Data", "Surrogate", "make", "make_data", "padded_capacity"]
+__all__ = ["REGISTRY", "Data", "Surrogate", "data_of", "make", "make_data", "padded_tokens"]
 
 
 @once

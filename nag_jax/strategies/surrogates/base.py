@@ -46,19 +46,31 @@ def padded_capacity(n: int, least: int) -> int:
     return least << max(0, (-(-n // least) - 1).bit_length())
 
 
+def padded_tokens(tokens: np.ndarray, least: int) -> np.ndarray:
+    """Tokens `[B, N]`, B at least 1, with the first one repeated behind them up to `padded_capacity(B, least)`.
+
+    So what is compiled for them is compiled for few sizes.
+    """
+    missing = padded_capacity(len(tokens), least) - len(tokens)
+    return np.concatenate([tokens, np.repeat(tokens[:1], missing, axis=0)])
+
+
 def make_data(space: NodeSpace, history: History, *, labels: str, least: int) -> Data:
     """The trials that didn't fail, as what surrogates are fitted on.
 
     Args:
         space: the space of the architectures.
         history: the trials so far, at least one of which didn't fail.
-        labels: normalisation; see `training.labels.normalize`.
+        labels: the normalisation, of `predictors.labels.normalize`.
         least: capacity, doubled until the labels fit.
     """
     good = history.succeeded()
-    n = len(good)
-    capacity = padded_capacity(n, least)
-    tokens = np.concatenate([good.tokens, np.repeat(good.tokens[:1], capacity - n, axis=0)])
-    values = np.zeros(capacity, np.float32)
-    values[:n] = normalize(good.utilities, labels)
-    return Data(space.encode(tokens), jnp.asarray(values), jnp.arange(capacity, dtype=jnp.int32) < n)
+    return data_of(space, good.tokens, normalize(good.utilities, labels), least=least)
+
+
+def data_of(space: NodeSpace, tokens: np.ndarray, values: np.ndarray, *, least: int) -> Data:
+    """Normalised values `[T]` of tokens `[T, N]`, at least one, as what surrogates are fitted on; see `make_data`."""
+    rows = padded_tokens(tokens, least)
+    padded = np.zeros(len(rows), np.float32)
+    padded[: len(tokens)] = values
+    return Data(space.encode(rows), jnp.asarray(padded), jnp.arange(len(rows), dtype=jnp.int32) < len(tokens))
