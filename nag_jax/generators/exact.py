@@ -4,20 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from nag_jax.generators.contract import Generator
-from nag_jax.generators.gaussian.generator import MakeScoreGuide, gaussian
+from nag_jax.generators.gaussian.generator import MakeScoreGuide
 from nag_jax.generators.gaussian.kernels import Kernel
+from nag_jax.generators.gaussian.known_score import KnownScore, unlearned
 from nag_jax.generators.gaussian.parametrization import ScoreFn, posterior_score
-from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.spaces import NodeSpace
 from nag_jax.system.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class ClosedForm:
+class ClosedForm(KnownScore):
     """What stands in a score network's place: the score that follows from `NodeSpace.class_posterior`.
 
     Attributes:
@@ -29,7 +26,6 @@ class ClosedForm:
     """
 
     space: NodeSpace
-    sde: SDE
 
     def __post_init__(self):
         if not self.space.has_posterior:
@@ -37,11 +33,6 @@ class ClosedForm:
                 f"{self.space.name} has no closed form, which the exact generator needs: set "
                 "config.generator.name=gaussian, which learns"
             )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(N, V)."""
-        return self.space.allowed.shape
 
     @property
     def description(self) -> dict[str, Any]:
@@ -56,10 +47,6 @@ class ClosedForm:
         """The score (x `[B, N, V]`, t `[B]`) -> `[B, N, V]`."""
         return posterior_score(self.sde, self.space.class_posterior)
 
-    def loss(self, params, key, x0) -> jax.Array:
-        """There is nothing to lose: 0."""
-        return jnp.zeros((), jnp.float32)
-
 
 def exact(
     model: ClosedForm, kernels: Sequence[Kernel], *, final: str = "denoise", score_guide: MakeScoreGuide | None = None
@@ -73,6 +60,7 @@ def exact(
         score_guide: makes guidance that needs the score itself; see `gaussian`.
 
     Example:
+        >>> import jax
         >>> from nag_jax import spaces
         >>> from nag_jax.generators.contract import sample
         >>> from nag_jax.generators.gaussian import kernels, sde
@@ -82,4 +70,4 @@ def exact(
         >>> bool(sample(generator, {}, sample_keys(jax.random.key(0), 8), num_steps=10).valid.all())
         True
     """
-    return gaussian(model.space, model, kernels, final=final, score_guide=score_guide)._replace(learns=False)
+    return unlearned(model, kernels, final=final, score_guide=score_guide)

@@ -18,10 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nag_jax.generators.contract import Generator
-from nag_jax.generators.gaussian.generator import gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
+from nag_jax.generators.gaussian.known_score import KnownScore, unlearned
 from nag_jax.generators.gaussian.parametrization import ScoreFn, denoised_to_score
-from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.spaces.capabilities import TokenSpace
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import expand
@@ -31,7 +30,7 @@ _HALVINGS = 40
 
 
 @dataclasses.dataclass(frozen=True)
-class Population:
+class Population(KnownScore):
     """What stands in a score network's place: a population, whose parameters are what `weigh` returns.
 
     Attributes:
@@ -40,12 +39,6 @@ class Population:
     """
 
     space: TokenSpace
-    sde: SDE
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(N, V)."""
-        return self.space.allowed.shape
 
     @property
     def description(self) -> dict[str, Any]:
@@ -71,10 +64,6 @@ class Population:
 
         return score
 
-    def loss(self, params, key, x0) -> jax.Array:
-        """There is nothing to learn: 0."""
-        return jnp.zeros((), jnp.float32)
-
 
 def population(model: Population, kernels: Sequence[Kernel], *, final: str = "denoise") -> Generator:
     """The generator of a population; its parameters are what `weigh` returns, which compiles nothing anew.
@@ -96,7 +85,7 @@ def population(model: Population, kernels: Sequence[Kernel], *, final: str = "de
         >>> {row.tobytes() for row in np.asarray(found.tokens)} <= {row.tobytes() for row in atoms}
         True
     """
-    return gaussian(model.space, model, kernels, final=final)._replace(learns=False)
+    return unlearned(model, kernels, final=final)
 
 
 def weigh(tokens: np.ndarray, log_weights: np.ndarray) -> dict[str, Any]:
