@@ -146,7 +146,7 @@ def pools(run: Run) -> dict[str, dict[str, float]]:
     outcome = front.Fronts(
         run, learned, {}, np.zeros((0, run.space.width), np.int32), np.zeros((0, len(run.metrics))), truth.box
     )
-    spread, config = front.measure_spread(run, learned), run.config
+    config = run.config
 
     def describe(samples: Samples, seconds: float | None = None) -> dict[str, Any]:
         found = report.describe(outcome, truth, samples)
@@ -155,11 +155,11 @@ def pools(run: Run) -> dict[str, dict[str, float]]:
 
     rows = {"random": describe(all_valid(np.asarray(run.space.random(run.key("random"), config.num_samples))))}
     for rule in ("achievement", "epsilon_constraint"):
-        sample = sampler_of(run, learned, spread, rule)
+        sample = sampler_of(run, learned, rule)
         sample()
         start = time.perf_counter()
         rows[f"guided, {rule.replace('_', ' ')}"] = describe(sample(), time.perf_counter() - start)
-    sums = [describe(samples) for samples in linear_sums(run, learned, spread)]
+    sums = [describe(samples) for samples in linear_sums(run, learned)]
     rows[f"best of {SUMS} linear sums"] = max(sums, key=lambda each: each["coverage"])
     set_rule(run, "achievement")
     rows |= {name: describe(samples) for name, samples in report.oracle(outcome).items()}
@@ -172,19 +172,19 @@ def set_rule(run: Run, rule: str) -> None:
     run.config = dataclasses.replace(run.config, aims=aims)
 
 
-def sampler_of(run: Run, learned: front.Learned, spread: np.ndarray, rule: str) -> Callable[[], Samples]:
+def sampler_of(run: Run, learned: front.Learned, rule: str) -> Callable[[], Samples]:
     """Draws a pool by a rule."""
     set_rule(run, rule)
     sampler = front.make_sampler(run, learned.known)
-    args = front.aim_at(run, learned.known, learned.reference, spread)
+    args = front.aim_at(run, learned.known, learned.reference, learned.spread)
     return lambda: sampler(run.key("guided 0"), run.config.num_samples, learned.score_params, args)
 
 
-def linear_sums(run: Run, learned: front.Learned, spread: np.ndarray) -> list[Samples]:
+def linear_sums(run: Run, learned: front.Learned) -> list[Samples]:
     """A pool for each of some fixed weights and strengths, as POMONAG has two of them."""
     set_rule(run, "linear_sum")
     sampler, rng = front.make_sampler(run, learned.known), np.random.default_rng(0)
-    args = front.aim_at(run, learned.known, learned.reference, spread)
+    args = front.aim_at(run, learned.known, learned.reference, learned.spread)
     unit = np.abs(args["aims"]).max(axis=0)
     found = []
     for weights in rng.dirichlet(np.ones(len(unit)), SUMS // 2):

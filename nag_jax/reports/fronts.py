@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -13,7 +14,7 @@ from nag_jax.reports import facts, front_figures, metrics
 from nag_jax.reports.architectures import draw_best
 from nag_jax.reports.page import page
 from nag_jax.system.errors import InputError
-from nag_jax.tasks.front import Fronts, aim_at, measure_spread
+from nag_jax.tasks.front import Fronts, aim_at
 from nag_jax.tasks.front_run import MEASUREMENTS, Run
 from nag_jax.tasks.known import FORMULA, MEASURED, PAID, box_of
 
@@ -129,11 +130,12 @@ def oracle(outcome: Fronts) -> dict[str, Samples]:
     if not run.space.listable or run.config.aims.rule == "linear_sum":
         return {}
     every = run.space.all_tokens()
-    args = aim_at(run, known, outcome.learned.reference, measure_spread(run, outcome.learned))
+    args = aim_at(run, known, outcome.learned.reference, outcome.learned.spread)
     means, deviations = known.predict(every)
     deviations = np.hypot(deviations, args["softness"])
     n = run.config.num_samples
-    rows = pareto.exact_draws(run.config.seed, means, deviations, args["aims"], n)
+    log_prior = np.asarray(jax.jit(run.space.choices.log_prior_of)(every), np.float64)
+    rows = pareto.exact_draws(run.config.seed, means, deviations, args["aims"], n, log_prior)
     predicted = known.to_units(means)
     inside = outcome.box.inside(predicted)
     ranks = front_ranks(np.where(inside[:, None], predicted, np.nan))

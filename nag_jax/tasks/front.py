@@ -46,6 +46,7 @@ class Learned(NamedTuple):
         labelled: architectures with a paid label, `[L, N]`, and their values `[L, M]`, NaN where one isn't known.
         known: models of the objectives.
         reference: unlabelled architectures, `[R, N]`.
+        spread: how far estimates are from final values, as `measure_spread` found.
         redundant: pairs of objectives that rank the reference alike.
     """
 
@@ -53,6 +54,7 @@ class Learned(NamedTuple):
     labelled: tuple[np.ndarray, np.ndarray]
     known: Known
     reference: np.ndarray
+    spread: np.ndarray
     redundant: list[tuple[str, str]]
 
 
@@ -145,7 +147,9 @@ def learn(run: Run) -> Learned:
     values = np.full((len(labels[0]), len(run.metrics)), np.nan)
     values[:, run.of_kind(PAID)] = labels[1]
     alike = redundant(known.values(reference), run.names)
-    return Learned(params, (labels[0], values), known, reference, alike)
+    with run.phases("aim"):
+        spread = measure_spread(run, params, known, reference)
+    return Learned(params, (labels[0], values), known, reference, spread, alike)
 
 
 def _label(run: Run, phase: str, stream: str, evaluator: Evaluator, count: int, pay) -> tuple[np.ndarray, np.ndarray]:
@@ -165,12 +169,10 @@ def generate_pools(run: Run, learned: Learned) -> dict[str, Samples]:
     with run.phases("unconditional samples") as progress:
         sampler = sharded(run.generator, guide=None, num_steps=run.config.sampler.num_steps, mesh=run.mesh)
         pools["unconditional"] = sampler(run.key("unconditional"), n, learned.score_params, progress=progress)
-    with run.phases("aim"):
-        spread = measure_spread(run, learned)
     sampler = make_sampler(run, learned.known)
     with run.phases("guided samples") as progress:
         for i in range(run.config.aims.rounds):
-            args = aim_at(run, learned.known, reference, spread)
+            args = aim_at(run, learned.known, reference, learned.spread)
             samples = sampler(run.key(f"guided {i}"), n, learned.score_params, args, progress=progress)
             reference = np.concatenate([reference, samples.tokens[samples.valid]])
     pools["guided"] = samples
@@ -226,9 +228,9 @@ def aim_at(run: Run, known: Known, reference: np.ndarray, spread: np.ndarray) ->
     }
 
 
-def measure_spread(run: Run, learned: Learned) -> np.ndarray:
+def measure_spread(run: Run, score_params: Any, known: Known, reference: np.ndarray) -> np.ndarray:
     """How far estimates of the learned objectives are from final values, by progress, float32 `[T, L]`."""
-    few, estimates = learned.reference[:SPREAD_SAMPLES], learned.known.estimates
+    few, estimates = reference[:SPREAD_SAMPLES], known.estimates
     if not estimates.num_learned:
         return np.zeros((len(PROGRESS), 0), np.float32)
 
@@ -244,7 +246,7 @@ def measure_spread(run: Run, learned: Learned) -> np.ndarray:
         )
 
     keys = sample_keys(run.key("spread"), len(few))
-    return np.asarray(measured(learned.score_params, learned.known.args, keys, few), np.float32)
+    return np.asarray(measured(score_params, known.args, keys, few), np.float32)
 
 
 def choose_final(run: Run, learned: Learned, samples: Samples, box: Box) -> np.ndarray:

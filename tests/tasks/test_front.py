@@ -1,6 +1,7 @@
 """The task `front`: kinds of objectives, refusals, and a whole small run."""
 
 import dataclasses
+import types
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ import pytest
 
 from configs import nb201_pareto
 from nag_jax import spaces, tasks
-from nag_jax.reports import outcomes
+from nag_jax.objectives.fronts import Box
+from nag_jax.reports import fronts, outcomes
 from nag_jax.settings.config import from_config
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import front
@@ -98,6 +100,25 @@ def test_latencies_of_servers_and_simulators_add_up(shared, device, least):
     rows = np.random.default_rng(0).choice(len(tokens), 100, replace=False)
     found = fit_sum(SPACE, tokens[rows], values[rows]).cost.of(tokens)
     assert pd.Series(found).corr(pd.Series(values), method="spearman") >= least
+
+
+def test_the_oracle_draws_by_what_the_space_draws_by(monkeypatch):
+    near = SPACE.to_native(SPACE.all_tokens()[4242:4243])[0]
+    part, n = spaces.restrict(SPACE, near=near, changes=1.0), 4000
+    flat = types.SimpleNamespace(
+        predict=lambda tokens: (np.zeros((len(tokens), 2)), np.ones((len(tokens), 2))), to_units=lambda means: means
+    )
+    aims = {"aims": np.zeros((3, 2), np.float32), "softness": np.zeros(2, np.float32)}
+    monkeypatch.setattr(fronts, "aim_at", lambda *given: aims)
+    config = types.SimpleNamespace(num_samples=n, seed=0, aims=types.SimpleNamespace(rule="achievement"))
+    outcome: Any = types.SimpleNamespace(
+        run=types.SimpleNamespace(space=part, config=config),
+        learned=types.SimpleNamespace(known=flat, reference=None, spread=None),
+        box=Box(np.full(2, -1.0), np.ones(2)),
+    )
+    drawn = fronts.oracle(outcome)["exact tilt"].tokens
+    changes = (drawn != SPACE.from_native([near])).sum(axis=1).mean()
+    assert changes == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.slow
