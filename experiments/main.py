@@ -20,6 +20,7 @@ Modes, --config.mode:
     generate   learns the space and the objective, generates architectures, and pays for the best
     search     strategies decide what to label next, seed by seed
     stream     any number of guided samples, into Parquet files
+    front      generates one pool that covers the front of several objectives
     train      generates architectures, trains them on a data set, and keeps the weights of the best
 
 The same command in the same workdir goes on where it stopped, be it by Ctrl-C or SIGKILL, and pays for nothing twice.

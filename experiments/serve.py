@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from . import command_line, main
+from .compilation_cache import use_compilation_cache
 
 
 def start(arguments: list[str]) -> None:
@@ -29,8 +30,7 @@ def serve(argv: list[str]) -> None:
     if len(argv) > 1:
         command_line.fail(f"unexpected argument {argv[1]!r}: overrides look like --config.seed=1")
     replies_to, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed is no reply
-    main.use_compilation_cache()
-    from nag_jax.settings import Search
+    use_compilation_cache()
     from nag_jax.settings.config import from_config
     from nag_jax.studies.service import replies
     from nag_jax.studies.serving import open_service
@@ -38,10 +38,7 @@ def serve(argv: list[str]) -> None:
 
     config = main.config()
     command_line.listen()
-    settings = from_config(config)
-    if not isinstance(settings, Search):
-        command_line.fail(f"a search is served, found a config of mode {config.mode!r}: use configs/nb201_search.py")
-    with open_service(settings, Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
+    with open_service(from_config(config), Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
         for reply in replies(service, sys.stdin.buffer):
             print(reply, file=replies_to, flush=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nag_jax.settings import Search
+from nag_jax.settings import Search, Settings
 from nag_jax.studies.make import open_study
 from nag_jax.studies.service import Service
 from nag_jax.system.errors import InputError
@@ -14,7 +14,7 @@ from nag_jax.tasks.workdir import Workdir
 
 
 @contextmanager
-def open_service(config: Search, workdir: Workdir) -> Iterator[Service]:
+def open_service(config: Settings, workdir: Workdir) -> Iterator[Service]:
     """The service of a search, on the ledger that the search itself would have in that workdir.
 
     Args:
