@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nag_jax.settings.config import flatten
+
 
 def model_card(results: Mapping[str, Any]) -> str:
     """The card of the network that a run of the mode `train` kept, as Markdown.
@@ -32,7 +34,7 @@ def model_card(results: Mapping[str, Any]) -> str:
     }
     lines = ["# A trained network", "", "| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())]
     lines += ["", "## Recipe", "", "| field | value |", "|---|---|"]
-    lines += [f"| `{name}` | `{value!r}` |" for name, value in _leaves(config["training"])]
+    lines += [f"| `{name}` | `{value!r}` |" for name, value in flatten(config["training"])]
     if results.get("command"):
         lines += ["", "## Command", "", f"    {results['command']}"]
     limits = (
@@ -50,11 +52,3 @@ def _interval(found: Mapping[str, Any]) -> str:
     low, high = found["low"], found["high"]
     known = low is not None and low == low
     return f" (95 %: {low:.2f} to {high:.2f}, Student)" if known else ""
-
-
-def _leaves(tree: Mapping[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    found = []
-    for name, value in tree.items():
-        place = f"{path}.{name}" if path else name
-        found += _leaves(value, place) if isinstance(value, Mapping) else [(place, value)]
-    return found

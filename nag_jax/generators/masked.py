@@ -24,12 +24,11 @@ from jax import Array
 from nag_jax.generators.contract import Beliefs, Generator, Sampler, Samples
 from nag_jax.networks.score_network import GraphTransformer
 from nag_jax.spaces import NodeSpace, whole
+from nag_jax.spaces.asked import NEVER
 from nag_jax.system.errors import InputError
 from nag_jax.system.keys import fold_in, sample_keys, uniform
 from nag_jax.system.once import once
 
-_NEVER = -1e4
-"""Evidence against a class that a shown node doesn't have; finite, for 0 times infinity isn't a number."""
 _LEAST = 1e-20
 
 
@@ -159,7 +158,7 @@ class _Model:
             weights = getattr(self._space, "log_weights", np.zeros(self._space.allowed.shape, np.float32))
             return jnp.asarray(weights)[None]
         given = shown[..., None] & (self._space.encode(tokens) < 0)
-        return jnp.log(jnp.maximum(self._space.class_posterior(jnp.where(given, _NEVER, 0.0)), _LEAST))
+        return jnp.log(jnp.maximum(self._space.class_posterior(jnp.where(given, NEVER, 0.0)), _LEAST))
 
     def beliefs(self, params, tokens, shown) -> Beliefs:
         """The beliefs where some nodes are shown, bool `[B, N]`, of which all is known."""

@@ -94,18 +94,16 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def flat(variables: Any, path: str = "") -> dict[str, np.ndarray]:
+def flat(variables: Any) -> dict[str, np.ndarray]:
     """Nested variables as arrays by their path, as `params/stem/kernel`.
 
     Example:
         >>> flat({"params": {"stem": {"kernel": np.zeros(3)}}})
         {'params/stem/kernel': array([0., 0., 0.])}
     """
-    found = {}
-    for name, value in variables.items():
-        place = f"{path}/{name}" if path else name
-        found |= flat(value, place) if isinstance(value, dict) else {place: np.asarray(value)}
-    return found
+    from flax import traverse_util
+
+    return {path: np.asarray(value) for path, value in traverse_util.flatten_dict(variables, sep="/").items()}
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,11 +113,6 @@ def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
         >>> nested({"params/stem/kernel": 1.0})
         {'params': {'stem': {'kernel': 1.0}}}
     """
-    found: dict[str, Any] = {}
-    for path, array in arrays.items():
-        *modules, name = path.split("/")
-        place = found
-        for module in modules:
-            place = place.setdefault(module, {})
-        place[name] = array
-    return found
+    from flax import traverse_util
+
+    return traverse_util.unflatten_dict(dict(arrays), sep="/")

@@ -10,6 +10,7 @@ from nag_jax.datasets import examples
 from nag_jax.evaluators import trained
 from nag_jax.evaluators.trained import TrainedEvaluator
 from nag_jax.objectives import Objectives
+from nag_jax.spaces.capabilities import HasPaths
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
@@ -182,7 +183,7 @@ def candidates(run: Training, params: Any) -> np.ndarray:
 
 
 def _connected(space: Any, tokens: np.ndarray) -> np.ndarray:
-    return space.connected(tokens) if hasattr(space, "connected") else np.ones(len(tokens), bool)
+    return space.connected(tokens) if isinstance(space, HasPaths) else np.ones(len(tokens), bool)
 
 
 def best_of(run: Training, tokens: np.ndarray) -> list[int]:
