@@ -22,6 +22,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.events import Listener
 from nag_jax.system.seeds import check_seed
 from nag_jax.tasks import search as searching
+from nag_jax.tasks.arguments import as_arguments
 from nag_jax.tasks.asked import WEEK
 from nag_jax.tasks.fit import Model
 from nag_jax.tasks.sampling import choose_sampler
@@ -160,6 +161,7 @@ def open_study(
     )
 
 
+@as_arguments()
 def prepare(
     space: NodeSpace,
     evaluator: Evaluator,
@@ -180,7 +182,7 @@ def prepare(
     """The search of one seed of one strategy, checked; the arguments are those of `study` and `nag_jax.search`.
 
     Raises:
-        InputError: a name or a number can't be, or the constraints can't be met.
+        InputError: a name or a number can't be, or the constraints can't be met; in the words of the arguments.
     """
     check_seed(seed)
     metric = evaluators.objective(evaluator)

@@ -237,3 +237,16 @@ def test_what_generates_needs_no_training_where_the_space_has_a_closed_form(spac
     with nag.study(space, objectives={"accuracy": "max"}, strategy="bo_nag", **given) as study:
         study.optimize(accuracy, 8)
         assert [trial.architecture for trial in study.trials] == searched.architectures
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("initial", "initial must be at least 1"),
+        ("batch_size", "batch_size must be"),
+        ("num_steps", "num_steps must be"),
+    ],
+)
+def test_what_is_refused_is_named_as_an_argument(argument, words):
+    with pytest.raises(InputError, match=f"^{words}"):
+        nag.study("nasbench201", objectives={"accuracy": "max"}, **{argument: 0})
