@@ -1,10 +1,9 @@
 """The six calls that are enough for most: space, evaluator, fit, generate, search, study.
 
 They are a door to the tasks that the command line runs, with the defaults of `configs/nb201.py` and
-`configs/nb201_search.py`, and come to the same architectures from the same seed; of searches without a model, to those
-of `generator.name=exact`, where the space has a closed form. Nothing is written anywhere but where
-a call is told to. Whoever wants another predictor, kernel or guidance joins the rooms' functions, or uses the command
-line.
+`configs/nb201_search.py`, and come to the same architectures from the same seed; searches without a model to those of
+`generator.name=exact`, where the space has a closed form. Nothing is written anywhere but where a call is told to.
+Whoever wants another predictor, kernel or guidance joins the rooms' functions, or uses the command line.
 """
 
 import dataclasses
