@@ -127,7 +127,8 @@ def from_frame(
         place: where in the source row i stands, for messages.
 
     Raises:
-        InputError: see `load`.
+        InputError: the column of architectures or `metric` is missing, a row can't be read, an architecture or a
+            column comes twice, or a label is NaN.
 
     Example:
         >>> import pandas as pd

@@ -134,7 +134,7 @@ def check(block: Any, root: str = "config") -> None:
     is the block's own.
 
     Raises:
-        InputError: with the path of the field after `root`.
+        InputError: a field isn't what it may be, or fields don't go together; it names the field's path after `root`.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)

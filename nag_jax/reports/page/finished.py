@@ -87,7 +87,7 @@ def read(path: Path) -> Finished:
     """Reads a run's folder.
 
     Raises:
-        InputError: see `read_results`.
+        InputError: there is no such folder, it isn't a run's, the run hasn't ended, or what it wrote can't be read.
     """
     results = read_results(path)
     kind = next((kind for field, kind in KINDS.items() if field in results), None)

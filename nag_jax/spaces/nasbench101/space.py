@@ -37,7 +37,7 @@ class NASBench101(CellSpace):
         uniform: what is drawn equally often, `"graphs"` or `"cells"`.
 
     Raises:
-        InputError: see `CellSpace`.
+        InputError: the number of vertices is out of range, or `uniform` is neither of the two words.
 
     Example:
         >>> space = NASBench101()
