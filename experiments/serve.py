@@ -7,15 +7,21 @@
     {"id": 3, "method": "evaluate", "params": {"architectures": ["|nor_conv_3x3~0|+..."]}}
 
 `describe` lists the methods and what they take. The strategy is the first of `config.run`, the seed `config.seed`, and
-the budget, which no request can raise, `config.search.budget`. Flags are those of `experiments.main`; logs go to
-stderr. The end of stdin ends it with status 0, and the same command in the same workdir goes on where it stopped.
+the budget, which no request can raise, `config.search.budget`. With `--protocol=mcp` the methods are tools of the Model
+Context Protocol instead, as agents call them (pip install 'nag-jax[mcp]'). Other flags are those of `experiments.main`;
+logs go to stderr. The end of stdin ends it with status 0, and the same command in the same workdir goes on where it
+stopped.
 """
 
 import sys
 from pathlib import Path
 
+from absl import flags
+
 from . import command_line, main
 from .compilation_cache import use_compilation_cache
+
+_PROTOCOL = flags.DEFINE_enum("protocol", "lines", ["lines", "mcp"], "What requests and replies are; see the module.")
 
 
 def start(arguments: list[str]) -> None:
@@ -34,11 +40,18 @@ def serve(argv: list[str]) -> None:
     from nag_jax.settings.config import from_config
     from nag_jax.studies.service import replies
     from nag_jax.studies.serving import open_service
+    from nag_jax.studies.tools import check_protocol, serve_tools
     from nag_jax.tasks.workdir import Workdir
 
-    config = main.config()
-    command_line.listen()
+    config, as_tools = main.config(), _PROTOCOL.value == "mcp"
+    if as_tools:
+        check_protocol()
+    else:  # the protocol's package waits for its threads before it ends, so there a signal goes on to end it at once
+        command_line.listen()
     with open_service(from_config(config), Workdir(main.workdir() or Path("runs") / f"{config.name}-serve")) as service:
+        if as_tools:
+            serve_tools(service, sys.stdin.buffer, replies_to.buffer)
+            return
         for reply in replies(service, sys.stdin.buffer):
             print(reply, file=replies_to, flush=True)
 

@@ -50,24 +50,31 @@ class Service:
 
     def reply(self, line: str | bytes) -> str:
         """The reply to a line, also one that is no request: one line of JSON."""
-        number, request = None, None
+        number = None
         try:
-            try:
-                request = load_json(line)
-            except ValueError as error:
-                raise InputError(f"the line isn't JSON ({shown(error)}): send one request a line") from error
-            if not isinstance(request, dict):
-                raise InputError("a request must be an object with a method: {'id': 1, 'method': 'describe'}")
-            number = request.get("id")
-            answer: dict[str, Any] = {"result": self.call(request.get("method"), request.get("params") or {})}
+            request = load_json(line)
+        except ValueError as error:
+            answer = _error(InputError(f"the line isn't JSON ({shown(error)}): send one request a line"), "input")
+        else:
+            if isinstance(request, dict):
+                number = request.get("id")
+                answer = self.answer(request.get("method"), request.get("params"))
+            else:
+                words = "a request must be an object with a method: {'id': 1, 'method': 'describe'}"
+                answer = _error(InputError(words), "input")
+        return json.dumps({"id": plain(number), **answer}, allow_nan=False)
+
+    def answer(self, method: Any, params: Any) -> dict[str, Any]:
+        """The `"result"` of a method, or the `"error"` in its place, as JSON has it; raises nothing."""
+        try:
+            return plain({"result": self.call(method, params or {})})
         except BudgetError as error:
-            answer = _error(error, "budget")
+            return _error(error, "budget")
         except InputError as error:
-            answer = _error(error, "input")
+            return _error(error, "input")
         except Exception as error:
             _log.exception("a request failed")
-            answer = _error(error, "internal")
-        return json.dumps({"id": number, **plain(answer)}, allow_nan=False)
+            return _error(error, "internal")
 
     def call(self, method: Any, params: Any) -> Any:
         """The result of a method.

@@ -90,7 +90,8 @@ def test_commands_can_be_run(path, call):
         assert found.origin is not None
         source = "".join(part.read_text() for part in Path(found.origin).parent.glob("*.py"))
         for flag in flags:
-            known = flag in MAIN_FLAGS or flag.removeprefix("config.") in FIELDS or f'"--{flag}"' in source
+            defined = re.search(rf'"--{flag}"|flags\.DEFINE_\w+\(\s*"{flag}"', source)
+            known = flag in MAIN_FLAGS or flag.removeprefix("config.") in FIELDS or defined
             assert known, f"{path.name}: {module} has no flag --{flag}"
 
 

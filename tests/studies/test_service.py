@@ -13,84 +13,41 @@ from typing import Any
 import pytest
 
 import nag_jax as nag
-from nag_jax import settings, spaces
-from nag_jax.evaluators.function import from_function
-from nag_jax.settings.evaluator import Evaluator
-from nag_jax.settings.search import STRATEGIES, Loop
-from nag_jax.studies.make import open_study
+from nag_jax.settings.search import STRATEGIES
 from nag_jax.studies.methods import METHODS
-from nag_jax.studies.service import Service, replies
-from nag_jax.tasks import search as searching
-from nag_jax.tasks.setting import Given
-from nag_jax.tasks.workdir import Unkept
+from nag_jax.studies.service import replies
+from nag_jax.system.fields import to_dict
 from nag_jax.trials import read_trials
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = 717.0
-"""Where values of the test split begin, which nothing else reaches."""
+CHEAP = ["regularized_evolution", "local_search", "random_search"]
 
 
-def measure(architecture):
-    if architecture.count("none") > 3:
-        raise ValueError("nothing gets through")
-    validation = 10.0 * architecture.count("nor_conv_3x3") + architecture.count("skip") / 8
-    return {"validation": validation, "test": SECRET + validation / 1024}
-
-
-@pytest.fixture(scope="module")
-def space():
-    return spaces.make("nasbench201")
-
-
-@pytest.fixture(scope="module")
-def evaluator(space):
-    given = {"further": ("test",), "splits": {"test": "test", "validation": "validation"}, "fingerprint": "a test's"}
-    return from_function(measure, space=space, metric="validation", **given)
-
-
-@pytest.fixture
-def serve(space, evaluator):
-    """(strategy, budget) -> (method, params) -> the reply."""
-    opened = []
-
-    def start(strategy="regularized_evolution", budget=20):
-        config = settings.Search(
-            evaluator=Evaluator(name="function", metric="validation"),
-            search=Loop(initial=min(5, budget), budget=budget),
-            strategies={strategy: STRATEGIES[strategy]},
-            run=(strategy,),
-            seeds=1,
-        )
-        run = searching.check(config, Unkept(), Given(space, evaluator, quiet=True))
-        study = open_study(run, run.objectives, strategy, 0, None)
-        opened.append(study)
-        service = Service(run, study)
-
-        def call(method, **params):
-            line = json.dumps({"id": [method], "method": method, "params": params})
-            (reply,) = replies(service, iter([line.encode()]))
-            found = json.loads(reply)
-            assert found["id"] == [method]
-            assert str(int(SECRET)) not in reply
-            return found.get("result", found.get("error"))
-
-        call.service = service
-        return call
-
-    yield start
-    for study in opened:
-        study.close()
-
-
-@pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search", "random_search"])
-def test_a_client_ends_with_the_trials_of_a_search(serve, space, evaluator, strategy):
-    call = serve(strategy)
+@pytest.mark.parametrize("door", ["lines", "mcp", "api"])
+@pytest.mark.parametrize(
+    "strategy", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in STRATEGIES]
+)
+def test_a_client_ends_with_the_trials_of_a_search(serve, space, evaluator, measured, strategy, door):
+    if strategy == "tpe":
+        pytest.importorskip("optuna")
+    block = to_dict(STRATEGIES[strategy])
+    given: dict[str, Any] = {"strategy": block.pop("name"), "initial": 5, "progress": False, **block}
+    found = nag.search(space, evaluator, budget=20, **given)
+    if door == "api":
+        with nag.study(space, evaluator=evaluator, **given) as study:
+            while len(study.trials) < 20:
+                (proposal,) = study.ask()
+                try:
+                    study.tell(proposal, measured(proposal.architecture))
+                except ValueError as error:
+                    study.fail(proposal, str(error))
+            assert [trial.architecture for trial in study.trials] == found.architectures
+        return
+    call = serve(strategy, door=door)
     while call("describe")["budget"]["left"]:
         (proposal,) = call("ask")
         (label,) = call("evaluate", architectures=[proposal["architecture"]])
-        assert (label["paid"], label["origin"]) == (True, strategy)
-    options: dict[str, Any] = {"population": 30} if strategy == "regularized_evolution" else {}
-    found = nag.search(space, evaluator, strategy=strategy, budget=20, initial=5, progress=False, **options)
+        assert (label["paid"], label["origin"]) == (True, given["strategy"])
     history = call("history")
     assert [trial["architecture"] for trial in history] == found.architectures
     assert [trial["values"]["validation"] for trial in history] == [None if v != v else v for v in found.values]
@@ -137,9 +94,10 @@ def test_the_budget_is_the_operators_and_known_labels_are_free(serve, space):
     assert call("describe")["budget"]["left"] == 1
 
 
-def test_no_reply_holds_a_metric_of_the_test_split(serve, space):
+@pytest.mark.parametrize("door", ["lines", "mcp"])
+def test_no_reply_holds_a_metric_of_the_test_split(serve, space, door):
     """Whatever is asked, at random; `serve` looks at every reply."""
-    call, rng = serve(budget=25), random.Random(0)
+    call, rng = serve(budget=25, door=door), random.Random(0)
     cells = space.to_native(space.from_index([rng.randrange(space.size) for _ in range(30)]))
     for _ in range(60):
         some = rng.sample(cells, rng.randint(1, 3))

@@ -1,5 +1,6 @@
 """A study: asked, told, killed and opened again; everything it knows is in its ledger."""
 
+import re
 from typing import Any, cast
 
 import numpy as np
@@ -175,6 +176,10 @@ def test_a_page_says_what_was_found(space, tmp_path):
     page = study.report(tmp_path / "study.html").read_text()
     assert study.best.architecture in page
     assert "&lt;b&gt;out of memory" in page
+    assert "Who proposed" not in page
+    study.tell(space.to_native(space.from_index([4242]))[0], {"accuracy": 99.5, "latency": 3.0}, origin="a colleague")
+    page = study.report(tmp_path / "study.html").read_text()
+    assert re.search(r"Who proposed.*<th scope=.row.>a colleague</th><td>1</td><td>0</td><td>99.5", page, re.DOTALL)
     assert {path.name for path in tmp_path.iterdir()} == {"empty.html", "study.html"}
 
 

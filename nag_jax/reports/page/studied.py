@@ -55,6 +55,7 @@ def write(
         values={name: _value(best, metric) for name, metric in metrics.items()} if best else {},
         drawings=_drawings(objectives, trials),
         columns=["trial", *metrics, "architecture", "origin", "failed because"],
+        origins=_origins(objectives.metrics[0], trials),
         front=[_row(trial, metrics) for trial in front] if len(objectives) > 1 else [],
         trials=[_row(trial, metrics) for trial in trials[-_MOST_ROWS:]],
         left_out=max(0, len(trials) - _MOST_ROWS),
@@ -66,6 +67,17 @@ def write(
 def _row(trial: Trial, metrics: Mapping[str, Metric]) -> tuple[str, list[Cell]]:
     values = [_value(trial, metric) for metric in metrics.values()]
     return str(trial.id), [*values, Cell(trial.architecture), Cell(trial.origin), Cell(trial.brief_reason)]
+
+
+def _origins(metric: Metric, trials: Sequence[Trial]) -> list[tuple[str, list[Cell]]]:
+    """What came of the proposals of each origin, in the order in which they began; nothing where there is one alone."""
+    rows = []
+    for origin in dict.fromkeys(trial.origin for trial in trials):
+        values = np.array([trial.values[metric.name] for trial in trials if trial.origin == origin])
+        good, say = values[np.isfinite(values)], forms.with_unit(metric.unit)
+        worth = [Cell(say(metric.sign * (metric.sign * good).max())), Cell(say(np.median(good)))] if len(good) else []
+        rows.append((origin, [Cell(forms.count(len(values))), Cell(forms.count(len(values) - len(good))), *worth]))
+    return rows if len(rows) > 1 else []
 
 
 def _value(trial: Trial, metric: Metric) -> Cell:
