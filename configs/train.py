@@ -17,6 +17,7 @@ from typing import Any
 
 from nag_jax.settings import Train
 from nag_jax.settings.config import make_config
+from nag_jax.settings.train import Cells
 
 SMOKE = {
     "network.channels": 2,
@@ -35,4 +36,4 @@ VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMOKE}
 
 def get_config(variant: str = "") -> Any:
     """The default config, or the variant `smoke`."""
-    return make_config(Train(name="train"), variant, VARIANTS)
+    return make_config(Train(name="train", network=Cells()), variant, VARIANTS)

@@ -107,7 +107,8 @@ class FinishedRun:
         if self.config.mode != "train":
             return space.blueprint(tokens) if isinstance(space, Buildable) else None
         data = self.results["dataset"]
-        network = space.any_network(num_classes=len(data["classes"]), **to_dict(self.config.network))
+        sizes = {} if self.config.network is None else to_dict(self.config.network)
+        network = space.any_network(num_classes=len(data["classes"]), **sizes)
         height, width, _ = data["shape"]
         return dataclasses.replace(network.blueprint(tokens), image_size=height, image_width=width)
 

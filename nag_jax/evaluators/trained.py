@@ -159,7 +159,7 @@ def load(
     from nag_jax import spaces
 
     chosen: Any = spaces.make("nasbench201") if space is None else space
-    named = chosen.name
+    named, tokens = chosen.name, jax.ShapeDtypeStruct(chosen.allowed.shape[:1], np.int32)
     check_name(metric, METRICS, "metric")
     if not isinstance(chosen, Trainable):
         able = [name for name in spaces.REGISTRY if isinstance(spaces.make(name), Trainable)]
@@ -168,6 +168,8 @@ def load(
         network = chosen.any_network(num_classes=len(data.classes), **sizes)
     except TypeError as error:
         raise InputError(f"the networks of {named} don't have the sizes {sorted(sizes)} ({error})") from error
+    # Examples that don't fit the networks are refused now, and not after architectures were generated.
+    jax.eval_shape(network.init, jax.random.key(0), tokens, data.training.inputs[:1])
     setting = Setting(network, data, recipe, mesh or parallel.make_mesh())
     return TrainedEvaluator(chosen, setting, sizes, metric, None if folder is None else Path(folder))
 

@@ -23,7 +23,7 @@ class Graph:
         import onnx
 
         self._onnx = onnx
-        self._params, self._stats = variables["params"], variables["batch_stats"]
+        self._params, self._stats = variables["params"], variables.get("batch_stats", {})
         self._nodes: list[Any] = []
         self._initializers: list[Any] = []
 
@@ -42,6 +42,17 @@ class Graph:
             inputs.append(self._constant(f"{path}.bias", leaves["bias"]))
         half = len(kernel) // 2
         return self.add("Conv", *inputs, pads=[half] * 4, strides=[stride] * 2, group=groups)
+
+    def patches(self, h: str, path: str) -> str:
+        """The Flax convolution at `path` that goes from patch to patch: its stride is its kernel."""
+        kernel = _at(self._params, path)["kernel"]
+        inputs = [h, self._constant(f"{path}.kernel", kernel.transpose(3, 2, 0, 1)), self.leaf(f"{path}.bias")]
+        return self.add("Conv", *inputs, strides=list(kernel.shape[:2]))
+
+    def leaf(self, path: str) -> str:
+        """The Flax variable at `path`, as it is."""
+        module, _, name = path.rpartition(".")
+        return self._constant(path, _at(self._params, module)[name])
 
     def norm(self, h: str, path: str) -> str:
         """The Flax batch norm at `path`, with its running statistics."""

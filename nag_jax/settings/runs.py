@@ -10,7 +10,7 @@ from nag_jax.settings.predictor import Labels, Predictor
 from nag_jax.settings.sampler import Guidance, Sampler, Stream
 from nag_jax.settings.score import Generator, Process, Score
 from nag_jax.settings.search import STRATEGIES, AnyStrategy, Executor, Loop
-from nag_jax.settings.space import Choices, MobileNetSpace, NASBench101Space, Space
+from nag_jax.settings.space import Choices, MobileNetSpace, NASBench101Space, Space, VisionTransformerSpace
 from nag_jax.settings.train import Cells, Examples, Halving, Trained
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
 from nag_jax.settings.utility import Utility
@@ -46,7 +46,7 @@ class Settings:
         MODES,
     )
     seed: int = option(0, "The seed of all randomness; the first of a search.", SEED)
-    space: Space | MobileNetSpace | NASBench101Space = Space()
+    space: Space | MobileNetSpace | NASBench101Space | VisionTransformerSpace = Space()
     choices: Choices = Choices()
     evaluator: Evaluator | Trained = Evaluator()
     objectives: tuple[str, ...] = option(
@@ -165,7 +165,7 @@ class Train(Settings):
     evaluator: Evaluator | Trained = Trained()
     generator: Generator = Generator(name="exact")
     dataset: Examples = Examples()
-    network: Cells = Cells()
+    network: Cells | None = None
     training: Recipe = Recipe()
     halving: Halving = Halving()
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nag_jax.settings.names import SPACES
-from nag_jax.system.fields import POSITIVE, Allowed, one_of, option, options_of_own
+from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, Allowed, one_of, option, options_of_own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,29 @@ class NASBench101Space:
         "graphs",
         "What is drawn equally often: graphs with each order of their vertices, or cells.",
         one_of("graphs", "cells"),
+    )
+
+
+_SIZES = Allowed("sizes above 0 that differ", lambda sizes: sizes and len(set(sizes)) == len(sizes) and min(sizes) > 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class VisionTransformerSpace:
+    """Vision transformers; the defaults are AutoFormer's smallest space."""
+
+    name: str = option("vit", "The search space.", SPACES)
+    widths: tuple[int, ...] = option((192, 216, 240), "The widths that tokens may have.", _SIZES)
+    depths: tuple[int, ...] = option((12, 13, 14), "How many layers there may be.", _SIZES)
+    heads: tuple[int, ...] = option((3, 4), "How many heads a layer's attention may have.", _SIZES)
+    head_widths: tuple[int, ...] = option((64,), "The widths that queries, keys and values of a head may have.", _SIZES)
+    ratios: tuple[float, ...] = option(
+        (3.5, 4.0), "How many times as wide as tokens the hidden layer of a layer may be.", _SIZES
+    )
+    patch: int = option(16, "The side of a patch in pixels, which divides that of images.", COUNT)
+    image_size: int = option(224, "The height of images in pixels.", COUNT)
+    image_width: int = option(0, "The width of images that aren't square; 0 for those that are.", NOT_NEGATIVE)
+    num_classes: int = option(
+        1000, "The number of classes that the classifier of costs and of untrained exports tells apart.", COUNT
     )
 
 

@@ -15,6 +15,7 @@ from nag_jax.spaces.nasbench_graph import NASBenchGraph
 from nag_jax.spaces.nats_size import NATSSize
 from nag_jax.spaces.nodes import NodeSpace
 from nag_jax.spaces.restricted import restrict, whole
+from nag_jax.spaces.vit import VisionTransformer
 from nag_jax.system.once import once
 from nag_jax.system.options import find
 
@@ -25,6 +26,7 @@ REGISTRY = {
     "nasbench201": NASBench201,
     "nasbench_graph": NASBenchGraph,
     "nats_size": NATSSize,
+    "vit": VisionTransformer,
 }
 
 
@@ -42,6 +44,7 @@ __all__ = [
     "NodeSpace",
     "PairCells",
     "Space",
+    "VisionTransformer",
     "chain",
     "make",
     "repeat",

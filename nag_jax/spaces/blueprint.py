@@ -23,6 +23,14 @@ class Graph(Protocol):
         """The convolution at `path`, padded by half its odd kernel; a dense layer there is one of 1 x 1."""
         ...
 
+    def patches(self, h: str, path: str) -> str:
+        """The convolution at `path` that goes from patch to patch: its stride is its kernel."""
+        ...
+
+    def leaf(self, path: str) -> str:
+        """The variable at `path`, as it is."""
+        ...
+
     def norm(self, h: str, path: str) -> str:
         """The batch norm at `path`, with its running statistics."""
         ...

@@ -230,9 +230,10 @@ def _value(given: Any, default: Any, kind: Any, path: str) -> Any:
         if typing.get_origin(each) is Mapping and isinstance(given, Mapping):
             blocks = [member() for member in _members(typing.get_args(each)[1])]
             return {name: from_dict(inner, *blocks, path=_join(path, name)) for name, inner in given.items()}
-    if dataclasses.is_dataclass(default) and isinstance(given, Mapping):
-        others = [each() for each in _members(kind) if each is not type(default)]
-        return from_dict(given, default, *others, path=path)
+    kinds: list[Any] = [each for each in _members(kind) if dataclasses.is_dataclass(each)]
+    if isinstance(given, Mapping) and kinds:
+        first = [] if default is None else [default]
+        return from_dict(given, *first, *(each() for each in kinds if not isinstance(default, each)), path=path)
     return tuple(given) if isinstance(given, list) else given
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
+from configs import train_vit
 from configs.train import get_config
 from experiments import runs
 from experiments.finished import FinishedRun
@@ -42,6 +43,14 @@ def config(tmp_path_factory):
     config = get_config("smoke")
     config.update_from_flattened_dict(CHANGES | {"dataset.path": str(path)})
     return config
+
+
+@pytest.fixture(scope="module")
+def transformers(config):
+    changed = train_vit.get_config("smoke")
+    sizes = {"space.image_size": 4, "space.num_classes": 2, "dataset.path": config.dataset.path}
+    changed.update_from_flattened_dict({name: CHANGES[name] for name in CHANGES if "network" not in name} | sizes)
+    return changed
 
 
 def settings_of(config) -> Train:
@@ -178,3 +187,29 @@ def test_what_is_wrong_is_told_before_anything_starts(config, changes, says, tmp
     with pytest.raises(InputError, match=says):
         train.check(settings_of(config), Workdir(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_the_weights_of_a_transformer_are_those_that_were_tested(transformers, tmp_path):
+    found = runs.run(transformers, tmp_path / "run")["trained"]
+    run = FinishedRun(tmp_path / "run")
+    blueprint = run.blueprint(run.space().from_native([found["architecture"]])[0])
+    assert blueprint is not None
+    parts = split(make("arrays", path=transformers.dataset.path))
+    logits = blueprint.network.apply(run.weights(found["architecture"]), parts.test.inputs)
+    accuracy = 100 * (np.argmax(logits, axis=1) == parts.test.labels).mean()
+    assert accuracy == pytest.approx(found["kept"]["test_accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("image_size", 8, "examples are 4 x 4 pixels, and the space vit is made for 8 x 8"),
+        ("num_classes", 3, "the examples have 2 classes, and the space vit is made for 3"),
+    ],
+)
+def test_transformers_that_do_not_fit_the_examples_are_refused(transformers, tmp_path, field, value, words):
+    changed = transformers.copy_and_resolve_references()
+    changed.space[field] = value
+    with pytest.raises(InputError, match=f"^{words}"):
+        train.check(settings_of(changed), Workdir(tmp_path))
