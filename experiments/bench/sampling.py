@@ -3,16 +3,17 @@
     python -m experiments.bench.sampling --predictor=ofa_acc_predictor.npz
 
 Writes experiments/results/sampling.md and sampling.json, by parts (--parts): `cells` is the default main job on
-NAS-Bench-201 with other steps and moves; `free` and `bounded` are MobileNetV3, where once-for-all's accuracy predictor
-is the truth. Every seed has its own labels and predictor; the score network of cells is learned once, for all of them.
+NAS-Bench-201 with other steps and moves, `rare` the same for the best 0.2 % of it, `completion` with half of the nodes
+fixed; `free` and `bounded` are MobileNetV3, where once-for-all's accuracy predictor is the truth. Every seed has its
+own labels and predictor; the score network of cells is learned once, for all of them.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,44 +23,41 @@ from ml_collections import ConfigDict
 from configs import nb201, ofa_mbv3
 from experiments import command_line, runs
 from experiments.bench import machine, sampling_tables
+from experiments.bench.sampling_figures import (
+    POOLS,
+    Figures,
+    Fitted,
+    Pool,
+    conditional,
+    figures_of,
+    shares_of,
+    variation,
+)
 from experiments.compilation_cache import use_compilation_cache
-from nag_jax.generators.contract import all_valid
+from nag_jax import spaces
 from nag_jax.guidance.baselines import Baselines
-from nag_jax.guidance.refine import Tilt
 from nag_jax.reports import beside
-from nag_jax.reports.generated import Truth, describe_values, known_truth
 from nag_jax.settings.config import from_config
+from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.tasks import build
-from nag_jax.tasks.learn import Learned, Run, learn, make_sampler
+from nag_jax.tasks.learn import learn, make_sampler
 from nag_jax.tasks.workdir import Workdir
 
-PARTS = ("cells", "free", "bounded")
+PARTS = ("cells", "rare", "completion", "free", "bounded")
+NEEDS_PREDICTOR = PARTS[3:]
 CURVE = [(steps, sweeps) for steps in (5, 10, 20) for sweeps in (0, 1, 2)]
 """Steps and sweeps of guided pools of cells."""
-POOLS, SIZE = 8, 1000
-"""Pools of cells, for the bins need more than one, and their size."""
-BINS = 40
+SIZE = 1000
+"""Size of the pools of cells."""
+RARE = 0.002
+"""The share of NAS-Bench-201 that `rare` aims at: 31 cells."""
+COMPLETED, LABELS = 100_000, 20
+"""Samples of `completion`, so many that its 125 cells can be told apart, and labels, fewer than it has cells."""
 NETWORKS = 300
 """Size of the pools of MobileNetV3."""
 BUDGET = "200e6 <= macs <= 220e6"
 MOST_CALLS = 2**18
 """Baselines that take more predictions draw one pool, whose bins aren't compared."""
-
-
-class Pool(NamedTuple):
-    """What a sampler made, in so many predictions and seconds."""
-
-    tokens: np.ndarray
-    calls: int
-    seconds: float
-
-
-class Fitted(NamedTuple):
-    """A run that has learned, and what its guidance aims at."""
-
-    run: Run
-    learned: Learned
-    tilt: Tilt
 
 
 def main() -> None:
@@ -69,6 +67,8 @@ def main() -> None:
     use_compilation_cache()
     measure = {
         "cells": lambda: each_seed(arguments, "cells", cells),
+        "rare": lambda: each_seed(arguments, "rare", rare),
+        "completion": lambda: each_seed(arguments, "completion", completion),
         "free": lambda: each_seed(arguments, "free", lambda workdir, seed: networks(arguments, seed, "")),
         "bounded": lambda: each_seed(arguments, "bounded", lambda workdir, seed: networks(arguments, seed, BUDGET)),
     }
@@ -89,8 +89,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workdir", type=Path, default=Path("runs/bench/sampling"))
     parser.add_argument("--results", type=Path, default=Path(__file__).parents[1] / "results")
     arguments = parser.parse_args()
-    arguments.parts = arguments.parts or (PARTS if arguments.predictor else PARTS[:1])
-    if arguments.predictor is None and set(arguments.parts) != {"cells"}:
+    arguments.parts = arguments.parts or [p for p in PARTS if arguments.predictor or p not in NEEDS_PREDICTOR]
+    if arguments.predictor is None and set(arguments.parts) & set(NEEDS_PREDICTOR):
         parser.error("the parts free and bounded need --predictor")
     return arguments
 
@@ -154,18 +154,26 @@ def each_seed(
 
 def cells(workdir: Path, seed: int) -> dict[str, dict[str, float]]:
     """The figures of every sampler of NAS-Bench-201."""
-    config, exact = nb201.get_config(), nb201.get_config()
-    config.seed = exact.seed = seed
-    exact.generator.name = "exact"
-    if seed:
-        config.score.checkpoint = str(workdir / "cells0" / "score")
-    learned, known = fit(config, workdir / f"cells{seed}"), fit(exact, workdir / f"exact{seed}")
+    return cells_of(workdir, "cells", seed, {}, CURVE)
+
+
+def rare(workdir: Path, seed: int) -> dict[str, dict[str, float]]:
+    """The same for a share that holds so few cells that pools find each of them many times."""
+    return cells_of(workdir, "rare", seed, {"guidance.top_share": RARE}, ((20, 0), (20, 1), (5, 2)))
+
+
+def cells_of(
+    workdir: Path, part: str, seed: int, changes: dict[str, Any], curve: Sequence[tuple[int, int]]
+) -> dict[str, dict[str, float]]:
+    """The figures of every sampler of NAS-Bench-201 with changed fields, guided ones with these steps and sweeps."""
+    config, exact = cells_config(workdir, part, seed, changes), cells_config(None, part, seed, changes)
+    learned, known = fit(config, workdir / f"{part}{seed}"), fit(exact, workdir / f"exact_{part}{seed}")
     figures, rows = Figures(learned), {}
-    samplers = [("guided", learned, config, figures, curve) for curve in CURVE]
-    samplers += [("exact generator", known, exact, Figures(known), curve) for curve in ((20, 0), (5, 2))]
+    samplers = [("guided", learned, config, figures, point) for point in curve]
+    samplers += [("exact generator", known, exact, Figures(known), point) for point in ((20, 0), (5, 2))]
     for name, fitted, fields, described, (steps, sweeps) in samplers:
-        changes = {"guidance.num_steps": steps, "sampler.refine.sweeps": sweeps}
-        pools = guided(fitted, fields, SIZE, POOLS, **changes)
+        moves = {"guidance.num_steps": steps, "sampler.refine.sweeps": sweeps}
+        pools = guided(fitted, fields, SIZE, POOLS, **moves)
         rows[f"{name}, {steps} steps, {sweeps} sweeps"] = described.of(pools)
     for name, draw in alone(learned, SIZE, int(rows["guided, 5 steps, 2 sweeps"]["calls"])):
         pools = [draw(0)]
@@ -174,42 +182,63 @@ def cells(workdir: Path, seed: int) -> dict[str, dict[str, float]]:
     return rows
 
 
-class Figures:
-    """The figures of pools of a listable space whose true values are known."""
+def cells_config(workdir: Path | None, part: str, seed: int, changes: dict[str, Any]) -> ConfigDict:
+    """The default main job with changed fields; with the exact generator where there is no workdir.
 
-    def __init__(self, fitted: Fitted):
-        self._run, self._learned, tilt = fitted
-        truth = known_truth(self._run)
-        assert isinstance(truth, Truth), "the evaluator has a table"
-        self._truth = truth
-        self._predictions = self._learned.predict(truth.tokens)
-        weigh = jax.jit(lambda args, tokens: tilt.value(self._run.space.encode(tokens), args))  # pyright: ignore
-        logs = np.asarray(weigh(self._learned.guidance, self._run.space.all_tokens()), np.float64)
-        p = np.exp(logs - logs.max())
-        values = self._learned.predict(self._run.space.all_tokens())
-        self._edges = np.linspace(values[p > 1e-6].min(), values.max(), BINS + 1)
-        self._expected = self._shares(values, p / p.sum())
+    All share the score network of the first seed of `cells`, which is learned where it isn't there yet.
+    """
+    config = nb201.get_config()
+    config.seed = seed
+    config.update_from_flattened_dict(changes)
+    if workdir is None:
+        config.generator.name = "exact"
+    elif (part, seed) != ("cells", 0):
+        score = workdir / "cells0" / "score"
+        if not score.exists():
+            fit(nb201.get_config(), workdir / "cells0")
+        config.score.checkpoint = str(score)
+    return config
 
-    def _shares(self, values, weights=None) -> np.ndarray:
-        inside = np.clip(values, self._edges[0], self._edges[-1])
-        counts = np.histogram(inside, self._edges, weights=weights)[0]
-        return counts / counts.sum()
 
-    def of(self, pools: list[Pool]) -> dict[str, float]:
-        """Means over pools; the total variation is that of all of them together."""
-        values = [self._learned.predict(pool.tokens) for pool in pools]
-        described = [describe_values(self._truth, all_valid(pool.tokens), self._predictions) for pool in pools]
-        found = {
-            "above": float(np.mean([(v > self._learned.guidance["target"]).mean() for v in values])),
-            "distinct": float(np.mean([len(np.unique(pool.tokens, axis=0)) for pool in pools])),
-            "mean": float(np.mean([d["value_mean"] for d in described])),
-            "gap": float(np.mean([d["guidance_gap"] for d in described])),
-            "seconds": min(pool.seconds for pool in pools),
-            "calls": pools[0].calls,
-        }
-        if len(pools) == POOLS:
-            found["variation"] = 0.5 * float(np.abs(self._shares(np.concatenate(values)) - self._expected).sum())
-        return found
+def completion(workdir: Path, seed: int) -> dict[str, dict[str, float]]:
+    """How cells with half of their nodes fixed are distributed, against the exact conditional of prior and tilt."""
+    rng = np.random.default_rng(seed)
+    nodes, classes, fixed = half_fixed(rng)
+    changes = {"choices.fixed": fixed, "labels.training": LABELS, "labels.final": 1}
+    rows = {}
+    for name, place in (("learned", workdir), ("exact generator", None)):
+        config = cells_config(place, "completion", seed, changes)
+        fitted = fit(config, workdir / f"completion_{name.split()[0]}{seed}")
+        every = fitted.run.space.all_tokens()
+        for guide in (False, True):
+            p = conditional(fitted, every, guide)
+            samples = make_sampler(fitted.run, guided=guide)(
+                fitted.run.key("completion"), COMPLETED, fitted.learned.score_params, fitted.learned.guidance
+            )
+            tokens = samples.tokens[samples.valid]
+            drawn = rng.multinomial(COMPLETED, p) / COMPLETED
+            rows[f"{name}, {'guided' if guide else 'unguided'}"] = {
+                "valid": float(samples.valid.mean()),
+                "kept": float((tokens[:, nodes] == classes).all(axis=1).mean()),
+                "variation": variation(shares_of(tokens, every), p),
+                "floor": variation(drawn, p),
+            }
+    return rows
+
+
+def half_fixed(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, str]:
+    """Half of the nodes of a cell, random classes for them, and both as configs write them.
+
+    Drawn again where so few cells differ in what they compute that there are too few labels, as without any path.
+    """
+    space = spaces.make("nasbench201")
+    open_nodes = np.flatnonzero(space.allowed.sum(axis=1) > 1)
+    while True:
+        nodes = np.sort(rng.choice(open_nodes, len(open_nodes) // 2, replace=False))
+        classes = np.array([rng.choice(np.flatnonzero(space.allowed[node])) for node in nodes])
+        fixed = {space.node_names[node]: space.class_names[c] for node, c in zip(nodes, classes, strict=True)}
+        if num_distinct(spaces.restrict(space, fixed=fixed)) > LABELS:
+            return nodes, classes, "; ".join(f"{node}={name}" for node, name in fixed.items())
 
 
 def networks(arguments: argparse.Namespace, seed: int, constraints: str) -> dict[str, dict[str, float]]:
@@ -231,23 +260,6 @@ def networks(arguments: argparse.Namespace, seed: int, constraints: str) -> dict
         baselines = Baselines(run.space, fitted.tilt, fitted.learned.guidance, NETWORKS)
         pools["filtering, four times as many"] = Pool(*baselines.filtered(run.key("many"), 4 * ours.calls))
     return {name: figures_of(fitted, pool) for name, pool in pools.items()}
-
-
-def figures_of(fitted: Fitted, pool: Pool) -> dict[str, float]:
-    """Of a pool of networks: the share within the constraints, and of those the share above and the mean accuracy."""
-    run, learned, _ = fitted
-    good = run.constraints.hold(pool.tokens)
-    tokens = pool.tokens[good]
-    accuracy, predictions = run.evaluator(tokens)["accuracy"], learned.predict(tokens)
-    return {
-        "feasible": float(good.mean()),
-        "above": float((predictions > learned.guidance["target"]).mean()),
-        "mean": float(np.mean(accuracy)),
-        "correlation": float(np.corrcoef(predictions, accuracy)[0, 1]),
-        "distinct": len(np.unique(tokens, axis=0)) / len(pool.tokens),
-        "seconds": pool.seconds,
-        "calls": pool.calls,
-    }
 
 
 if __name__ == "__main__":

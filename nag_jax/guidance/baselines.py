@@ -1,5 +1,6 @@
 """Baselines of guidance: samplers without a generator, for the same tilt, which guided pools are set beside."""
 
+import copy
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -53,12 +54,19 @@ class Baselines:
 
     def __init__(self, space: NodeSpace, tilt: Tilt, args: Any, size: int):
         self._space, self._tilt, self._args, self._size = space, tilt, args, size
+        self._programs: dict[tuple, jax.stages.Compiled] = {}
+
+    def aimed(self, args: Any) -> "Baselines":
+        """The same samplers for other args of the same shapes, which compile nothing anew."""
+        other = copy.copy(self)
+        other._args = args
+        return other
 
     def exact(self, key: Array) -> Baseline:
         """Draws of the tilt itself, by listing the space, with one value for each of its architectures."""
         every = self._space.all_tokens()
         log_prior = np.asarray(jax.jit(self._space.choices.log_prior_of)(every), np.float64)
-        logs, seconds = self._timed(lambda args, tokens: self._weights(args, tokens), jnp.asarray(every))
+        logs, seconds = self._timed("weigh", self._weights, jnp.asarray(every))
         weights = np.asarray(logs, np.float64) + log_prior
         p = np.exp(weights - weights.max())
         chosen = np.random.default_rng(np.asarray(jax.random.key_data(key))).choice(len(p), self._size, p=p / p.sum())
@@ -79,7 +87,7 @@ class Baselines:
             begin = self._space.random(key, self._size), jnp.full(self._size, -jnp.inf, jnp.float32)
             return jax.lax.scan(step, begin, jax.random.split(jax.random.fold_in(key, 1), draws))[0][0]
 
-        tokens, seconds = self._timed(run, key)
+        tokens, seconds = self._timed(f"resample {draws}", run, key)
         return Baseline(np.asarray(tokens), draws * self._size, seconds)
 
     def gibbs(self, key: Array, sweeps: int) -> Baseline:
@@ -90,8 +98,32 @@ class Baselines:
             keys = sample_keys(jax.random.fold_in(key, 1), self._size)
             return refine(keys, tokens, self._space, self._tilt, args, sweeps=sweeps)
 
-        tokens, seconds = self._timed(run, key)
+        tokens, seconds = self._timed(f"gibbs {sweeps}", run, key)
         return Baseline(np.asarray(tokens), self._size * moves.calls(self._space, sweeps=sweeps), seconds)
+
+    def mutated(self, key: Array, steps: int) -> Baseline:
+        """Chains of so many mutations that begin at random draws: each is kept by how much more it weighs (Metropolis).
+
+        Mutations count as often undone as made, and architectures as drawn equally often.
+        """
+
+        def weigh(args, tokens):
+            return jnp.where(self._space.contains(tokens), self._weights(args, tokens), -jnp.inf)
+
+        def run(args, key):
+            def step(state, key):
+                mutation_key, accept_key = jax.random.split(key)
+                tokens = self._space.mutate(mutation_key, state[0])
+                weights = weigh(args, tokens)
+                kept = jnp.log(jax.random.uniform(accept_key, weights.shape, jnp.float32)) < weights - state[1]
+                return (jnp.where(kept[:, None], tokens, state[0]), jnp.where(kept, weights, state[1])), None
+
+            tokens = self._space.random(key, self._size)
+            begin = tokens, weigh(args, tokens)
+            return jax.lax.scan(step, begin, jax.random.split(jax.random.fold_in(key, 1), steps))[0][0]
+
+        tokens, seconds = self._timed(f"mutate {steps}", run, key)
+        return Baseline(np.asarray(tokens), (steps + 1) * self._size, seconds)
 
     def filtered(self, key: Array, calls: int) -> Baseline:
         """The best by the value of so many random draws within the limits."""
@@ -106,7 +138,7 @@ class Baselines:
                 break
         drawing = time.perf_counter() - start
         tokens = np.concatenate(within)[:calls]
-        weights, seconds = self._timed(lambda args, tokens: self._weights(args, tokens), jnp.asarray(tokens))
+        weights, seconds = self._timed("weigh", self._weights, jnp.asarray(tokens))
         best = np.argsort(-np.asarray(weights), kind="stable")[: self._size]
         return Baseline(tokens[best], len(tokens), drawing + seconds)
 
@@ -116,9 +148,14 @@ class Baselines:
         parts = [weight(x, args) for weight in (self._tilt.value, self._tilt.limits) if weight is not None]
         return sum(parts, jnp.zeros(tokens.shape[0], jnp.float32))
 
-    def _timed(self, function: Callable[..., Array], *inputs: Any) -> tuple[Array, float]:
-        """What (args, *inputs) -> array returns, and the seconds that it took without compiling."""
-        compiled = jax.jit(function).lower(self._args, *inputs).compile()
+    def _timed(self, name: str, function: Callable[..., Array], *inputs: Any) -> tuple[Array, float]:
+        """What (args, *inputs) -> array returns, and the seconds that it took without compiling.
+
+        A name stands for one function, which is compiled once for each shape of its inputs.
+        """
+        key = name, *(np.shape(given) for given in inputs)
+        if key not in self._programs:
+            self._programs[key] = jax.jit(function).lower(self._args, *inputs).compile()
         start = time.perf_counter()
-        found = jax.block_until_ready(compiled(self._args, *inputs))
+        found = jax.block_until_ready(self._programs[key](self._args, *inputs))
         return found, time.perf_counter() - start

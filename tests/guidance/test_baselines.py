@@ -25,7 +25,12 @@ def thirds(tokens):
 
 @pytest.mark.parametrize(
     ("name", "options", "calls"),
-    [("exact", (), 15_625), ("resampled", (256,), 256 * SIZE), ("gibbs", (4,), 4 * 25 * SIZE)],
+    [
+        ("exact", (), 15_625),
+        ("resampled", (256,), 256 * SIZE),
+        ("gibbs", (4,), 4 * 25 * SIZE),
+        ("mutated", (150,), 151 * SIZE),
+    ],
 )
 def test_they_sample_the_tilt(nb201, baselines, name, options, calls):
     """Six nodes of five classes, one of which has e times the weight of the others, and one node has one less."""

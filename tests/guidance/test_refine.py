@@ -30,7 +30,14 @@ def deep(**options):
     return DagSpace("deep", **repeat("layer", BLOCK, depths=(1, 2, 3))._asdict(), **options)
 
 
+def large():
+    """4,096 combinations, of which a rule leaves 3,402."""
+    nodes = {f"n{i}": ["a", "b", "c", "d"] for i in range(6)}
+    return DagSpace("large", nodes=nodes, edges=list(zip(list(nodes), list(nodes)[1:], strict=False)), valid=few)
+
+
 SPACES = {
+    "large, ruled": large,
     "ruled": ruled,
     "deep": deep,
     "deep, by choices": lambda: deep(uniform="choices"),
