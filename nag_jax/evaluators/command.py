@@ -9,10 +9,6 @@ import hashlib
 import json
 import logging
 import math
-import os
-import re
-import shlex
-import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,15 +18,13 @@ import numpy as np
 
 from nag_jax import spaces
 from nag_jax.evaluators.base import Described, Outcome
-from nag_jax.evaluators.processes import Ended, Processes, StoppedError
+from nag_jax.evaluators.processes import TAIL, Processes, StoppedError, check_command, failure, last_json, tail
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics, guess_split, parse_metrics
 from nag_jax.spaces.capabilities import TokenSpace, num_distinct
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError, quoted, shown
 
-_BROKEN = {126: "can't be executed", 127: "isn't found"}
-"""Exit statuses by which a shell says that the command, not the architecture, is at fault."""
-_TAIL = 300
+_OWNER = "the evaluator's command"
 _LOOK_SECONDS = 0.2
 """How often a signal is looked for while commands run, and how long a failure waits for one that is its reason."""
 _STOP_SECONDS = 10.0
@@ -97,7 +91,7 @@ class CommandEvaluator(Described):
         """
         natives = self.space.to_native(tokens)
         requests = [self._request(*one) for one in zip(np.asarray(tokens), natives, strict=True)]
-        processes = Processes(self._workers)
+        processes = Processes(self._workers, _OWNER)
         with ThreadPoolExecutor(self._workers) as pool, interrupts.before_end(processes.stop):
 
             def stop():
@@ -156,17 +150,8 @@ class CommandEvaluator(Described):
             return dict.fromkeys(self.metrics, math.nan), f"it took more than {self._timeout:g} s and was stopped"
         if ended.status:
             _raise_if_stopped(processes)
-            return dict.fromkeys(self.metrics, math.nan), self._failure(ended)
+            return dict.fromkeys(self.metrics, math.nan), failure(ended, self._command, _OWNER)
         return read_labels(ended.output, self.metrics)
-
-    def _failure(self, ended: Ended) -> str:
-        """Why a trial failed; raises InputError where it's the command that is at fault."""
-        said = _tail(ended.errors)
-        if (broken := _BROKEN.get(ended.status)) is not None:
-            raise InputError(
-                f"the evaluator's command {self._command!r} {broken}: {said or 'correct it'} (tried in {os.getcwd()})"
-            )
-        return ": ".join(filter(None, [f"exit status {ended.status}", said]))
 
 
 def load(
@@ -200,7 +185,7 @@ def load(
     Raises:
         InputError: the command isn't found, a metric comes twice or isn't well described, or a number is out of range.
     """
-    _check_command(command)
+    check_command(command, _OWNER)
     for what, value, holds, words in (
         ("timeout", timeout, timeout is None or timeout > 0, "more than 0"),
         ("retries", retries, retries >= 0, "at least 0"),
@@ -230,9 +215,9 @@ def load(
 def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, float], str]:
     """Labels of what a command printed, NaN where it gave no finite number, and why that is; empty if all are there."""
     labels = dict.fromkeys(metrics, math.nan)
-    found = _last_json(output)
+    found = last_json(output)
     if not isinstance(found, dict):
-        return labels, f"expected a JSON object on stdout or on its last line, found {quoted(_tail(output))}"
+        return labels, f"expected a JSON object on stdout or on its last line, found {quoted(tail(output))}"
     reasons = []
     for name in metrics:
         value = found.get(name)
@@ -241,7 +226,7 @@ def read_labels(output: str, metrics: Mapping[str, Metric]) -> tuple[dict[str, f
         elif name in found:
             reasons.append(f"{name!r} is {quoted(value)}, expected a finite number")
         else:
-            there = shown(", ".join(map(quoted, found)), _TAIL) or "of which there is none"
+            there = shown(", ".join(map(quoted, found)), TAIL) or "of which there is none"
             reasons.append(f"no {name!r} among its metrics, {there}")
     return labels, "; ".join(reasons)
 
@@ -258,44 +243,3 @@ def _raise_if_stopped(processes: Processes) -> None:
     """Raises StoppedError where a failure isn't the trial's own: clusters signal commands too, maybe first."""
     if processes.stopped.wait(_LOOK_SECONDS) or interrupts.arrived():
         raise StoppedError
-
-
-def _check_command(command: str) -> None:
-    """Raises InputError where the shell couldn't read the command or wouldn't find the program that it begins with."""
-    try:
-        read = subprocess.run(["/bin/sh", "-n", "-c", command], capture_output=True, check=False, text=True)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the evaluator's command of {len(command):,} characters can't be run ({error}): write what it does into "
-            "a script, and name that"
-        ) from error
-    try:
-        words = [word for word in shlex.split(command) if not re.match(r"\w+=", word)]
-    except ValueError as error:
-        raise InputError(f"the evaluator's command {command!r} can't be read ({error}): correct its quotes") from error
-    if not words:
-        raise InputError("the evaluator's command is empty: name one, as 'python train.py'")
-    if read.returncode:
-        raise InputError(f"the evaluator's command {command!r} can't be read ({_tail(read.stderr)}): correct it")
-    if not re.fullmatch(r"[\w./+-]+", words[0]):
-        return  # the shell's own syntax, which only running it would check
-    found = subprocess.run(["/bin/sh", "-c", 'command -v "$1"', "sh", words[0]], capture_output=True, check=False)
-    if found.returncode:
-        raise InputError(
-            f"the evaluator's command {command!r}: there is no program {words[0]!r} (looked for on PATH and in "
-            f"{os.getcwd()}): install it, or correct the command"
-        )
-
-
-def _last_json(output: str) -> object:
-    """The JSON value that the output, or else its last line, is; None where neither is one."""
-    for text in (output, (output.strip().splitlines() or [""])[-1]):
-        with suppress(ValueError, RecursionError):  # of brackets by the thousand
-            return json.loads(text, parse_int=float)  # as a float, whatever the digits
-    return None
-
-
-def _tail(text: str) -> str:
-    """The end of what a command printed, in one line."""
-    words = " ".join(text.split())
-    return shown(words if len(words) <= _TAIL else f"...{words[-_TAIL:]}")

@@ -1,6 +1,9 @@
 """Processes of shell commands: some at a time, each with a time limit and killed with all that it started."""
 
+import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -10,12 +13,18 @@ from contextlib import ExitStack, suppress
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
-from nag_jax.system.errors import InputError
+from nag_jax.system.errors import InputError, shown
 
 WORKER_VARIABLE = "NAG_JAX_WORKER"
 """The environment variable that tells a command which of the parallel workers runs it, from 0: to choose a GPU by."""
 _LONGEST = 2**20
 """Bytes that are read of an output's end, whatever a command prints: metrics take hundreds, a gigabyte would count."""
+
+
+_BROKEN = {126: "can't be executed", 127: "isn't found"}
+"""Exit statuses by which a shell says that the command, not its input, is at fault."""
+TAIL = 300
+"""Characters of what a command printed that messages show."""
 
 
 class Ended(NamedTuple):
@@ -50,16 +59,18 @@ class Processes:
 
     Args:
         workers: threads that call `run` at the same time, at most.
+        owner: what messages call the command.
 
     Attributes:
         stopped: set by `stop`.
 
     Example:
-        >>> Processes(workers=1).run("read name; printf $name", "cell", timeout=None)
+        >>> Processes(1, "a command").run("read name; printf $name", "cell", timeout=None)
         Ended(status=0, in_time=True, output='cell', errors='')
     """
 
-    def __init__(self, workers: int):
+    def __init__(self, workers: int, owner: str):
+        self._owner = owner
         self._lock = threading.RLock()
         self._running: set[subprocess.Popen] = set()
         self._free = deque(range(workers))
@@ -87,7 +98,7 @@ class Processes:
                     process = self._start(command, worker, files)
                 except (OSError, ValueError) as error:
                     raise InputError(
-                        f"the evaluator's command can't be started ({error}): correct it, or make room for it"
+                        f"{self._owner} can't be started ({error}): correct it, or make room for it"
                     ) from error
                 try:
                     in_time = _ends(process, timeout)
@@ -149,3 +160,76 @@ def _end_of(file: IO[bytes]) -> str:
     size = os.fstat(file.fileno()).st_size
     start = max(0, size - _LONGEST)
     return os.pread(file.fileno(), size - start, start).decode(errors="replace")
+
+
+def check_command(command: str, owner: str) -> None:
+    """Checks a command without running it.
+
+    Args:
+        command: the command for the POSIX shell.
+        owner: what messages call it.
+
+    Raises:
+        InputError: the shell couldn't read it, or wouldn't find the program that it begins with.
+
+    Example:
+        >>> check_command("echo 1", "a command")
+    """
+    try:
+        read = subprocess.run(["/bin/sh", "-n", "-c", command], capture_output=True, check=False, text=True)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{owner} of {len(command):,} characters can't be run ({error}): write what it does into "
+            "a script, and name that"
+        ) from error
+    try:
+        words = [word for word in shlex.split(command) if not re.match(r"\w+=", word)]
+    except ValueError as error:
+        raise InputError(f"{owner} {command!r} can't be read ({error}): correct its quotes") from error
+    if not words:
+        raise InputError(f"{owner} is empty: name one, as 'python train.py'")
+    if read.returncode:
+        raise InputError(f"{owner} {command!r} can't be read ({tail(read.stderr)}): correct it")
+    if not re.fullmatch(r"[\w./+-]+", words[0]):
+        return  # the shell's own syntax, which only running it would check
+    found = subprocess.run(["/bin/sh", "-c", 'command -v "$1"', "sh", words[0]], capture_output=True, check=False)
+    if found.returncode:
+        raise InputError(
+            f"{owner} {command!r}: there is no program {words[0]!r} (looked for on PATH and in "
+            f"{os.getcwd()}): install it, or correct the command"
+        )
+
+
+def failure(ended: Ended, command: str, owner: str) -> str:
+    """Why a command ended with another status than 0, in one line.
+
+    Raises:
+        InputError: it is the command that is at fault, which the shell couldn't find or execute.
+
+    Example:
+        >>> failure(Ended(1, True, "", "no room"), "train", "a command")
+        'exit status 1: no room'
+    """
+    said = tail(ended.errors)
+    if (broken := _BROKEN.get(ended.status)) is not None:
+        raise InputError(f"{owner} {command!r} {broken}: {said or 'correct it'} (tried in {os.getcwd()})")
+    return ": ".join(filter(None, [f"exit status {ended.status}", said]))
+
+
+def last_json(output: str) -> object:
+    """The JSON value that an output, or else its last line, is; None where neither is one.
+
+    Example:
+        >>> last_json('{"accuracy": 93}')
+        {'accuracy': 93.0}
+    """
+    for text in (output, (output.strip().splitlines() or [""])[-1]):
+        with suppress(ValueError, RecursionError):  # of brackets by the thousand
+            return json.loads(text, parse_int=float)  # as a float, whatever the digits
+    return None
+
+
+def tail(text: str) -> str:
+    """The end of what a command printed, in one line."""
+    words = " ".join(text.split())
+    return shown(words if len(words) <= TAIL else f"...{words[-TAIL:]}")

@@ -18,8 +18,8 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.fields import COUNT, SEED, option, with_default
 from nag_jax.training.recipe import Recipe
 
-_WITHOUT_TPE = tuple(name for name in STRATEGIES if name != "tpe")
-"""The strategies that need no further package."""
+_COMPLETE = tuple(name for name in STRATEGIES if name not in ("tpe", "llm"))
+"""The strategies that need no further package, and no command of the user's."""
 
 # The surrogate starts from the meta-predictor, which also ranks what is generated to be labelled first.
 _WITH_PRIOR: Mapping[str, AnyStrategy] = {
@@ -119,7 +119,7 @@ class _Searching:
     executor: Executor = Executor()
     strategies: Mapping[str, AnyStrategy] = dataclasses.field(default_factory=lambda: STRATEGIES)
     run: tuple[str, ...] = option(
-        _WITHOUT_TPE, "The names of the strategies that run; the first is tested against the others."
+        _COMPLETE, "The names of the strategies that run; the first is tested against the others."
     )
 
 

@@ -158,7 +158,17 @@ class TPE(Strategy):
     )
 
 
-AnyStrategy = Strategy | BO | BONAG | Bananas | FrontBO | RegularizedEvolution | TPE
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LLM(Strategy):
+    """What a command proposes, as a script around a language model."""
+
+    name: str = _name("llm")
+    command: str = option("", "What the shell runs, the history on its stdin; see docs/agents.md.")
+    timeout: float = option(0.0, "How many seconds an attempt may take; 0 is for no limit.", NOT_NEGATIVE)
+    retries: int = option(2, "How many attempts follow one that failed or gave too few.", NOT_NEGATIVE)
+
+
+AnyStrategy = Strategy | BO | BONAG | Bananas | FrontBO | RegularizedEvolution | TPE | LLM
 STRATEGIES: Mapping[str, AnyStrategy] = {
     "bo_nag": BONAG(),
     "bo_exhaustive": BO(maximizer="exhaustive"),
@@ -170,6 +180,7 @@ STRATEGIES: Mapping[str, AnyStrategy] = {
     "local_search": Strategy(name="local_search"),
     "random_search": Strategy(name="random_search"),
     "tpe": TPE(),
+    "llm": LLM(),
 }
 """Blocks of strategies by their names in a config."""
 

@@ -19,6 +19,7 @@ from nag_jax.strategies.base import Domain, Strategy
 from nag_jax.strategies.bo import bo
 from nag_jax.strategies.bo_nag import bo_nag
 from nag_jax.strategies.front_bo import front_bo
+from nag_jax.strategies.llm import llm
 from nag_jax.strategies.local_search import local_search
 from nag_jax.strategies.random_search import random_search
 from nag_jax.strategies.regularized_evolution import regularized_evolution
@@ -30,13 +31,23 @@ REGISTRY = {
     "bo": bo,
     "bo_nag": bo_nag,
     "front_bo": front_bo,
+    "llm": llm,
     "local_search": local_search,
     "random_search": random_search,
     "regularized_evolution": regularized_evolution,
     "tpe": tpe,
 }
 
-__all__ = ["REGISTRY", "Domain", "Strategy", "make", "needs_generator", "needs_surrogate", "takes_known"]
+__all__ = [
+    "REGISTRY",
+    "Domain",
+    "Strategy",
+    "make",
+    "needs_generator",
+    "needs_surrogate",
+    "runs_command",
+    "takes_known",
+]
 
 
 def make(
@@ -102,3 +113,13 @@ def needs_surrogate(name: str) -> bool:
         (True, False)
     """
     return bool({"surrogate", "members"} & set(inspect.signature(find("strategy", name, REGISTRY)).parameters))
+
+
+def runs_command(name: str) -> bool:
+    """Whether the strategy has the option `command`, whose every run may cost something.
+
+    Example:
+        >>> runs_command("llm"), runs_command("bo")
+        (True, False)
+    """
+    return "command" in inspect.signature(find("strategy", name, REGISTRY)).parameters

@@ -14,7 +14,7 @@ from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.objectives import Metric
 from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
-from nag_jax.strategies import Strategy, loop, needs_generator, takes_known
+from nag_jax.strategies import Strategy, loop, needs_generator, runs_command, takes_known
 from nag_jax.strategies import make as make_registered
 from nag_jax.strategies.bo_nag import Source
 from nag_jax.strategies.course import Course
@@ -89,10 +89,10 @@ def plan(ready: Search) -> Plan:
 
 
 def _seconds_a_label(run: Search, name: str, trials: dict[int, list[Trial]]) -> float | None:
-    """Seconds per label: by the ledgers, or what deciding on one takes here; None where that needs a prior."""
+    """Seconds per label: by the ledgers, or what deciding on one takes here; None where that needs a prior or costs."""
     if seconds := seconds_between(trials.values(), loop.SEARCH):
         return seconds
-    if run.config.strategies[name].prior:
+    if run.config.strategies[name].prior or runs_command(run.config.strategies[name].name):
         return None
     params = run.generator.init(jax.random.key(0)) if needs_score(run.config) else None
     known = max(run.config.search.budget // 2, run.initial(name))  # the more labels, the longer it takes

@@ -1,5 +1,8 @@
 """What every strategy of the registry must keep to; a new entry is tested without touching this file."""
 
+import shlex
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +23,7 @@ OPTIONS = {
     ],
     "bo_nag": [QUICK | {"rounds": 1}],
     "front_bo": [QUICK],
+    "llm": [{"command": f"{sys.executable} -S {shlex.quote(str(Path(__file__).with_name('propose.py')))}"}],
     "regularized_evolution": [{"population": 6, "tournament": 3}],
 }
 """Instead of the defaults, for speed."""

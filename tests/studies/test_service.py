@@ -25,7 +25,8 @@ CHEAP = ["regularized_evolution", "local_search", "random_search"]
 
 @pytest.mark.parametrize("door", ["lines", "mcp", "api"])
 @pytest.mark.parametrize(
-    "strategy", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in STRATEGIES]
+    "strategy",
+    [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in STRATEGIES if name != "llm"],
 )
 def test_a_client_ends_with_the_trials_of_a_search(serve, space, evaluator, measured, strategy, door):
     if strategy == "tpe":
