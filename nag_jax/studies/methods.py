@@ -28,8 +28,20 @@ _TOLD = _object(("architecture",), architecture=_STRING, values=_VALUES, reason=
 METHODS: dict[str, dict[str, Any]] = {
     "describe": {"does": "Says what is searched, how, and what is left of the budget.", "params": _object()},
     "ask": {
-        "does": "Proposes architectures, which are pending from then on.",
-        "params": _object(n=_COUNT),
+        "does": "Proposes architectures, which are pending from then on; of a part of the space, where it is told one.",
+        "params": _object(
+            n=_COUNT,
+            strategy={**_STRING, "description": "what decides, of the strategies that `describe` lists"},
+            constraints={**_STRING, "description": "bounds of costs, as 'macs <= 300e6; params <= 5e6'"},
+            fixed={"type": "object", "additionalProperties": _STRING, "description": "node to its class"},
+            excluded={
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": _STRING},
+                "description": "node to classes that it doesn't have; '*' stands for all nodes",
+            },
+            near={**_STRING, "description": "an architecture that others are like"},
+            changes={"type": "number", "minimum": 0, "description": "nodes in which they differ from it on average"},
+        ),
     },
     "predict": {
         "does": "Says what the labels so far tell of architectures; null before there are two.",

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from nag_jax.strategies.course import Course
 from nag_jax.studies.methods import METHODS, check_params
+from nag_jax.studies.narrowed import narrow
 from nag_jax.studies.study import Study
 from nag_jax.system.errors import InputError, quoted, shown
 from nag_jax.system.foreign import load_json
@@ -25,6 +27,8 @@ from nag_jax.trials import Trial
 
 _NEAREST = 3
 """Labelled architectures that are named as like another one."""
+_KEPT = 16
+"""Parts of the space that are kept ready to be asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Service:
     def __init__(self, run: Search, study: Study):
         self._run, self._study, self._space = run, study, study.space
         self._budget = run.config.search.budget
+        self._courses: dict[tuple[str, str], Course] = {}
         objectives = study.objectives.names
         metrics = study.ledger.metrics
         self._shown = [name for name, metric in metrics.items() if metric.split != "test" or name in objectives]
@@ -106,13 +111,21 @@ class Service:
             "metrics": metrics,
             "objectives": list(self._study.objectives.names),
             "constraints": run.config.constraints or "",
+            "costs": sorted(getattr(run.evaluator, "costs", None) or ()),
             "strategy": self._study.strategy,
+            "strategies": sorted(run.config.strategies),
             "seed": run.config.seed,
             "budget": {"labels": self._budget, "paid": ledger.num_paid, "left": self._left},
             "methods": METHODS,
         }
 
-    def _ask(self, n: int = 1) -> list[dict[str, Any]]:
+    def _ask(self, n: int = 1, strategy: str = "", **limits: Any) -> list[dict[str, Any]]:
+        own = self._study.strategy
+        if strategy:
+            check_name(strategy, self._run.config.strategies, "strategy")
+        given = {"origin": strategy or own}
+        if limits or given["origin"] != own:
+            given["course"] = self._narrowed(given["origin"], json.dumps(limits, sort_keys=True))
         return [
             {
                 "architecture": proposal.architecture,
@@ -121,8 +134,16 @@ class Service:
                 "free": proposal.free,
                 "origin": proposal.origin,
             }
-            for proposal in self._study.ask(n)
+            for proposal in self._study.ask(n, **given)
         ]
+
+    def _narrowed(self, strategy: str, limits: str) -> Course:
+        """The course that limits, as JSON, say; kept, since making one may compile."""
+        if (strategy, limits) not in self._courses:
+            if len(self._courses) == _KEPT:
+                del self._courses[next(iter(self._courses))]
+            self._courses[strategy, limits] = narrow(self._run, strategy, **json.loads(limits)).start()
+        return self._courses[strategy, limits]
 
     def _predict(self, architectures: list[str]) -> list[dict[str, Any]] | None:
         found = self._study.predict(architectures)

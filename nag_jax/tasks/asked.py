@@ -62,7 +62,15 @@ class Asked(Record):
         self._make_course, self._believes, self._lease = make_course, believes, lease
         self._course: Course | None = None
 
-    def ask(self, n: int = 1, *, lease: float | None = None, budget: float = math.inf) -> list[Proposal]:
+    def ask(
+        self,
+        n: int = 1,
+        *,
+        lease: float | None = None,
+        budget: float = math.inf,
+        course: Course | None = None,
+        origin: str = "",
+    ) -> list[Proposal]:
         """Proposes architectures that nobody was told of and that aren't pending; waits while somebody else is asked.
 
         The first ones are the initial design, random architectures. What is proposed depends on the study's seed and
@@ -72,17 +80,22 @@ class Asked(Record):
             n: how many; fewer come where the space has no more.
             lease: seconds for which they are pending, where that isn't what the study was opened with.
             budget: trials and pending ones in all, beyond which nothing is proposed.
+            course: what decides in place of the study's own strategy, before its first label.
+            origin: the name of that.
 
         Raises:
             InputError: n isn't a positive whole number, or something else prevents that the strategy is made.
         """
         if n < 1 or n != int(n):
             raise InputError(f"a study is asked for at least 1 architecture, found {quoted(n)}")
-        course = self.course  # before anybody has to wait for it, as it may be long in the making
+        own = self.course if course is None else course  # before anybody has to wait, as it may be long in the making
         with self.ledger.alone():
-            pending = self.ledger.pending()
-            asked = len(self.trials) + len(pending)
-            tokens = self._propose(course, int(min(n, budget - asked)), pending)
+            pending, trials = self.ledger.pending(), self.trials
+            asked = len(trials) + len(pending)
+            now_told = own.follow(trials)
+            if course is None:
+                self._course = now_told
+            tokens = self._propose(now_told, int(min(n, budget - asked)), pending)
             natives, keys = self.space.to_native(tokens), self.space.canonical(tokens).tolist()
             reserved = self.ledger.reserve(
                 [
@@ -90,8 +103,8 @@ class Asked(Record):
                         key=key,
                         architecture=native,
                         values={},
-                        purpose=loop.INITIAL if asked + i < course.initial else loop.SEARCH,
-                        origin=self.strategy,
+                        purpose=loop.INITIAL if asked + i < own.initial else loop.SEARCH,
+                        origin=origin or self.strategy,
                     )
                     for i, (key, native) in enumerate(zip(keys, natives, strict=True))
                 ],
@@ -233,7 +246,7 @@ class Asked(Record):
         return self._course
 
     def _propose(self, course: Course, n: int, pending: Sequence[Trial]) -> np.ndarray:
-        """New architectures: the rest of the initial design, then what the strategy decides on, tokens `[m, N]`."""
+        """The rest of the initial design, then what a course that follows the trials decides on: tokens `[m, N]`."""
         if n < 1:
             return np.zeros((0, self.space.width), np.int32)
         trials = self.trials
@@ -247,10 +260,8 @@ class Asked(Record):
             tokens = design[is_new][: min(n, course.initial - asked)]
         if len(tokens) == n:
             return tokens
-        self._course = course = course.follow(trials)
-        now_told = course.tell(trials[course.told :])
         held = np.concatenate([held, tokens])
-        more, _ = now_told.ask(n - len(tokens), held, at=asked + len(tokens))
+        more, _ = course.tell(trials[course.told :]).ask(n - len(tokens), held, at=asked + len(tokens))
         found = np.concatenate([tokens, more])
         return found[distinct_rows(self.space.canonical(found))]
 

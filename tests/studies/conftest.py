@@ -94,7 +94,7 @@ def serve(space, evaluator):
             evaluator=Evaluator(name="function", metric="validation"),
             search=Loop(initial=min(5, budget), budget=budget),
             generator=Generator(name="exact"),
-            strategies={name: STRATEGIES[strategy]},
+            strategies={"random_search": STRATEGIES["random_search"], name: STRATEGIES[strategy]},
             run=(name,),
             seeds=1,
         )

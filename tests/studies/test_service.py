@@ -1,13 +1,7 @@
 """A service: one reply to every line, the trials of a search, the operator's budget, and nothing of the test split."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +11,7 @@ from nag_jax.settings.search import STRATEGIES
 from nag_jax.studies.methods import METHODS
 from nag_jax.studies.service import replies
 from nag_jax.system.fields import to_dict
-from nag_jax.trials import read_trials
 
-ROOT = Path(__file__).resolve().parents[2]
 CHEAP = ["regularized_evolution", "local_search", "random_search"]
 
 
@@ -137,41 +129,47 @@ def test_what_the_methods_say(serve, space):
         assert call("describe")["methods"][method]["params"]["type"] == "object"
 
 
-@pytest.mark.slow  # starts processes and kills them
-def test_killed_at_any_moment_no_label_is_paid_twice_and_none_is_lost(tmp_path, space):
-    paid = tmp_path / "paid.txt"
-    command = f'read -r line; echo "$line" >> {paid}; echo \'{{"accuracy": 1.5}}\''
-    arguments = [
-        *("-m", "experiments.serve", "--config=nb201_search:smoke", "--config.run=('random_search',)"),
-        *("--config.evaluator.name=command", f"--config.evaluator.command={command}"),
-        *("--config.evaluator.metric=accuracy", f"--workdir={tmp_path / 'run'}"),
-    ]
-    answered, rng = [], random.Random(1)
-    for kill in range(4):
-        server = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert server.stdin is not None
-        assert server.stdout is not None
+def test_parts_of_the_space_are_asked_for(serve, space, evaluator, monkeypatch):
+    monkeypatch.setattr(evaluator, "costs", space.costs(), raising=False)
+    call, again = serve(budget=100), serve(budget=100)
+    call("evaluate", architectures=space.to_native(space.from_index([4242, 77, 9])))
+    again("evaluate", architectures=space.to_native(space.from_index([4242, 77, 9])))
+    inside = {"fixed": {"0-1": "nor_conv_3x3"}, "excluded": {"*": ["none"], "0-2": ["skip_connect", "avg_pool_3x3"]}}
+    proposals = call("ask", n=6, **inside, constraints="params <= 600e3")
+    assert again("ask", n=6, **inside, constraints="params <= 600e3") == proposals
+    assert call("ask", n=6) == again("ask", n=6)
+    for proposal in proposals:
+        assert proposal["free"]["params"] <= 600e3
+        (explained,) = call("explain", architectures=[proposal["architecture"]])
+        nodes = explained["nodes"]
+        assert nodes["0-1"] == "nor_conv_3x3"
+        assert "none" not in nodes.values()
+        assert nodes["0-2"] in ("nor_conv_1x1", "nor_conv_3x3")
+    near = proposals[0]["architecture"]
+    found = call("ask", n=8, strategy="random_search", near=near, changes=1)
+    assert {proposal["origin"] for proposal in found} == {"random_search"}
+    tokens = space.from_native([near, *(proposal["architecture"] for proposal in found)])
+    assert (tokens[1:] != tokens[0]).sum(axis=1).mean() < 2.5
+    pending = [proposal["architecture"] for proposal in [*proposals, *found]]
+    assert len(set(space.canonical(space.from_native(pending)).tolist())) == len(pending)
+    (label,) = call("evaluate", architectures=[found[0]["architecture"]])
+    assert label["origin"] == "random_search"
 
-        def call(method, server=server, **params):
-            assert server.stdout is not None
-            print(json.dumps({"method": method, "params": params}), file=server.stdin, flush=True)
-            return json.loads(server.stdout.readline())["result"]
 
-        history = [trial["architecture"] for trial in call("history")]
-        assert history[: len(answered)] == answered
-        for proposal in call("ask", n=3)[: rng.randint(1, 3)]:
-            (label,) = call("evaluate", architectures=[proposal["architecture"]])
-            answered = [trial["architecture"] for trial in call("history")]
-            assert label["architecture"] in answered
-        cell = space.to_native(space.from_index([100 + kill]))
-        print(json.dumps({"method": "evaluate", "params": {"architectures": cell}}), file=server.stdin, flush=True)
-        time.sleep(rng.random() / 20)
-        os.kill(server.pid, signal.SIGKILL)
-        server.wait()
-    trials = read_trials(tmp_path / "run" / "random_search" / "0.db")
-    assert [trial.architecture for trial in trials][: len(answered)] == answered
-    asked = [json.loads(line)["architecture"] for line in paid.read_text().splitlines()]
-    for trial in trials:
-        assert asked.count(trial.architecture) == 1
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"strategy": "bo_nga"}, "unknown strategy 'bo_nga': use one of"),
+        ({"fixed": {"9-9": "none"}}, "9-9"),
+        ({"fixed": {"0-1": "none"}, "excluded": {"0-1": ["none"]}}, "0-1"),
+        ({"fixed": {"0-1": 3}}, "params.fixed.0-1 must be of type string, found 3"),
+        ({"near": "no cell"}, "no cell"),
+        ({"constraints": "joules <= 3"}, "joules"),
+    ],
+)
+def test_parts_that_can_not_be_are_refused(serve, params, words):
+    call = serve()
+    found = call("ask", **params)
+    assert found["kind"] == "input"
+    assert words in found["message"]
+    assert len(call("ask")) == 1
