@@ -1,28 +1,35 @@
-"""Benchmark of searches by several workers: labels to the optimum, and the time that workers stand still.
+"""Benchmark of studies: labels to the optimum by several workers, the time that they stand still, and replies.
 
 Run:  python -m experiments.bench.workers
       python -m experiments.bench.workers --parts labels --strategies bo_nag --seeds 5
 
 Labels are counted on NAS-Bench-201's table with a clock of its own: each of the workers takes a heavy-tailed time for a
 trial, and a worker that is free gets the next architecture, with all others pending. Wall time is that of threads which
-sleep for such times. Both are written to experiments/results/workers.json.
+sleep for such times. Replies are those of a service in this process, to lines of JSON, once each method has been called
+and with a label between any two rounds. All is written to experiments/results/workers.json and workers.md.
 """
 
 import argparse
 import heapq
 import itertools
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 import nag_jax as nag
-from experiments.bench.machine import keep_parts
+from experiments.bench import machine
 from nag_jax.evaluators import Evaluator
-from nag_jax.settings.search import STRATEGIES
+from nag_jax.settings import Search
+from nag_jax.settings.score import Generator
+from nag_jax.settings.search import STRATEGIES, Loop
+from nag_jax.studies.serving import open_service
 from nag_jax.system.fields import to_dict
+from nag_jax.tasks.workdir import Workdir
 
 WORKERS = 8
 SIGMA = 1.0
@@ -30,6 +37,8 @@ SIGMA = 1.0
 MOST_LABELS = 200
 """Where a search that hasn't found the optimum ends; it counts as that many."""
 WALL_TRIALS, MEAN_SECONDS = 400, 0.5
+ROUNDS = 20
+PARTS = ("labels", "wall", "replies")
 
 
 def labels_to_optimum(evaluator: Evaluator, strategy: str, seed: int, workers: int, best: float) -> int:
@@ -100,10 +109,69 @@ def measure_wall(strategy: str, seed: int = 0) -> dict[str, float]:
     return found
 
 
+def measure_replies(strategy: str) -> dict[str, float]:
+    """Milliseconds until a reply, the median of all rounds but the first, by what is asked."""
+    generator, loop = Generator(name="exact"), Loop(budget=11 + ROUNDS)
+    config = Search(generator=generator, seeds=1, search=loop, run=(strategy,))
+    seconds: dict[str, list[float]] = {}
+    with TemporaryDirectory() as folder, open_service(config, Workdir(Path(folder) / "run")) as service:
+
+        def call(method: str, name: str = "", **params: Any) -> Any:
+            line, began = json.dumps({"method": method, "params": params}), time.perf_counter()
+            reply = service.reply(line)
+            seconds.setdefault(name or method, []).append(time.perf_counter() - began)
+            return json.loads(reply)["result"]
+
+        asked = [proposal["architecture"] for proposal in call("ask", "initial design", n=10)]
+        call("evaluate", architectures=asked)
+        for _ in range(1 + ROUNDS):
+            asked = [proposal["architecture"] for proposal in call("ask", "ask for 10", n=10)]
+            call("evaluate", architectures=asked[:1])
+            call("predict", "predict 10, the first after a label", architectures=asked)
+            call("predict", "predict 10", architectures=asked)
+            call("check", "check 10", architectures=asked)
+            call("best", "best 10", n=10)
+    found = {name: round(1000 * float(np.median(times[1:])), 2) for name, times in seconds.items() if len(times) > 1}
+    print(f"{strategy}: {found}", flush=True)
+    return found
+
+
+def write(path: Path, known: dict[str, Any]) -> None:
+    """Writes the page of all parts that are known."""
+    tables = {
+        "labels": (f"Labels to the optimum with {WORKERS} workers", _labels),
+        "wall": ("Time that workers stand still", _wall),
+        "replies": ("Milliseconds until a reply", _replies),
+    }
+    path.write_text("\n".join(["# Studies by several workers", "", *machine.sections(known, tables)]).rstrip() + "\n")
+
+
+def _labels(found: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {name} | {len(of['labels']['1'])} | {of['mean']['1']} | {of['mean'][str(WORKERS)]} | {of['ratio']} |"
+        for name, of in found.items()
+    ]
+    return [f"| strategy | seeds | one worker | {WORKERS} workers | ratio |", "|---|---|---|---|---|", *rows]
+
+
+def _wall(found: dict[str, Any]) -> list[str]:
+    return [
+        f"| trials | seconds | of all trials, over {WORKERS} | ratio |",
+        "|---|---|---|---|",
+        f"| {found['trials']} | {found['wall']} | {found['ideal']} | {found['ratio']} |",
+    ]
+
+
+def _replies(found: dict[str, Any]) -> list[str]:
+    names = list(next(iter(found.values())))
+    rows = [f"| {strategy} | {' | '.join(str(of[name]) for name in names)} |" for strategy, of in found.items()]
+    return [f"| strategy | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|", *rows]
+
+
 def main() -> None:
-    """Runs the parts, and keeps what they found in experiments/results/workers.json."""
+    """Runs the parts, and keeps what they found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=("labels", "wall"), default=["labels", "wall"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--strategies", nargs="+", default=["bo_random_and_mutation"], help="of config.strategies")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "workers.json")
@@ -112,8 +180,12 @@ def main() -> None:
     parts = {
         "labels": (arguments, lambda: compare_labels(given.strategies, given.seeds)),
         "wall": ("", lambda: measure_wall("regularized_evolution")),
+        "replies": ("", lambda: {name: measure_replies(name) for name in ("regularized_evolution", "bo_nag")}),
     }
-    keep_parts(given.out, "python -m experiments.bench.workers", {part: parts[part] for part in given.parts})
+    known = machine.keep_parts(
+        given.out, "python -m experiments.bench.workers", {part: parts[part] for part in given.parts}
+    )
+    write(given.out.with_suffix(".md"), known)
 
 
 if __name__ == "__main__":
