@@ -21,6 +21,7 @@ from nag_jax.generators.gaussian.sde import SDE
 from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.predictor import Labels
 from nag_jax.settings.sampler import REFINED, Guidance, Sampler
+from nag_jax.settings.score import Prior
 from nag_jax.settings.space import Choices
 from nag_jax.spaces import NodeSpace
 from nag_jax.studies import Study, study
@@ -121,6 +122,7 @@ def fit(
     *,
     process: SDE | None = None,
     network: Mapping[str, Any] | None = None,
+    corpus: str | Path | Mapping[str, float] | None = None,
     folder: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
@@ -133,6 +135,8 @@ def fit(
         space: the space to learn, or its name.
         process: the forward process; by default VE with sigma from 0.1 to 5.
         network: fields of the settings `score.network` that differ, as `{"width": 64}`.
+        corpus: architectures to learn in place of the space, so that their like is generated: weights by architecture,
+            or a file with a column `arch` and perhaps one `weight`. By default the whole space is learned.
         folder: keeps checkpoints, from which the same call goes on, or returns at once where it was done. It is what
             `config.score.checkpoint` of the command line names, too. By default nothing is kept.
         seed: makes the training repeatable, a whole number from 0 to 2^32 - 1.
@@ -141,7 +145,8 @@ def fit(
         **training: fields of the settings `score.training` that differ, as `num_steps=600`.
 
     Raises:
-        InputError: a field is unknown or can't be, or the folder has a checkpoint of another model.
+        InputError: a field is unknown or can't be, an architecture isn't of the space, or the folder has a checkpoint
+            of another model.
 
     Example:
         >>> fit("nasbench201", num_steps=1, network={"width": 8}, progress=False).space.name
@@ -153,7 +158,8 @@ def fit(
     network = {**to_dict(GENERATE.score.network), **(network or {})}
     made = spaces.make(space) if isinstance(space, str) else space
     shown = {"quiet": not progress, "callback": callback}
-    return fit_score(made, process or sde.make("ve"), network, recipe, folder=folder, seed=seed, **shown)
+    kept = {"corpus": corpus, "folder": folder, "seed": seed}
+    return fit_score(made, process or sde.make("ve"), network, recipe, **kept, **shown)
 
 
 def generate(
@@ -198,7 +204,7 @@ def generate(
         near: an architecture that others are near to, in the space's notation; empty for none.
         changes: the nodes in which they differ from it on average, before guidance.
         num_steps: steps of the sampler; see `tasks.sampling.choose_sampler`.
-        sweeps: Gibbs sweeps that refine guided samples; see there.
+        sweeps: Gibbs sweeps that refine guided samples; see there. None where the model learned a corpus.
         training: fields of the settings `predictor.training` that differ.
         ledger: the file of the labels: what it holds is not paid for again. By default they are kept in memory.
         seed: makes the call repeatable, a whole number from 0 to 2^32 - 1; the same one gives the same architectures.
@@ -231,7 +237,8 @@ def generate(
             labels=Labels(training=labels, final=min(final, num_samples)),
             predictor=dataclasses.replace(GENERATE.predictor, training=recipe),
             guidance=dataclasses.replace(GENERATE.guidance, top_share=top_share, scale=scale, num_steps=0),
-            sampler=choose_sampler(space, num_steps, sweeps if metric else sweeps or 0),
+            score=dataclasses.replace(GENERATE.score, prior=Prior(corpus=model.corpus)),
+            sampler=choose_sampler(space, num_steps, sweeps if metric and not model.corpus else sweeps or 0),
             constraints=constraints,
         )
         shown = {"quiet": not progress, "callback": callback}

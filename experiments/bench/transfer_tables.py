@@ -12,6 +12,8 @@ RANKED = 300
 SEARCHED = 100
 """Labels that a search of CIFAR may pay for."""
 GRAPH_LABELS = (10, 20, 40)
+SCALES = (1.0, 2.0)
+"""How much the data set counts for a prior that learns for data sets."""
 COMPARED = ("random", "mean rank elsewhere", "nearest data set's")
 BOTH = "mean rank elsewhere, of the mean with test"
 """The same by what the meta-predictor learns."""

@@ -81,7 +81,8 @@ class Generator(NamedTuple):
 
     Attributes:
         init: key -> params.
-        loss: (params, key, tokens `[B, N]`) -> the training loss, a scalar.
+        loss: (params, key, tokens `[B, N]`) -> the training loss, a scalar. A family that learns for data sets is given
+            their embeddings `[B, D]` as well.
         believe: (params, keys `[B]`, tokens `[B, N]`, progress `[B]`) -> the `Beliefs` at that progress of samples
             that become these architectures. Where progress is None, which is the default, it is drawn as in
             training.
@@ -93,7 +94,7 @@ class Generator(NamedTuple):
     """
 
     init: Callable[[Array], Any]
-    loss: Callable[[Any, Array, Array], Array]
+    loss: Callable[..., Array]
     believe: Callable[..., Beliefs]
     sampler: Callable[..., Sampler]
     coupled: bool = False

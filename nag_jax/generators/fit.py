@@ -1,6 +1,6 @@
 """Fitting a generator to the architectures of a space."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,44 @@ from nag_jax.system.once import jitted, once
 
 UNLISTED_SAMPLE = 2**15
 """Random architectures that stand for a space too large to list, where guidance is measured on unlabelled ones."""
+
+WEIGHTED_ROWS = 2**17
+"""Rows that stand for weighted architectures: a weight is kept to within a row, 1e-5 of all."""
+
+
+class Corpus(NamedTuple):
+    """Architectures that are learned in place of those of a space, which are all alike.
+
+    Attributes:
+        tokens: int32 `[M, N]`; an architecture that comes twice is learned twice.
+        task: the data set of each, int32 `[M]`; None where they aren't learned for data sets.
+        contexts: the embeddings of the data sets, float32 `[T, D]`; None likewise.
+    """
+
+    tokens: Any
+    task: Any = None
+    contexts: Any = None
+
+    def of(self, rows) -> tuple[Any, ...]:
+        """The architectures of rows `[B]`, and the embeddings of their data sets where they have some."""
+        if self.task is None:
+            return (self.tokens[rows],)
+        return self.tokens[rows], self.contexts[self.task[rows]]
+
+
+def weighted_rows(weights: np.ndarray, seed: int) -> np.ndarray:
+    """Rows that stand for architectures with weights `[M]`: each comes as often as its weight says, int `[2^17]`.
+
+    So any family learns from weighted architectures, which needn't know of weights. By systematic sampling: as often as
+    that, or once more.
+
+    Example:
+        >>> np.unique(weighted_rows(np.array([3.0, 0.0, 1.0]), 0), return_counts=True)[1].tolist()
+        [98304, 32768]
+    """
+    ends = np.cumsum(np.asarray(weights, np.float64))
+    places = (np.arange(WEIGHTED_ROWS) + np.random.default_rng(seed).random()) / WEIGHTED_ROWS * ends[-1]
+    return np.minimum(np.searchsorted(ends, places, side="right"), np.flatnonzero(weights)[-1])
 
 
 def draw_share(key: jax.Array, space: Space, share: float = 1.0) -> np.ndarray:
@@ -46,7 +84,7 @@ def fit_generator(
     key: jax.Array,
     generator: Generator,
     space: Space,
-    tokens: np.ndarray,
+    tokens: np.ndarray | Corpus,
     recipe: Recipe,
     *,
     mesh: jax.sharding.Mesh,
@@ -55,7 +93,7 @@ def fit_generator(
 ) -> Any:
     """Fits a generator to the architectures tokens `[M, N]` of `draw_share`, or to fresh draws of a large space.
 
-    See `fitting.fit.fit` for the rest.
+    A corpus is learned as it is. See `fitting.fit.fit` for the rest.
 
     Returns:
         Its parameters.
@@ -65,10 +103,12 @@ def fit_generator(
 
 
 def data_and_loss(
-    generator: Generator, space: Space, tokens: np.ndarray, recipe: Recipe, mesh: jax.sharding.Mesh
+    generator: Generator, space: Space, tokens: np.ndarray | Corpus, recipe: Recipe, mesh: jax.sharding.Mesh
 ) -> tuple[Any, LossFn]:
     """What a generator is fitted to and with: a list of architectures, or draws of its own where there is none."""
     shared = {"batch_size": recipe.batch_size, "sharding": parallel.batched(mesh)}
+    if isinstance(tokens, Corpus):
+        return tokens, batch_loss(generator, **shared)
     if can_list(space):
         return np.asarray(tokens, np.int32), batch_loss(generator, **shared)
     return (), drawn_loss(generator, space, **shared)
@@ -76,7 +116,7 @@ def data_and_loss(
 
 @once
 def batch_loss(generator: Generator, *, batch_size: int, sharding=None) -> LossFn:
-    """The loss on batches drawn with replacement from the data, tokens `[M, N]`.
+    """The loss on batches drawn with replacement from the data, tokens `[M, N]` or a `Corpus`.
 
     Args:
         generator: what is fitted.
@@ -86,10 +126,11 @@ def batch_loss(generator: Generator, *, batch_size: int, sharding=None) -> LossF
 
     def loss(params, key, data):
         batch_key, loss_key = jax.random.split(key)
-        batch = data[jax.random.randint(batch_key, (batch_size,), 0, data.shape[0], jnp.int32)]
+        corpus = data if isinstance(data, Corpus) else Corpus(data)
+        batch = corpus.of(jax.random.randint(batch_key, (batch_size,), 0, corpus.tokens.shape[0], jnp.int32))
         if sharding is not None:
             batch = jax.lax.with_sharding_constraint(batch, sharding)
-        return generator.loss(params, loss_key, batch)
+        return generator.loss(params, loss_key, *batch)
 
     return loss
 

@@ -10,6 +10,10 @@ Samples begin hidden, and nodes are revealed in random order. One at a time, whi
 open nodes, this is exact given the network; several at once are drawn as if they were independent. A rule needs no
 closed form: what the shown nodes rule out, the network has never seen, and the last one is held to the rule itself.
 Nodes of a part of a space that are left one class are shown from the start.
+
+Where architectures come with the data sets that they are good on, the network is shown the embedding of one beside, or
+now and then of none. Samples for a data set take the log-odds of both, and go beyond them by a scale s (classifier-free
+guidance, Ho and Salimans, 2022): `none + s (with - none)`.
 """
 
 import dataclasses
@@ -41,13 +45,28 @@ class _Carry(NamedTuple):
     guide_state: Any
 
 
+class Condition(NamedTuple):
+    """The data set that is sampled for, by a network that learns from several.
+
+    Attributes:
+        context: the embedding of the data set, D numbers.
+        dropout: the share of architectures that are learned without their data set.
+        scale: how much the data set counts: 0 not at all, 1 as much as was learned, more exaggerates it.
+    """
+
+    context: tuple[float, ...]
+    dropout: float
+    scale: float
+
+
 @once
-def masked(space: NodeSpace, network: Mapping[str, Any]) -> Generator:
+def masked(space: NodeSpace, network: Mapping[str, Any], condition: Condition | None = None) -> Generator:
     """The generator that fills in hidden nodes.
 
     Args:
         space: the space of the architectures that are sampled, which may be part of the one that is learned.
         network: fields of `GraphTransformer`.
+        condition: the data set that is sampled for; None where architectures are learned without data sets.
 
     Example:
         >>> from nag_jax import spaces
@@ -59,7 +78,7 @@ def masked(space: NodeSpace, network: Mapping[str, Any]) -> Generator:
         >>> bool(samples.valid.all()), [part.class_names[token] for token in set(samples.tokens[:, 1].tolist())]
         (True, ['none'])
     """
-    model, learned = _Model(space, network), _Model(whole(space), network)
+    model, learned = _Model(space, network, condition), _Model(whole(space), network, condition)
 
     def believe(params, keys, tokens, progress=None):
         progress = uniform(fold_in(keys, 1)) if progress is None else progress
@@ -106,8 +125,9 @@ def masked(space: NodeSpace, network: Mapping[str, Any]) -> Generator:
 class _Model:
     """The network, and what it says of nodes."""
 
-    def __init__(self, space: NodeSpace, network: Mapping[str, Any]):
-        self._space = space
+    def __init__(self, space: NodeSpace, network: Mapping[str, Any], condition: Condition | None):
+        self._space, self._condition = space, condition
+        self._size = 0 if condition is None else 1 + len(condition.context)
         self._network = GraphTransformer(
             adjacency=tuple(map(tuple, space.adjacency.tolist())),
             num_classes=space.num_classes,
@@ -125,12 +145,14 @@ class _Model:
         fields = [field.name for field in dataclasses.fields(self._network) if field.name not in without]
         network = {f"network.{name}": getattr(self._network, name) for name in fields}
         space = {"space": self._space.fingerprint, "nodes": self._space.width, "family": "masked"}
-        return tuple((space | network).items())
+        contexts = {"context": self._size - 1} if self._size else {}
+        return tuple((space | contexts | network).items())
 
     def init(self, key) -> Any:
         """Fresh parameters."""
         n, v = self._space.allowed.shape
-        return self._network.init(key, jnp.zeros((1, n, v + 1), jnp.float32), jnp.zeros(1, jnp.float32))
+        x = jnp.zeros((1, n, v + 1 + self._size), jnp.float32)
+        return self._network.init(key, x, jnp.zeros(1, jnp.float32))
 
     def count(self, progress) -> Array:
         """How many open nodes are shown at a progress from 0 to 1."""
@@ -143,14 +165,32 @@ class _Model:
         rank = jnp.argsort(jnp.argsort(place, axis=1), axis=1)
         return (rank < self.count(progress)[:, None]) | ~self.is_open[None]
 
-    def logits(self, params, tokens, shown, key=None) -> Array:
-        """Log-odds `[B, N, V]` of the classes of all nodes, given those that are shown, bool `[B, N]`."""
+    def _odds(self, params, tokens, shown, contexts, key=None) -> Array:
+        """What the network says of all nodes `[B, N, V]`, given those that are shown and contexts `[B, 0 or 1 + D]`."""
         entries = jnp.where(shown[..., None], self._space.encode(tokens), 0.0)
-        x = jnp.concatenate([entries, (~shown[..., None]).astype(jnp.float32)], axis=-1)
+        around = jnp.broadcast_to(contexts[:, None], (*shown.shape, contexts.shape[-1]))
+        x = jnp.concatenate([entries, (~shown[..., None]).astype(jnp.float32), around], axis=-1)
         hidden = (~shown).mean(axis=-1, dtype=jnp.float32)
         rngs = None if key is None else {"dropout": key}
-        others: Any = self._network.apply(params, x, 100.0 * hidden, deterministic=key is None, rngs=rngs)
-        return jnp.where(jnp.asarray(self._space.allowed)[None], others + self._known(tokens, shown), -jnp.inf)
+        return self._network.apply(params, x, 100.0 * hidden, deterministic=key is None, rngs=rngs)
+
+    def _contexts(self, contexts, told) -> Array:
+        """What the network is shown of data sets `[B, D]`, and whether it is, bool `[B]`: `[B, 1 + D]`."""
+        return jnp.concatenate([told[:, None], told[:, None] * contexts], axis=-1)
+
+    def _guided(self, params, tokens, shown) -> Array:
+        """The odds of `_odds`, for the data set that is sampled for where there is one."""
+        batch = len(tokens)
+        if self._condition is None:
+            return self._odds(params, tokens, shown, jnp.zeros((batch, 0), jnp.float32))
+        contexts = jnp.broadcast_to(jnp.asarray(self._condition.context, jnp.float32)[None], (batch, self._size - 1))
+        told = (jnp.full(batch, each, jnp.float32) for each in (0.0, 1.0))
+        without, given = (self._odds(params, tokens, shown, self._contexts(contexts, each)) for each in told)
+        return without + self._condition.scale * (given - without)
+
+    def _logits(self, odds, tokens, shown) -> Array:
+        """Log-odds `[B, N, V]` of the classes of all nodes, of what the network says and what is known without it."""
+        return jnp.where(jnp.asarray(self._space.allowed)[None], odds + self._known(tokens, shown), -jnp.inf)
 
     def _known(self, tokens, shown) -> Array:
         """What is known without the network: the closed form of the space, or the weights of a part of a space."""
@@ -163,7 +203,8 @@ class _Model:
     def beliefs(self, params, tokens, shown) -> Beliefs:
         """The beliefs where some nodes are shown, bool `[B, N]`, of which all is known."""
         chosen = jnp.where(self._space.encode(tokens) > 0, 0.0, -jnp.inf)
-        logits = jnp.where(shown[..., None], chosen, self.logits(params, tokens, shown))
+        believed = self._logits(self._guided(params, tokens, shown), tokens, shown)
+        logits = jnp.where(shown[..., None], chosen, believed)
         progress = (shown & self.is_open[None]).sum(axis=-1) / jnp.float32(max(1, self.is_open.sum()))
         return Beliefs(jax.nn.log_softmax(logits, axis=-1), progress)
 
@@ -179,14 +220,21 @@ class _Model:
         left = jnp.where(jnp.isfinite(left).any(axis=-1, keepdims=True), left, jnp.where(good, 0.0, -jnp.inf))
         return jnp.where(is_last[:, None, None], logits.at[rows, last].set(left), logits)
 
-    def loss(self, params, key, tokens) -> Array:
-        """Mean cross-entropy of hidden nodes in nats, a scalar; any number of them is hidden equally often."""
+    def loss(self, params, key, tokens, contexts=None) -> Array:
+        """Mean cross-entropy of hidden nodes in nats, a scalar; any number of them is hidden equally often.
+
+        Contexts `[B, D]` are the data sets of the architectures, where there are some.
+        """
         dropout_key, mask_key = jax.random.split(key)
         keys, count = sample_keys(mask_key, tokens.shape[0]), int(self.is_open.sum())
         # One hidden node to all of them, equally often.
         left = jnp.floor(uniform(fold_in(keys, 1)) * count) / count
         shown = self.shown(_order(keys, self._space.width), left)
-        logs = jax.nn.log_softmax(self.logits(params, tokens, shown, dropout_key), axis=-1)
+        seen = jnp.zeros((len(tokens), 0), jnp.float32)
+        if self._condition is not None:
+            seen = self._contexts(contexts, (uniform(fold_in(keys, 2)) >= self._condition.dropout).astype(jnp.float32))
+        odds = self._odds(params, tokens, shown, seen, dropout_key)
+        logs = jax.nn.log_softmax(self._logits(odds, tokens, shown), axis=-1)
         of_truth = jnp.where(self._space.encode(tokens) > 0, logs, 0.0).sum(axis=-1)
         return -(jnp.where(shown, 0.0, of_truth).sum(axis=-1) / (~shown).sum(axis=-1)).mean()
 

@@ -7,7 +7,7 @@ from typing import Any
 from nag_jax.fitting.recipe import Recipe
 from nag_jax.settings.names import ATTENTION, DTYPES, GENERATORS, PARAMETRIZATIONS, PROCESSES
 from nag_jax.system.errors import InputError
-from nag_jax.system.fields import COUNT, POSITIVE, RATE, SHARE, one_of, option, options_of_own
+from nag_jax.system.fields import COUNT, NOT_NEGATIVE, POSITIVE, RATE, SHARE, one_of, option, options_of_own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +86,37 @@ class Network:
 
 
 @dataclasses.dataclass(frozen=True)
+class Prior:
+    """What is learned in place of the architectures of a space, which are all alike: those that were good elsewhere."""
+
+    corpus: str = option(
+        "",
+        "The CSV or Parquet file of the architectures that are learned, with a column `arch` and, where they don't "
+        "count alike, one of positive numbers, `weight`; empty for none.",
+    )
+    tilt: float = option(
+        0.0,
+        "In transfer, how much architectures count that are good on other data sets: exp(tilt z), where z is the mean "
+        "of their normalised labels; 0 learns the space alone.",
+        NOT_NEGATIVE,
+    )
+    scale: float = option(
+        0.0,
+        "How much the new data set counts: 0 learns without data sets, 1 samples what was learned for its like, more "
+        "exaggerates it. It needs a tilt, and generator.name=masked.",
+        NOT_NEGATIVE,
+    )
+    dropout: float = option(
+        0.2, "The share of architectures that are learned without their data set, where it counts.", RATE
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a prior."""
+        return bool(self.corpus or self.tilt)
+
+
+@dataclasses.dataclass(frozen=True)
 class Score:
     """The score network, which learns what the architectures of a space look like."""
 
@@ -98,6 +129,7 @@ class Score:
     train_fraction: float = option(
         1.0, "The share of the space's architectures that the network learns from; the rest is novel to it.", SHARE
     )
+    prior: Prior = Prior()
     network: Network = Network()
     training: Recipe = Recipe(
         num_steps=600,
@@ -111,6 +143,19 @@ class Score:
         chunk_steps=50,
         checkpoint_every=200,
     )
+
+    def check_together(self, path: str) -> None:
+        """Raises InputError where two fields say what is learned."""
+        given = self.prior
+        if given.corpus and given.tilt:
+            raise InputError(f"{path}.prior has a corpus and a tilt, expected one of them: leave out the other")
+        if given.scale and not given.tilt:
+            raise InputError(f"{path}.prior.scale, {given.scale}, needs a tilt: set {path}.prior.tilt, or scale to 0")
+        if given.is_set and self.train_fraction < 1:
+            raise InputError(
+                f"{path}.train_fraction, {self.train_fraction}, holds out architectures of a space, which a prior "
+                "doesn't learn: set it to 1"
+            )
 
 
 def check_growing(path: str, **bounds: float) -> None:

@@ -14,6 +14,8 @@ _ARGUMENTS = {
     "config.guidance.top_share": "top_share",
     "config.guidance.scale": "scale",
     "config.sampler.num_steps": "num_steps",
+    "config.sampler.refine": "sweeps",
+    "config.score.prior": "corpus",
     "config.search.budget": "budget",
     "config.search.initial": "initial",
     "config.search.batch_size": "batch_size",

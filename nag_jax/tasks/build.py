@@ -15,7 +15,7 @@ from nag_jax.generators.gaussian import score_model as score_models
 from nag_jax.generators.gaussian.generator import MakeScoreGuide, Model, gaussian
 from nag_jax.generators.gaussian.kernels import Kernel
 from nag_jax.generators.gaussian.sde import SDE
-from nag_jax.generators.masked import masked
+from nag_jax.generators.masked import Condition, masked
 from nag_jax.guidance import Guide
 from nag_jax.guidance.clamp import clamped
 from nag_jax.guidance.constraints import Constraints, parse
@@ -127,17 +127,21 @@ def make_model(config: Settings, space: NodeSpace) -> Model | None:
 
 
 def make_generator(
-    config: Settings, space: NodeSpace, model: Model | None, score_guide: MakeScoreGuide | None = None
+    config: Settings,
+    space: NodeSpace,
+    model: Model | None,
+    score_guide: MakeScoreGuide | None = None,
+    condition: Condition | None = None,
 ) -> Generator:
     """The generator of the score network or the closed form, with the kernels of `config.sampler`, or of one's own.
 
     What learns the whole of a space keeps to the choices of a part; a closed form is that of the part itself, and what
     is masked is filled in beside them. One's own, `FILE.py:NAME`, is a function of the space and of further options in
-    `config.generator`.
+    `config.generator`. A condition is the data set that the masked family samples for, where it learns from several.
     """
     whole = spaces.whole(space)
     if config.generator.name == "masked":
-        return masked(space, to_dict(config.score.network))
+        return masked(space, to_dict(config.score.network), condition)
     if model is None:
         return clamped(own(config.generator.name)(whole, **config.generator.own), space)
     kernels, final = make_kernels(config), config.sampler.final

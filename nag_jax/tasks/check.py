@@ -4,7 +4,7 @@ from typing import Any
 
 from nag_jax.guidance.clamp import clamped
 from nag_jax.objectives import Metric, Objectives
-from nag_jax.settings import Generate, Settings
+from nag_jax.settings import Generate, Settings, Transfer
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.events import Events
@@ -63,6 +63,7 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         score_params=given.score_params,
         training_tokens=given.training_tokens,
     )
+    _check_prior(config)
     if config.sampler.refine.sweeps or config.sampler.refine.trades:
         _ = space.choices  # refused where they can't be refined by
     config.score.training.optimizer()
@@ -75,6 +76,30 @@ def check_setting(config: Settings, workdir: Workdir, identity: dict[str, Any], 
         guidance = build.make_guidance(config, predictor, objectives, run.constraints)
     build.check_coupling(config, run.guided_generator(guidance), guidance.guide, run.mesh.size)
     return run
+
+
+def _check_prior(config: Settings) -> None:
+    """Raises InputError where a prior is asked for that can't be learned, or would be lost."""
+    given, family = config.score.prior, config.generator.name
+    if given.tilt and not (isinstance(config, Transfer) and config.mode == "generate"):
+        raise InputError(
+            "config.score.prior.tilt learns from the data sets of a transfer, and generates: use it with "
+            "configs/nb201_transfer.py or configs/nb_graph_transfer.py and config.mode=generate, or name a corpus"
+        )
+    if given.is_set and family == "exact":
+        raise InputError(
+            "the exact generator learns nothing, and so no prior: set config.generator.name=gaussian or masked"
+        )
+    if given.scale and family != "masked":
+        raise InputError(
+            f"config.score.prior.scale needs the family that learns for data sets, found {family}: set "
+            "config.generator.name=masked, or scale to 0"
+        )
+    if given.is_set and (config.sampler.refine.sweeps or config.sampler.refine.trades):
+        raise InputError(
+            "config.sampler.refine draws choices anew as if architectures were alike before labels, which a prior "
+            "learns that they aren't: set its sweeps and trades to 0, or leave out config.score.prior"
+        )
 
 
 def check_fields(config: Settings) -> None:

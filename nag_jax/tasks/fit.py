@@ -20,6 +20,8 @@ from nag_jax.system import parallel
 from nag_jax.system.events import Events, Listener
 from nag_jax.system.keys import stream_key
 from nag_jax.system.progress import Phases
+from nag_jax.tasks.corpus import read_corpus
+from nag_jax.tasks.setting import describe_fit
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Model:
         generator: what learned them.
         params: its parameters.
         tokens: what it learned from, or a sample of that, `[M, N]`.
+        corpus: what it learned in place of the space; empty for the space.
 
     Example:
         >>> from nag_jax import fit
@@ -43,6 +46,7 @@ class Model:
     generator: Generator = dataclasses.field(repr=False)
     params: Any = dataclasses.field(repr=False)
     tokens: np.ndarray = dataclasses.field(repr=False)
+    corpus: str = ""
 
 
 def fit_score(
@@ -51,6 +55,7 @@ def fit_score(
     network: Mapping[str, Any],
     recipe: Recipe,
     *,
+    corpus: str | Path | Mapping[str, float] | None = None,
     folder: str | Path | None,
     seed: int,
     quiet: bool,
@@ -63,6 +68,7 @@ def fit_score(
         process: the forward process.
         network: all fields of the settings `score.network`.
         recipe: how the network is trained.
+        corpus: the file of the architectures to learn, or their weights; None learns the space.
         folder: keeps checkpoints, from which the same call goes on; None keeps none.
         seed: the seed of all randomness.
         quiet: whether no bar is shown.
@@ -74,8 +80,9 @@ def fit_score(
     learned = whole(space)
     mesh, score = parallel.make_mesh(), make_score_model(learned, process, network)
     generator = gaussian(learned, score, [kernels.make("ancestral", score.sde)])
-    tokens = draw_share(stream_key(seed, "split"), learned)
-    checkpoints = Checkpoints(folder, dict(generator.description)) if folder is not None else None
+    found = None if corpus is None else read_corpus(corpus, learned, seed)
+    tokens = draw_share(stream_key(seed, "split"), learned) if found is None else found.tokens
+    checkpoints = Checkpoints(folder, describe_fit(generator, found)) if folder is not None else None
     if checkpoints is None or checkpoints.latest_step() != recipe.num_steps:
         check_batches(recipe, mesh)
     events = Events(*filter(None, [callback]))
@@ -84,10 +91,11 @@ def fit_score(
             stream_key(seed, "score"),
             generator,
             learned,
-            tokens,
+            found or tokens,
             recipe,
             mesh=mesh,
             checkpoints=checkpoints,
             progress=update,
         )
-    return Model(space, generator, params, tokens)
+    name = "" if corpus is None else "given" if isinstance(corpus, Mapping) else str(corpus)
+    return Model(space, generator, params, tokens, name)

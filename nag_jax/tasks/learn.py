@@ -24,7 +24,7 @@ from nag_jax.spaces.distinct import random_distinct
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
-from nag_jax.tasks import build, transfer
+from nag_jax.tasks import build, learned_prior, transfer
 from nag_jax.tasks.aim import PROGRESS, Guidance, additive_model, feasible, make_aim, measure, predict_utility
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.pool import TRAINING
@@ -153,8 +153,10 @@ def checked(setting: Setting) -> Run:
     objectives = build.make_objectives(config, evaluator)
     if objectives is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
-    check_score(setting)
     source = transfer.prepare(config, space, evaluator)
+    if source is not None:
+        learned_prior.learn_from_others(setting, source)
+    check_score(setting)
     if source is None and config.labels.training < 2:
         raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
     wanted = config.labels.training + config.labels.final

@@ -10,10 +10,10 @@ import numpy as np
 
 from nag_jax.evaluators import Evaluator
 from nag_jax.evaluators.base import few_rows
-from nag_jax.fitting.checkpoint import Checkpoints
+from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.fitting.fit import restore
 from nag_jax.generators.contract import Generator
-from nag_jax.generators.fit import UNLISTED_SAMPLE, check_batches, data_and_loss, draw_share, fit_generator
+from nag_jax.generators.fit import UNLISTED_SAMPLE, Corpus, check_batches, data_and_loss, draw_share, fit_generator
 from nag_jax.generators.gaussian.generator import Model
 from nag_jax.guidance.constraints import Constraints
 from nag_jax.guidance.refine import Tilt, refined
@@ -27,6 +27,7 @@ from nag_jax.system.once import jitted
 from nag_jax.system.progress import Phases
 from nag_jax.tasks import build
 from nag_jax.tasks.aim import Guidance
+from nag_jax.tasks.corpus import read_corpus
 from nag_jax.tasks.measure import Work, plan_fit
 from nag_jax.tasks.workdir import Workdir
 
@@ -59,7 +60,8 @@ class Setting:
 
     `config` is the settings of the run: `settings.Generate`, `Search` or `Transfer`, as its task takes them. `identity`
     holds those that make the workdir this run's. `score_params` are those of a score network that is trained already,
-    as `check_score` found them, or the caller gave them, with the `training_tokens` `[M, N]` that it learned from. The
+    as `check_score` found them, or the caller gave them, with the `training_tokens` `[M, N]` that it learned from. A
+    `corpus` is learned in place of the space. The
     `model` is the generator's score network, None for a generator that has none.
     """
 
@@ -75,6 +77,7 @@ class Setting:
     phases: Phases
     score_params: Any = None
     training_tokens: np.ndarray | None = None
+    corpus: Corpus | None = None
 
     def shared(self) -> dict[str, Any]:
         """Its fields by name, for a setting that has more of them."""
@@ -133,8 +136,10 @@ def check_score(run: Setting) -> None:
             )
         run.score_params = run.generator.init(jax.random.key(0))
         return
-    recipe = run.config.score.training
+    recipe, prior = run.config.score.training, run.config.score.prior
     recipe.optimizer()
+    if prior.corpus:
+        run.corpus = read_corpus(prior.corpus, run.space, run.config.seed)
     if run.config.score.train_fraction < 1 and not whole(run.space).listable:
         raise InputError(
             f"config.score.train_fraction holds architectures out of a list, and {run.space.name} is too large for "
@@ -144,7 +149,7 @@ def check_score(run: Setting) -> None:
     step = kept and kept.latest_step()
     params = None if kept is None or step is None else _restore_score(run, kept)
     if run.config.score.checkpoint:
-        given = Checkpoints(run.config.score.checkpoint, dict(run.generator.description))
+        given = Checkpoints(run.config.score.checkpoint, describe_fit(run.generator, run.corpus))
         run.score_params = _restore_score(run, given)
     elif step == recipe.num_steps:
         run.score_params = params
@@ -153,7 +158,12 @@ def check_score(run: Setting) -> None:
 
 
 def split_space(run: Setting) -> np.ndarray:
-    """The architectures of the whole space that the score network may learn from; see `generators.fit.draw_share`."""
+    """The architectures that the score network learns from: a corpus, or a share of the whole space.
+
+    See `generators.fit.draw_share`.
+    """
+    if run.corpus is not None:
+        return run.corpus.tokens
     if run.training_tokens is not None:
         return run.training_tokens
     return draw_share(run.key("split"), whole(run.space), run.config.score.train_fraction)
@@ -162,9 +172,10 @@ def split_space(run: Setting) -> np.ndarray:
 def unlabelled(run: Setting, training_tokens: np.ndarray) -> np.ndarray:
     """Architectures of the space that guidance is measured on, `[M, N]`.
 
-    Those that the score network learned from, or draws where the space is part of the one that it learned.
+    Those that the score network learned from, or draws where the space is part of the one that it learned, or some of
+    it were preferred.
     """
-    if whole(run.space) is run.space:
+    if whole(run.space) is run.space and not run.config.score.prior.is_set:
         return training_tokens
     return np.asarray(jitted(run.space.random, static_argnums=1)(run.key("split"), UNLISTED_SAMPLE))
 
@@ -181,7 +192,7 @@ def train_score(run: Setting, training_tokens: np.ndarray) -> Any:
                 run.key("score"),
                 run.generator,
                 whole(run.space),
-                training_tokens,
+                run.corpus or training_tokens,
                 run.config.score.training,
                 mesh=run.mesh,
                 checkpoints=checkpoints,
@@ -197,10 +208,17 @@ def plan_score(run: Setting) -> list[Work]:
     done = recipe.num_steps if run.score_params is not None else latest_step(_checkpoints(run))
 
     def parts():
-        data, loss = data_and_loss(run.generator, whole(run.space), split_space(run), recipe, run.mesh)
+        tokens = run.corpus or split_space(run)
+        data, loss = data_and_loss(run.generator, whole(run.space), tokens, recipe, run.mesh)
         return run.generator.init, loss, data
 
     return [plan_fit("score network", recipe, done, parts, mesh=run.mesh)]
+
+
+def describe_fit(generator: Generator, corpus: Corpus | None) -> dict[str, Any]:
+    """What a checkpoint of a generator must agree with: its own description, and the corpus that it learned, if any."""
+    learned = {} if corpus is None else {"corpus": checksum(corpus)}
+    return dict(generator.description) | learned
 
 
 def latest_step(kept: Checkpoints | None) -> int:
@@ -209,7 +227,7 @@ def latest_step(kept: Checkpoints | None) -> int:
 
 
 def _checkpoints(run: Setting) -> Checkpoints | None:
-    return run.workdir.checkpoints("score", dict(run.generator.description))
+    return run.workdir.checkpoints("score", describe_fit(run.generator, run.corpus))
 
 
 def _restore_score(run: Setting, kept: Checkpoints) -> Any:

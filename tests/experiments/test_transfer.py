@@ -86,6 +86,17 @@ def test_without_a_label_it_generates_what_is_good(config, files):
     assert runs.run(config, files / "run")["best"] == results["best"]
 
 
+@pytest.mark.slow  # trains two generators of its own
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_what_was_good_elsewhere_is_learned_too(config, files, scale):
+    config.score.checkpoint, config.generator.name = "", "masked" if scale else "gaussian"
+    config.score.prior.update({"tilt": 2.0, "scale": scale})
+    config.score.training.num_steps = 200
+    results = runs.run(config, files / "run")
+    unconditional, random = (results["pools"][name]["value_mean"] for name in ("unconditional", "random"))
+    assert unconditional > random + 1.0
+
+
 def test_a_search_starts_where_transfer_ends(config, files):
     config.mode, config.seeds = "search", 1
     config.strategies.bo_nag.pool_size = 32

@@ -8,14 +8,15 @@ import pytest
 from scipy.stats import chi2
 
 from nag_jax.generators.contract import Start, sample
-from nag_jax.generators.fit import fit_generator
-from nag_jax.generators.masked import masked
+from nag_jax.generators.fit import Corpus, fit_generator
+from nag_jax.generators.masked import Condition, masked
 from nag_jax.settings import Generate
 from nag_jax.spaces import DagSpace, restrict
 from nag_jax.system import parallel
 from nag_jax.system.keys import sample_keys
 
 NETWORK = {"width": 16, "num_blocks": 2, "num_heads": 2, "mlp_width": 32, "attention": "all"}
+SMALL = {"width": 8, "num_blocks": 1, "num_heads": 2, "mlp_width": 8, "attention": "all"}
 NODES = {f"n{i}": ["a", "b", "c"] for i in range(4)}
 
 
@@ -85,3 +86,31 @@ def test_samples_that_start_at_an_architecture_keep_some_of_it():
     near = drawn(generator, params, 300, start=Start(tokens, jnp.full(300, 0.5)))
     assert ((np.asarray(near.tokens) == np.asarray(tokens)).sum(axis=1) >= 2).all()
     np.testing.assert_array_equal(drawn(generator, params, 300, start=Start(tokens, jnp.ones(300))).tokens, tokens)
+
+
+def test_it_learns_what_each_data_set_likes_and_scale_says_how_much_that_counts():
+    """On the first everything is of class a, on the second of class b."""
+    space: Any = DagSpace("free", nodes=NODES, edges=list(itertools.pairwise(NODES)))
+    likes = np.repeat(np.array([[0], [1]], np.int32), 4, axis=1)
+    corpus = Corpus(likes, np.arange(2, dtype=np.int32), np.array([[-1.0], [1.0]], np.float32))
+
+    def generator(context, scale):
+        return masked(space, SMALL, Condition((context,), dropout=0.5, scale=scale))
+
+    fields = {"num_steps": 100, "batch_size": 64, "learning_rate": 1e-2, "warmup_steps": 0, "ema_decay": 0.9}
+    recipe = Generate().score.training.changed(fields)
+    params = fit_generator(jax.random.key(0), generator(0.0, 0.0), space, corpus, recipe, mesh=parallel.make_mesh())
+    cases, keys = [(-1.0, 1.0), (1.0, 1.0), (-1.0, 0.0), (1.0, 2.0)], sample_keys(jax.random.key(0), 1)
+
+    @jax.jit
+    def chances_of_a(params):
+        """Of all nodes, where nothing is shown."""
+        tokens, nothing = jnp.asarray(likes[:1]), jnp.zeros(1)
+        found = [generator(*case).believe(params, keys, tokens, nothing).probabilities() for case in cases]
+        return jnp.stack([p[0, :, 0].mean() for p in found])
+
+    first, second, without, exaggerated = chances_of_a(params)
+    assert first > 0.95
+    assert second < 0.05
+    assert 0.3 < without < 0.7
+    assert exaggerated < second
