@@ -5,13 +5,16 @@
 
 Writes experiments/results/transfer.md and transfer.json. The parts, chosen by --parts: `ranking`, Spearman correlation
 on the published evaluation triples; `cifar` and `cifar_search`, generation and search for CIFAR-10 and CIFAR-100, of
-which no label was used; `graph` and `graph_search`, each data set of NAS-Bench-Graph from the other eight. Every run is
-kept in --workdir, so a stopped benchmark goes on, and one with more seeds adds to what is there. Parts that aren't run
-keep their figures, and each says how it was made.
+which no label was used; `graph` and `graph_search`, each data set of NAS-Bench-Graph from the other eight; and
+`graph_prior` and `cifar_prior`, what a learned prior, a predictor or both make of ten. Each run is kept in --workdir: a
+stopped benchmark goes on, and one with more seeds adds to what is there. Parts that aren't run keep their figures, and
+each says how it was made.
 """
 
 import argparse
 import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from scipy.stats import rankdata, spearmanr
 
 from configs import nb201_transfer, nb_graph_transfer
 from experiments import command_line, runs
-from experiments.bench import machine, transfer_tables
+from experiments.bench import machine, transfer_prior, transfer_tables
 from experiments.bench.search import read_results, train_once
 from experiments.compilation_cache import use_compilation_cache
 from nag_jax import spaces
@@ -36,9 +39,10 @@ from nag_jax.settings.config import from_config
 from nag_jax.settings.transfer import CIFAR10
 from nag_jax.tasks import build, transfer
 from nag_jax.tasks.pool import FINAL
+from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger
 
-PARTS = ("ranking", "cifar", "cifar_search", "graph", "graph_search")
+PARTS = ("ranking", "cifar", "cifar_prior", "cifar_search", "graph", "graph_prior", "graph_search")
 CIFAR = ("cifar10", "cifar100")
 _CIFAR100_NAMES = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
@@ -82,11 +86,11 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.parts) - set(PARTS)):
         parser.error(f"unknown part {unknown[0]!r}: use some of {PARTS}")
-    needs = {"ranking": ("triples", "classes")} | dict.fromkeys(PARTS[1:3], ("triples", "classes", "table"))
+    needs = {"ranking": ("triples", "classes")} | dict.fromkeys(PARTS[1:4], ("triples", "classes", "table"))
     for part in arguments.parts:
         for flag in needs.get(part, ()):
             if getattr(arguments, flag) is None:
-                parser.error(f"part {part!r} needs --{flag}; --parts={' '.join(PARTS[3:])} needs no file")
+                parser.error(f"part {part!r} needs --{flag}; --parts={' '.join(PARTS[4:])} needs no file")
     return arguments
 
 
@@ -145,6 +149,7 @@ def run_cifar_search(arguments: argparse.Namespace) -> dict[str, Any]:
         config = _cifar_config(arguments, name)
         config.seeds, config.search.budget, config.search.stop_at_best = arguments.seeds, transfer_tables.SEARCHED, True
         config.search.report = f"{name}_test_acc"
+        config.score.checkpoint = train_once(arguments, False)
         path = arguments.workdir / "cifar_search" / name
         results = runs.run(config, path)
         found[name] = {
@@ -216,6 +221,36 @@ def _baselines(tables: dict[str, ReportingView], dataset: str, seeds: int) -> di
     }
 
 
+def run_graph_prior(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What makes a pool of ten, on each data set in turn."""
+    found = {}
+    for name in arguments.datasets:
+        config = nb_graph_transfer.get_config()
+        config.evaluator.dataset = name
+        measure = functools.partial(transfer_prior.graph_figures, config, arguments.seeds)
+        found[name] = _kept(arguments.workdir / "graph_prior" / f"{name}_{arguments.seeds}.json", measure)
+    return found
+
+
+def run_cifar_prior(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What makes a pool of ten for CIFAR-10 and CIFAR-100."""
+    found = {}
+    for name in CIFAR:
+        config = _cifar_config(arguments, name)
+        measure = functools.partial(transfer_prior.cifar_figures, config, f"{name}_test_acc", arguments.seeds)
+        found[name] = _kept(arguments.workdir / "cifar_prior" / f"{name}_{arguments.seeds}.json", measure)
+    return found
+
+
+def _kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was measured, from its file once that is there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Workdir(path.parent).write_json(path.name, measure())
+        jax.clear_caches()  # as in `_finish`
+    return json.loads(path.read_text())
+
+
 def _regret(view: ReportingView, tokens: np.ndarray) -> float:
     """Test regret of the best of tokens `[n, N]` by validation."""
     best = tokens[[int(np.argmax(view.values(tokens, "validation")))]]
@@ -253,7 +288,6 @@ def _cifar_config(arguments: argparse.Namespace, dataset: str) -> Any:
     config.dataset.class_names.update({"classes": names, "name": dataset})
     config.evaluator.name, config.evaluator.metric = "table", f"{dataset}_valid_acc"
     config.evaluator.path = arguments.table or ""
-    config.score.checkpoint = train_once(arguments, False)
     return config
 
 

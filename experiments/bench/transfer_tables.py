@@ -31,8 +31,10 @@ def page(known: dict[str, Any]) -> list[str]:
                 "CIFAR-10 and CIFAR-100 without one label of theirs: generated, ranked, labelled in that order",
                 _cifar,
             ),
+            "cifar_prior": ("CIFAR-10 and CIFAR-100: a prior, a predictor, or both", _cifar_prior),
             "cifar_search": ("Search that starts where transfer ends", _cifar_search),
             "graph": ("NAS-Bench-Graph, each data set from the other eight", _graph),
+            "graph_prior": ("NAS-Bench-Graph: a prior, a predictor, or both", _graph_prior),
             "graph_search": ("NAS-Bench-Graph, search that starts where transfer ends", _graph_search),
         },
     )
@@ -104,6 +106,50 @@ def _graph(found: dict[str, Any]) -> list[str]:
     overall = [f"{np.mean([np.mean(regrets[name]) for regrets in found.values()]):.2f}" for name in names]
     lines.append(f"| mean | {' | '.join(overall)} | {wins['generated']} of {len(found)} |")
     return [*lines, "", f"A perfect ranking by validation would be best on {wins[OWN]} of {len(found)}."]
+
+
+def _graph_prior(found: dict[str, Any]) -> list[str]:
+    """The table of `transfer.run_graph_prior`."""
+    arms = list(next(iter(found.values()))["tens"])
+    lines = [
+        "Points of test accuracy below the best, means over the data sets; of each arm's order the tens are ten "
+        "that follow each other, and the first ten are what is labelled. *Pick*: the best by validation of a ten, as "
+        "above. *Mean*: all of a ten. What is drawn has no order, so that its tens are as good as each other; of a "
+        "ranking the first ten's pick, beside the first ten tens', shows how much of it is luck.",
+        "",
+        "| order | pick of the first ten | pick of a ten | mean of a ten | pick of a ten, by data set |",
+        "|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        of_each = [[np.asarray(tens) for tens in one["tens"][arm]] for one in found.values()]
+        first = np.mean([np.mean([tens[0, 0] for tens in seeds]) for seeds in of_each])
+        means = np.array([np.mean([tens.mean(axis=0) for tens in seeds], axis=0) for seeds in of_each])
+        cells = ", ".join(f"{mean:.2f}" for mean in means[:, 0])
+        lines.append(f"| {arm} | {first:.2f} | {means[:, 0].mean():.2f} | {means[:, 1].mean():.2f} | {cells} |")
+    chosen = {
+        kind: [f"{one['tilts'][kind]:g}" for one in found.values()] for kind in next(iter(found.values()))["tilts"]
+    }
+    tilts = "; ".join(f"{kind}: {', '.join(values)}" for kind, values in chosen.items())
+    return [*lines, "", f"Data sets in order: {', '.join(found)}. Tilts that folds of the others chose: {tilts}."]
+
+
+def _cifar_prior(found: dict[str, Any]) -> list[str]:
+    """The table of `transfer.run_cifar_prior`."""
+    lines = [
+        "Test accuracy, %, of tens as of NAS-Bench-Graph's, and labels to the test optimum in the order, median.",
+        "",
+        "| data set | order | labels to the optimum | best of the first ten | best of a ten | mean of a ten |",
+        "|---|---|---|---|---|---|",
+    ]
+    for dataset, one in found.items():
+        for arm, seeds in one["arms"].items():
+            tens = [np.asarray(seed["tens"]) for seed in seeds]
+            cells = [np.mean([each[0, 0] for each in tens]), *np.mean([each.mean(axis=0) for each in tens], axis=0)]
+            labels = np.median([np.inf if seed["labels"] is None else seed["labels"] for seed in seeds])
+            text = f"{labels:g}" if np.isfinite(labels) else "not drawn"
+            lines.append(f"| {dataset} | {arm} | {text} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+    tilts = ", ".join(f"{one['tilt']:g}" for one in found.values())
+    return [*lines, "", f"Tilts that held-out triples chose: {tilts}."]
 
 
 def _graph_search(found: dict[str, Any]) -> list[str]:
