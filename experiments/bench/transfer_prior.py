@@ -65,7 +65,7 @@ def orders(config: Any, seeds: int, tilts: dict[str, float]) -> Iterator[tuple[i
     Args:
         config: a config of transfer, for the new data set.
         seeds: the number of seeds of networks and samples.
-        tilts: by `FOR_ALL` and `FOR_ONE` the tilt of the prior for all data sets and of that for the new one.
+        tilts: the tilts of the prior for all data sets and of that for the new one, by `FOR_ALL` and `FOR_ONE`.
     """
     config.seed, config.generator.name = 0, "masked"
     plain = made(config, 0.0, 0.0)

@@ -96,8 +96,8 @@ class Prior:
     )
     tilt: float = option(
         0.0,
-        "In transfer, how much architectures count that are good on other data sets: exp(tilt z), where z is the mean "
-        "of their normalised labels; 0 learns the space alone.",
+        "How much architectures count that are good on the other data sets of a transfer: exp(tilt z), where z is the "
+        "mean of their normalised labels; 0 learns the space alone.",
         NOT_NEGATIVE,
     )
     scale: float = option(
