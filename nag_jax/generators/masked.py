@@ -172,7 +172,8 @@ class _Model:
         x = jnp.concatenate([entries, (~shown[..., None]).astype(jnp.float32), around], axis=-1)
         hidden = (~shown).mean(axis=-1, dtype=jnp.float32)
         rngs = None if key is None else {"dropout": key}
-        return self._network.apply(params, x, 100.0 * hidden, deterministic=key is None, rngs=rngs)
+        odds: Any = self._network.apply(params, x, 100.0 * hidden, deterministic=key is None, rngs=rngs)
+        return odds
 
     def _contexts(self, contexts, told) -> Array:
         """What the network is shown of data sets `[B, D]`, and whether it is, bool `[B]`: `[B, 1 + D]`."""

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.evaluators.table_file import ARCHITECTURE_COLUMN, name_architectures, read_architectures, tidy
+from nag_jax.evaluators.table_file import (
+    ARCHITECTURE_COLUMN,
+    name_architectures,
+    numeric_columns,
+    read_architectures,
+    tidy,
+)
 from nag_jax.evaluators.table_formats import read
 from nag_jax.generators.fit import Corpus, weighted_rows
 from nag_jax.spaces import NodeSpace, whole
@@ -45,9 +51,9 @@ def read_corpus(source: str | Path | Mapping[str, float], space: NodeSpace, seed
     if frame.empty:
         raise InputError(f"{name} has no architectures: expected one per row")
     tokens = read_architectures(name_architectures(frame, space, name), whole(space), name, place)
-    weights = (
-        pd.to_numeric(frame[_WEIGHT], errors="coerce").to_numpy(float) if _WEIGHT in frame else np.ones(len(frame))
-    )
+    weights = np.ones(len(frame))
+    if _WEIGHT in frame:
+        weights = numeric_columns(frame, _WEIGHT, name, place)[_WEIGHT]
     if not (good := np.isfinite(weights) & (weights > 0)).all():
         row = int(np.argmin(good))
         found = quoted(frame[_WEIGHT].tolist()[row])

@@ -1,5 +1,7 @@
 """What a prior learns from: a corpus's weights, or what is good on other data sets."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from configs import nb201, nb201_transfer, nb_graph_transfer
 from nag_jax import spaces
 from nag_jax.datasets.triples import TaskTable, Triples
+from nag_jax.generators.contract import Generator
 from nag_jax.generators.fit import WEIGHTED_ROWS, Corpus, batch_loss, weighted_rows
 from nag_jax.settings.config import from_config
 from nag_jax.system.errors import InputError
@@ -52,7 +55,7 @@ def test_a_corpus_is_read_with_its_weights(tmp_path):
     ("rows", "message"),
     [
         (f"arch,weight\n{GOOD},3\n{BAD},-1\n", r"line 3.*a weight must be a positive number, found -1"),
-        (f"arch,weight\n{GOOD},much\n", "a weight must be a positive number, found 'much'"),
+        (f"arch,weight\n{GOOD},much\n", "line 2: the column 'weight' must hold numbers, found 'much'"),
         ("arch,weight\n0012|gcn,1\n", "is not a NAS-Bench-Graph architecture"),
         ("arch,weight\n", "has no architectures"),
     ],
@@ -80,14 +83,14 @@ def test_embeddings_are_in_units_of_the_known_data_sets():
 
 
 def test_a_batch_has_the_data_sets_of_its_architectures():
-    class Spy:
-        @staticmethod
-        def loss(params, key, tokens, contexts):
-            return abs(tokens[:, 0] - contexts[:, 0]).sum()
+    def loss(params, key, tokens, contexts):
+        return abs(tokens[:, 0] - contexts[:, 0]).sum()
 
+    unused: Any = None
+    spy = Generator(init=unused, loss=loss, believe=unused, sampler=unused)
     corpus = Corpus(np.arange(6)[:, None], np.array([2, 2, 1, 1, 0, 0]), np.array([[4.0], [2.0], [0.0]]))
     # Architecture a is of the data set whose embedding is a or a - 1.
-    assert 0 < batch_loss(Spy, batch_size=64)(None, jax.random.key(0), corpus) <= 64
+    assert 0 < batch_loss(spy, batch_size=64)(None, jax.random.key(0), corpus) <= 64
 
 
 @pytest.mark.parametrize(
