@@ -28,7 +28,15 @@ def start(arguments: list[str]) -> None:
     """Serves what arguments say, which aren't those of this process."""
     from absl import app
 
-    app.run(serve, argv=[sys.argv[0], *arguments], flags_parser=main.parse_flags)
+    app.run(serve, argv=[sys.argv[0], *arguments], flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    """Those of `experiments.main`, with help of this module's own where nothing else is asked."""
+    if argv[1:] in (["-h"], ["-help"], ["--help"]):
+        print(__doc__)
+        sys.exit(0)
+    return main.parse_flags(argv)
 
 
 def serve(argv: list[str]) -> None:

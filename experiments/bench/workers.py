@@ -37,7 +37,6 @@ SIGMA = 1.0
 MOST_LABELS = 200
 """Where a search that hasn't found the optimum ends; it counts as that many."""
 WALL_TRIALS, MEAN_SECONDS = 400, 0.5
-ROUNDS = 20
 PARTS = ("labels", "wall", "replies")
 
 
@@ -109,29 +108,36 @@ def measure_wall(strategy: str, seed: int = 0) -> dict[str, float]:
     return found
 
 
-def measure_replies(strategy: str) -> dict[str, float]:
-    """Milliseconds until a reply, the median of all rounds but the first, by what is asked."""
-    generator, loop = Generator(name="exact"), Loop(budget=11 + ROUNDS)
+def measure_replies(strategy: str, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds until a reply, and those of processors, medians of all rounds but the first, by what is asked."""
+    generator, loop = Generator(name="exact"), Loop(budget=11 + rounds)
     config = Search(generator=generator, seeds=1, search=loop, run=(strategy,))
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[tuple[float, float]]] = {}
     with TemporaryDirectory() as folder, open_service(config, Workdir(Path(folder) / "run")) as service:
 
         def call(method: str, name: str = "", **params: Any) -> Any:
-            line, began = json.dumps({"method": method, "params": params}), time.perf_counter()
+            line = json.dumps({"method": method, "params": params})
+            began = time.perf_counter(), time.process_time()
             reply = service.reply(line)
-            seconds.setdefault(name or method, []).append(time.perf_counter() - began)
+            seconds.setdefault(name or method, []).append(
+                (time.perf_counter() - began[0], time.process_time() - began[1])
+            )
             return json.loads(reply)["result"]
 
         asked = [proposal["architecture"] for proposal in call("ask", "initial design", n=10)]
         call("evaluate", architectures=asked)
-        for _ in range(1 + ROUNDS):
+        for _ in range(1 + rounds):
             asked = [proposal["architecture"] for proposal in call("ask", "ask for 10", n=10)]
             call("evaluate", architectures=asked[:1])
             call("predict", "predict 10, the first after a label", architectures=asked)
             call("predict", "predict 10", architectures=asked)
             call("check", "check 10", architectures=asked)
             call("best", "best 10", n=10)
-    found = {name: round(1000 * float(np.median(times[1:])), 2) for name, times in seconds.items() if len(times) > 1}
+    found = {
+        name: np.round(1000 * np.median(times[1:], axis=0), 2).tolist()
+        for name, times in seconds.items()
+        if len(times) > 1
+    }
     print(f"{strategy}: {found}", flush=True)
     return found
 
@@ -164,8 +170,12 @@ def _wall(found: dict[str, Any]) -> list[str]:
 
 def _replies(found: dict[str, Any]) -> list[str]:
     names = list(next(iter(found.values())))
-    rows = [f"| {strategy} | {' | '.join(str(of[name]) for name in names)} |" for strategy, of in found.items()]
-    return [f"| strategy | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|", *rows]
+    rows = [
+        f"| {strategy} | {' | '.join(f'{of[name][0]} ({of[name][1]})' for name in names)} |"
+        for strategy, of in found.items()
+    ]
+    about = "In brackets those of processors, which other programs on the machine don't add to."
+    return [about, "", f"| strategy | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|", *rows]
 
 
 def main() -> None:
@@ -174,13 +184,17 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--strategies", nargs="+", default=["bo_random_and_mutation"], help="of config.strategies")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=20, help="of replies, each with a label of its own")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "workers.json")
     given = parser.parse_args()
     arguments = f"--strategies {' '.join(given.strategies)} --seeds {given.seeds}"
     parts = {
         "labels": (arguments, lambda: compare_labels(given.strategies, given.seeds)),
         "wall": ("", lambda: measure_wall("regularized_evolution")),
-        "replies": ("", lambda: {name: measure_replies(name) for name in ("regularized_evolution", "bo_nag")}),
+        "replies": (
+            f"--strategies {' '.join(given.strategies)} --rounds {given.rounds}",
+            lambda: {name: measure_replies(name, given.rounds) for name in given.strategies},
+        ),
     }
     known = machine.keep_parts(
         given.out, "python -m experiments.bench.workers", {part: parts[part] for part in given.parts}

@@ -120,12 +120,11 @@ class Service:
         }
 
     def _ask(self, n: int = 1, strategy: str = "", **limits: Any) -> list[dict[str, Any]]:
-        own = self._study.strategy
         if strategy:
             check_name(strategy, self._run.config.strategies, "strategy")
-        given = {"origin": strategy or own}
-        if limits or given["origin"] != own:
-            given["course"] = self._narrowed(given["origin"], json.dumps(limits, sort_keys=True))
+        origin, course = strategy or self._study.strategy, None
+        if limits or origin != self._study.strategy:
+            course = self._narrowed(origin, json.dumps(limits, sort_keys=True))
         return [
             {
                 "architecture": proposal.architecture,
@@ -134,7 +133,7 @@ class Service:
                 "free": proposal.free,
                 "origin": proposal.origin,
             }
-            for proposal in self._study.ask(n, **given)
+            for proposal in self._study.ask(n, course=course, origin=origin)
         ]
 
     def _narrowed(self, strategy: str, limits: str) -> Course:

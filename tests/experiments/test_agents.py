@@ -42,7 +42,7 @@ class Chat(BaseHTTPRequestHandler):
 
 def test_the_script_around_a_model_proposes_what_it_says(tmp_path, monkeypatch):
     (tmp_path / "propose.py").write_text(PYTHON["# propose.py"])
-    space = spaces.make("nasbench201")
+    space = spaces.NASBench201()
     with ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         for name, value in (("URL", f"http://127.0.0.1:{server.server_port}"), ("MODEL", "none"), ("KEY", "none")):

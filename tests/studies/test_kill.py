@@ -62,7 +62,6 @@ def start(tmp_path):
         text=True,
     ) as forking:
         yield lambda: Server(forking, tmp_path)
-        forking.stdin.close()
 
 
 @pytest.mark.slow  # starts processes and kills them
