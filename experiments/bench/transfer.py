@@ -62,8 +62,7 @@ def main() -> None:
     use_compilation_cache()
     command = "python -m experiments.bench.transfer --triples=... --classes=... --table=nb201_cifar.csv"
     run = {
-        part: (f"--seeds {arguments.seeds}", functools.partial(globals()[f"run_{part}"], arguments))
-        for part in arguments.parts
+        part: (_further(arguments), functools.partial(globals()[f"run_{part}"], arguments)) for part in arguments.parts
     }
     known = machine.keep_parts(arguments.results / "transfer.json", command, run)
     lines = ["# Transfer to data sets never seen", "", *transfer_tables.page(known)]
@@ -92,6 +91,16 @@ def parse() -> argparse.Namespace:
             if getattr(arguments, flag) is None:
                 parser.error(f"part {part!r} needs --{flag}; --parts={' '.join(PARTS[4:])} needs no file")
     return arguments
+
+
+def _further(arguments: argparse.Namespace) -> str:
+    """The arguments that say how much was measured, as the command has them."""
+    few = (
+        ""
+        if len(arguments.datasets) == len(nas_bench_graph.DATASETS)
+        else f"--datasets {' '.join(arguments.datasets)} "
+    )
+    return f"{few}--seeds {arguments.seeds}"
 
 
 def run_ranking(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from nag_jax.tasks.workdir import Unkept
 
 TEN, TENS = 10, 10
 FOR_ALL, FOR_ONE = "prior for all", "prior for the data set"
-CANDIDATES = {FOR_ALL: (1.0, 2.0, 4.0, 8.0, 16.0), FOR_ONE: (1.0, 2.0, 4.0)}
+CANDIDATES = {FOR_ALL: (2.0, 4.0, 8.0, 16.0), FOR_ONE: (1.0, 2.0, 4.0)}
 """Tilts that folds choose from."""
 FOLD_TENS = 100
 DRAWS = 2000
