@@ -5,7 +5,16 @@
 
 import inspect
 
-from nag_jax.evaluators import analog_nasbench, command, mobilenet_v3, nas_bench_graph, nasbench101, table_file, trained
+from nag_jax.evaluators import (
+    analog_nasbench,
+    command,
+    mobilenet_v3,
+    nas_bench_graph,
+    nasbench101,
+    proxies,
+    table_file,
+    trained,
+)
 from nag_jax.evaluators.base import Evaluator, Outcome, objective
 from nag_jax.objectives.metric import Metric
 from nag_jax.system.errors import InputError, quoted
@@ -18,6 +27,7 @@ REGISTRY = {
     "mobilenet_v3": mobilenet_v3.load,
     "nas_bench_graph": nas_bench_graph.load,
     "nasbench101": nasbench101.load,
+    "proxies": proxies.load,
     "table": table_file.load,
     "trained": trained.load,
 }

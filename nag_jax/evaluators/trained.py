@@ -5,7 +5,6 @@ on from there at the next, so its trials cost what each of them adds. Seeds are 
 """
 
 import hashlib
-import json
 import math
 import zlib
 from collections.abc import Generator
@@ -17,12 +16,12 @@ import numpy as np
 
 from nag_jax.datasets.examples import Parts
 from nag_jax.evaluators.base import Described, Outcome
+from nag_jax.evaluators.networks import digest, networks_of
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space, capabilities
-from nag_jax.spaces.capabilities import HasCosts, Trainable
+from nag_jax.spaces.capabilities import HasCosts
 from nag_jax.system import parallel
-from nag_jax.system.errors import InputError
 from nag_jax.system.fields import to_dict
 from nag_jax.system.keys import stream_key
 from nag_jax.system.names import check_name
@@ -59,7 +58,7 @@ class TrainedEvaluator(Described):
         self.objective = objective
         self.setting = setting
         self.fidelities = (FULL, *(f"{PREFIX}{epochs}" for epochs in range(1, setting.recipe.epochs)))
-        self.fingerprint = _digest(
+        self.fingerprint = digest(
             space.fingerprint, sizes, to_dict(setting.recipe), [*map(int, map(checksum, setting.data[2:]))]
         )
         self._folder = folder
@@ -156,20 +155,8 @@ def load(
     Raises:
         InputError: no network of the space can be trained, there is no such size or metric, or batches don't fit.
     """
-    from nag_jax import spaces
-
-    chosen: Any = spaces.make("nasbench201") if space is None else space
-    named, tokens = chosen.name, jax.ShapeDtypeStruct(chosen.allowed.shape[:1], np.int32)
     check_name(metric, METRICS, "metric")
-    if not isinstance(chosen, Trainable):
-        able = [name for name in spaces.REGISTRY if isinstance(spaces.make(name), Trainable)]
-        raise InputError(f"{named} has no network to train: use one of {', '.join(able)}")
-    try:
-        network = chosen.any_network(num_classes=len(data.classes), **sizes)
-    except TypeError as error:
-        raise InputError(f"the networks of {named} don't have the sizes {sorted(sizes)} ({error})") from error
-    # Examples that don't fit the networks are refused now, and not after architectures were generated.
-    jax.eval_shape(network.init, jax.random.key(0), tokens, data.training.inputs[:1])
+    chosen, network = networks_of(space, data, sizes)
     setting = Setting(network, data, recipe, mesh or parallel.make_mesh())
     return TrainedEvaluator(chosen, setting, sizes, metric, None if folder is None else Path(folder))
 
@@ -178,7 +165,3 @@ def _points(run: Run) -> tuple[dict[str, float], ...]:
     """The curve, a point per epoch."""
     done = run.curve[: run.epochs].tolist()
     return tuple({"epoch": i + 1, **dict(zip(CURVE, row, strict=True))} for i, row in enumerate(done))
-
-
-def _digest(*facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
