@@ -42,7 +42,7 @@ def main() -> None:
     size = f"--sample {given.sample} --seeds {given.seeds} --channels {given.channels}"
     parts = {part: (size, lambda: measure(given)) for part in given.parts}
     found = machine.keep_parts(given.results / "proxies.json", COMMAND, parts)
-    title = f"Spearman's rank correlations of {given.sample} cells, mean ± 95 % interval over seeds"
+    title = "Spearman's rank correlations, mean ± 95 % interval over seeds"
     text = "\n".join(["# Zero-cost proxies", "", *machine.sections(found, {"ranks": (title, table)})])
     (given.results / "proxies.md").write_text(text)
     print(text)
@@ -63,7 +63,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
         values = evaluator(tokens[chosen], seed=seed)
         seconds = (time.perf_counter() - began) / given.sample
         values |= {name: cost.of(tokens[chosen]) for name, cost in space.costs().items()}
-        row: dict[str, Any] = {"seed": seed, "seconds": seconds}
+        row: dict[str, Any] = {"seed": seed, "cells": given.sample, "seconds": seconds}
         for column in given.columns:
             truth = frame[column].to_numpy()[chosen]
             row[column] = {name: spearman(value, truth) for name, value in values.items()}
@@ -74,17 +74,18 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """A line per proxy: its rank correlations, means over seeds with their intervals."""
-    columns = [name for name in rows[0] if name not in ("seed", "seconds")]
+    columns = [name for name in rows[0] if name not in ("seed", "cells", "seconds")]
     lines = [
         "| ranked by | " + " | ".join(columns) + " | published, CIFAR-10 |",
         "|---" * (len(columns) + 2) + "|",
     ]
     for name in rows[0][columns[0]]:
         intervals = [mean_interval([row[column][name] for row in rows]) for column in columns]
-        cells = [f"{found.mean:.2f} ± {found.half_width:.2f}" for found in intervals]
+        cells = [f"{found.estimate:.2f} ± {found.half_width:.2f}" for found in intervals]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {PUBLISHED.get(name, '')} |")
     seconds = np.mean([row["seconds"] for row in rows])
-    return [*lines, "", f"All proxies of a cell together take {1000 * seconds:.0f} ms."]
+    cells = rows[0]["cells"]
+    return [*lines, "", f"{cells} cells per seed; all proxies of a cell together take {1000 * seconds:.0f} ms."]
 
 
 if __name__ == "__main__":
