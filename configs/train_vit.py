@@ -32,10 +32,12 @@ SETTINGS = Train(
         num_classes=10,
     ),
 )
-# Transformers are trained by AdamW, with a rate that grows for longer.
+# Transformers are trained by AdamW, with a rate that grows for longer, and for more steps than cells.
 DEFAULT = {
     "training.optimizer": "adamw",
-    "training.learning_rate": 2e-3,
+    "training.epochs": 60,
+    "training.batch_size": 32,
+    "training.learning_rate": 3e-3,
     "training.weight_decay": 0.05,
     "training.warmup_epochs": 3.0,
     "training.augmentation.crop": 1,
