@@ -22,6 +22,7 @@ from nag_jax.guidance.additive import Additive
 from nag_jax.guidance.constraints import Constraints, parse
 from nag_jax.objectives import Metric, Objectives
 from nag_jax.predictors import Predictor
+from nag_jax.settings import sampler
 from nag_jax.settings.config import from_config
 from nag_jax.spaces import DagSpace, MobileNetV3, NodeSpace
 from nag_jax.system.keys import stream_key
@@ -247,7 +248,7 @@ def _aim(predictor, objectives, weights, generator, params, space, tokens, seed:
         objectives=objectives,
         scales=None,
         top_share=0.5,  # is not used
-        softness=from_config(nb201.get_config()).guidance.softness,
+        softness=sampler.Guidance().softness,
     )[1]
     model = aim.additive_model(objectives, None, predictor, weights, space.encode(few))
     numbers = Additive(*(np.asarray(part, np.float32) for part in model))
