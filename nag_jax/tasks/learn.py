@@ -153,10 +153,14 @@ def checked(setting: Setting) -> Run:
     objectives = build.make_objectives(config, evaluator)
     if objectives is None:
         raise InputError(f"{evaluator.name} has no metric to search by: name one with config.evaluator.metric")
+    learns_of_others = bool(config.score.prior.tilt)
+    if not learns_of_others:  # what the score network needs is wrong sooner than data sets are read
+        check_score(setting)
     source = transfer.prepare(config, space, evaluator)
-    if source is not None:
-        learned_prior.learn_from_others(setting, source)
-    check_score(setting)
+    if learns_of_others:
+        if source is not None:
+            learned_prior.learn_from_others(setting, source)
+        check_score(setting)
     if source is None and config.labels.training < 2:
         raise InputError(f"config.labels.training must be at least 2, found {config.labels.training}")
     wanted = config.labels.training + config.labels.final

@@ -40,14 +40,12 @@ def for_each(triples: Triples, table: TaskTable, tilt: float, seed: int) -> Corp
 
 
 def learn_from_others(run: Setting, source: Transfer) -> None:
-    """Makes a transfer learn its generator from other data sets too, where `config.score.prior` says so.
+    """Makes a transfer learn its generator from other data sets too, as `config.score.prior` says.
 
     Raises:
         InputError: the new data set can't be known before labels are paid for.
     """
     given, seed = run.config.score.prior, run.config.seed
-    if not given.tilt:
-        return
     if not given.scale:
         run.corpus = of_others(source.triples, given.tilt, seed)
         return
