@@ -106,8 +106,9 @@ class CommandEvaluator(Described):
                         yield _outcome(rows.pop(done), done, natives)
             except (KeyboardInterrupt, InputError):
                 stop()
-                ended = [done for done in wait(rows, _STOP_SECONDS).done if not done.cancelled()]
-                for done in (done for done in ended if done.exception() is None):
+                # Those that never began are not waited for: `wait` takes a cancelled future for one that may still end.
+                begun = [done for done in rows if not done.cancelled()]
+                for done in (done for done in wait(begun, _STOP_SECONDS).done if done.exception() is None):
                     with suppress(KeyboardInterrupt):  # whoever learns of the first by it throws it in again
                         yield _outcome(rows[done], done, natives)
                 raise

@@ -17,6 +17,7 @@ import pytest
 
 from nag_jax import evaluators
 from nag_jax.evaluators import Metric
+from nag_jax.evaluators import command as by_command
 from nag_jax.evaluators.command import read_labels
 from nag_jax.objectives.metric import parse_metrics
 from nag_jax.system.errors import InputError
@@ -306,6 +307,20 @@ def test_a_broken_command_stops_before_anything_is_stored(status, message, make,
         with pytest.raises(InputError, match=f"{message}: no such thing"):
             ledger.label(cells, "test")
         assert ledger.num_paid == 0
+
+
+def test_what_never_began_is_not_waited_for(make, cells, monkeypatch):
+    """`wait` takes a future that is cancelled before it begins for one that may still end."""
+    waited, wait = [], by_command.wait
+
+    def noted(futures, *rest):
+        waited.append([future.cancelled() for future in futures])
+        return wait(futures, *rest)
+
+    monkeypatch.setattr(by_command, "wait", noted)
+    with pytest.raises(InputError, match="isn't found"):
+        make("sys.exit(127)")(cells)
+    assert not any(waited[-1])
 
 
 def test_two_handles_never_run_the_same_twice(make, cells, tmp_path):
