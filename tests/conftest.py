@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from absl import flags
+from jax.extend.core import jaxprs_in_params
 from ml_collections import config_flags
 from PIL import Image
 
@@ -114,6 +115,26 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the shared data folder, absent at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def multiply_accumulates():
+    """(jaxpr) -> those of all its convolutions and products, an int."""
+
+    def count(jaxpr):
+        total = 0
+        for equation in jaxpr.eqns:
+            total += sum(map(count, jaxprs_in_params(equation.params)))
+            if equation.primitive.name == "dot_general":
+                ((contracted, _), _) = equation.params["dimension_numbers"]
+                shape = equation.invars[0].aval.shape
+                total += equation.outvars[0].aval.size * int(np.prod([shape[axis] for axis in contracted]))
+            if equation.primitive.name == "conv_general_dilated":
+                kernel = equation.invars[1].aval.shape  # spatial, inputs of a group, outputs
+                total += equation.outvars[0].aval.size * int(np.prod(kernel[:3]))
+        return total
+
+    return count
 
 
 @pytest.fixture

@@ -1,13 +1,6 @@
-# pyright: reportOptionalMemberAccess=false
-import importlib.util
-import subprocess
-import sys
-
 import pytest
 
 from nag_jax import spaces
-from nag_jax.export import export_network
-from nag_jax.export.source import write_source
 from nag_jax.spaces.nasbench101.blueprint import cell_blueprint
 
 CELLS = {
@@ -29,23 +22,12 @@ def small(space, native):
 
 
 @pytest.mark.parametrize("native", CELLS.values(), ids=CELLS)
-def test_a_cell_is_ours_in_every_form(space, native, tmp_path):
-    blueprint = small(space, native)
-    found = export_network(blueprint, tmp_path, about="a cell")
-    for file, package in (("network_flax.py", "flax"), ("network_torch.py", "torch"), ("network.onnx", "onnx")):
-        assert (found[file].check is not None) == (importlib.util.find_spec(package) is not None)
-        if found[file].check is not None:
-            assert found[file].check.params == blueprint.num_params()
-            assert found[file].check.difference < 1e-5
+def test_a_cell_is_ours_in_every_form(space, native, assert_ours_in_every_form):
+    assert_ours_in_every_form(small(space, native))
 
 
-def test_modules_are_formatted(space, tmp_path):
-    for i, native in enumerate(CELLS.values()):
-        for framework in ("flax", "torch"):
-            write_source(tmp_path / f"cell_{i}_{framework}.py", small(space, native), framework, about="a cell")
-    ruff = [sys.executable, "-m", "ruff", "format", "--diff", "--line-length=120", str(tmp_path)]
-    done = subprocess.run(ruff, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+def test_modules_are_formatted(space, assert_formatted):
+    assert_formatted([small(space, native) for native in CELLS.values()])
 
 
 def test_the_whole_network_has_the_published_parameters(space):

@@ -27,21 +27,6 @@ def shapes(network, resolution):
     return jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, resolution, resolution, 3)))
 
 
-def multiply_accumulates(jaxpr) -> int:
-    """Those of all convolutions and matrix products of a jaxpr."""
-    total = 0
-    for equation in jaxpr.eqns:
-        for inner in jax.tree.leaves(equation.params, is_leaf=lambda leaf: hasattr(leaf, "eqns")):
-            total += multiply_accumulates(inner) if hasattr(inner, "eqns") else 0
-            total += multiply_accumulates(inner.jaxpr) if hasattr(inner, "jaxpr") else 0
-        if equation.primitive.name == "conv_general_dilated":
-            kernel = equation.invars[1].aval.shape  # spatial, inputs of a group, outputs
-            total += int(np.prod(equation.outvars[0].aval.shape[:3])) * int(np.prod(kernel))
-        elif equation.primitive.name == "dot_general":
-            total += int(np.prod(equation.invars[0].aval.shape)) * equation.invars[1].aval.shape[-1]
-    return total
-
-
 @pytest.mark.parametrize(("tokens", "params"), [(LARGEST, 7_664_760), (SMALLEST, 3_410_792)])
 def test_the_extremes_have_the_published_parameters(space, tokens, params):
     found = shapes(build(space, tokens), 128)["params"]
@@ -49,7 +34,7 @@ def test_the_extremes_have_the_published_parameters(space, tokens, params):
 
 
 @pytest.mark.parametrize("resolution", [128, 132, 224])
-def test_costs_are_those_of_the_network(resolution):
+def test_costs_are_those_of_the_network(resolution, multiply_accumulates):
     space = MobileNetV3(resolution=resolution)
     tokens = random(space, 6)
     costs = {name: cost.of(tokens) for name, cost in space.costs().items()}
