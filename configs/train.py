@@ -17,18 +17,10 @@ from typing import Any
 
 from nag_jax.settings import Train
 from nag_jax.settings.config import make_config
+from nag_jax.settings.presets import SMALL_TRAINING
 from nag_jax.settings.train import Cells
 
-SMOKE = {
-    "network.channels": 2,
-    "training.epochs": 4,
-    "training.batch_size": 128,
-    "halving.candidates": 4,
-    "halving.first_epochs": 1,
-    "halving.factor": 2,
-    "halving.seeds": 2,
-    "sampler.num_steps": 10,
-}
+SMOKE = SMALL_TRAINING | {"network.channels": 2}
 # Digits are as likely a pixel further on; mirrored, they would be others.
 DEFAULT = {"training.augmentation.crop": 1}
 VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMOKE}

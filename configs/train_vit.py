@@ -17,6 +17,7 @@ from typing import Any
 
 from nag_jax.settings import Train
 from nag_jax.settings.config import make_config
+from nag_jax.settings.presets import SMALL_TRAINING
 from nag_jax.settings.space import VisionTransformerSpace
 
 SETTINGS = Train(
@@ -42,19 +43,12 @@ DEFAULT = {
     "training.warmup_epochs": 3.0,
     "training.augmentation.crop": 1,
 }
-SMOKE = {
+SMOKE = SMALL_TRAINING | {
     "space.widths": (8, 12),
     "space.depths": (1, 2),
     "space.heads": (1, 2),
     "space.head_widths": (4,),
-    "training.epochs": 4,
     "training.warmup_epochs": 1.0,
-    "training.batch_size": 128,
-    "halving.candidates": 4,
-    "halving.first_epochs": 1,
-    "halving.factor": 2,
-    "halving.seeds": 2,
-    "sampler.num_steps": 10,
 }
 VARIANTS = {"": DEFAULT, "smoke": DEFAULT | SMOKE}
 

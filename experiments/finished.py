@@ -15,7 +15,6 @@ from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.blueprint import Blueprint
 from nag_jax.spaces.capabilities import Buildable
 from nag_jax.system.extras import check_installed
-from nag_jax.system.fields import to_dict
 from nag_jax.system.weights_file import nested, read_weights
 from nag_jax.tasks import build
 from nag_jax.tasks.pool import FINAL
@@ -107,8 +106,7 @@ class FinishedRun:
         if self.config.mode != "train":
             return space.blueprint(tokens) if isinstance(space, Buildable) else None
         data = self.results["dataset"]
-        sizes = {} if self.config.network is None else to_dict(self.config.network)
-        network = space.any_network(num_classes=len(data["classes"]), **sizes)
+        network = space.any_network(num_classes=len(data["classes"]), **self.config.sizes)
         height, width, _ = data["shape"]
         return dataclasses.replace(network.blueprint(tokens), image_size=height, image_width=width)
 

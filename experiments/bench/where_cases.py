@@ -247,7 +247,6 @@ def _aim(predictor, objectives, weights, generator, params, space, tokens, seed:
         few,
         objectives=objectives,
         scales=None,
-        top_share=0.5,  # is not used
         softness=sampler.Guidance().softness,
     )[1]
     model = aim.additive_model(objectives, None, predictor, weights, space.encode(few))

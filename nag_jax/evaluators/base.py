@@ -8,7 +8,7 @@ import numpy as np
 
 from nag_jax.objectives.metric import Metric, find_metric
 from nag_jax.spaces import Space
-from nag_jax.spaces.capabilities import Counted
+from nag_jax.spaces.capabilities import Counted, num_distinct
 from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError, quoted
 
@@ -126,7 +126,20 @@ class Described:
         return f"architectures of {self.space.name!r}"
 
 
-class Unlabelled(Described):
+class OfWholeSpace(Described):
+    """What evaluators that can evaluate every architecture of their space have in common."""
+
+    @property
+    def num_distinct(self) -> int:
+        """How many labels can be paid for: architectures that compute the same thing count as one."""
+        return num_distinct(self.space)
+
+    def covers(self, tokens) -> np.ndarray:
+        """Bool `[B]`: True for every architecture of the space."""
+        return np.array(self.space.contains(tokens))
+
+
+class Unlabelled(OfWholeSpace):
     """An evaluator that measures nothing, where architectures are generated for their own sake.
 
     Args:
@@ -136,15 +149,15 @@ class Unlabelled(Described):
     name = "unlabelled"
     fingerprint = "unlabelled"
     batch_size = 1
-    num_distinct = 0
 
     def __init__(self, space: Space):
         self.space = space
         self.metrics: dict[str, Metric] = {}
 
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every architecture of the space."""
-        return np.asarray(self.space.contains(tokens))
+    @property
+    def num_distinct(self) -> int:
+        """0: nothing is labelled."""
+        return 0
 
     def __call__(self, tokens: np.ndarray) -> dict[str, np.ndarray]:
         """No values."""

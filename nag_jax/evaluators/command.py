@@ -17,10 +17,10 @@ from contextlib import suppress
 import numpy as np
 
 from nag_jax import spaces
-from nag_jax.evaluators.base import Described, Outcome
+from nag_jax.evaluators.base import OfWholeSpace, Outcome
 from nag_jax.evaluators.processes import TAIL, Processes, StoppedError, check_command, failure, last_json, tail
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics, guess_split, parse_metrics
-from nag_jax.spaces.capabilities import TokenSpace, num_distinct
+from nag_jax.spaces.capabilities import TokenSpace
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError, quoted, shown
 
@@ -33,7 +33,7 @@ _STOP_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-class CommandEvaluator(Described):
+class CommandEvaluator(OfWholeSpace):
     """Runs a command for every architecture, some at a time. Made by `load`.
 
     A failed trial is logged, with its reason, and its labels are NaN.
@@ -114,15 +114,6 @@ class CommandEvaluator(Described):
                 raise
             finally:
                 stop()
-
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every architecture of the space."""
-        return np.array(self.space.contains(tokens))
-
-    @property
-    def num_distinct(self) -> int:
-        """How many labels can be paid for: architectures that compute the same thing count as one."""
-        return num_distinct(self.space)
 
     def _request(self, tokens: np.ndarray, native: str) -> str:
         return json.dumps(

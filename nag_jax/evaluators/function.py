@@ -7,11 +7,10 @@ from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
-from nag_jax.evaluators.base import Described, Outcome
+from nag_jax.evaluators.base import OfWholeSpace, Outcome
 from nag_jax.evaluators.fingerprint import of_function
 from nag_jax.objectives.metric import Direction, Metric, Split, describe_metrics
 from nag_jax.spaces import Space
-from nag_jax.spaces.capabilities import num_distinct
 from nag_jax.system.errors import InputError, describe_exception, quoted
 
 Function = Callable[[str], float | Mapping[str, float]]
@@ -20,7 +19,7 @@ Function = Callable[[str], float | Mapping[str, float]]
 _log = logging.getLogger(__name__)
 
 
-class FunctionEvaluator(Described):
+class FunctionEvaluator(OfWholeSpace):
     """Calls a function architecture by architecture; the ledger stores each outcome before the next call.
 
     Made by `from_function`, which describes the attributes.
@@ -64,15 +63,6 @@ class FunctionEvaluator(Described):
             began = time.perf_counter()
             labels, reason = self._evaluate(native)
             yield Outcome(row, labels, reason, cost=time.perf_counter() - began)
-
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every architecture of the space."""
-        return np.asarray(self.space.contains(tokens))
-
-    @property
-    def num_distinct(self) -> int:
-        """How many labels can be paid for."""
-        return num_distinct(self.space)
 
     def _evaluate(self, native: str) -> tuple[dict[str, float], str]:
         """Labels of one architecture, and why they are missing."""

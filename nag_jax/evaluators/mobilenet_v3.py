@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nag_jax.evaluators.base import Described, own_space
+from nag_jax.evaluators.base import OfWholeSpace, own_space
 from nag_jax.evaluators.ofa_accuracy import Layers, predict_accuracy, read_predictor
 from nag_jax.evaluators.ofa_latency import read_latencies
 from nag_jax.objectives.metric import Metric
@@ -17,7 +17,7 @@ from nag_jax.system.names import check_name
 ACCURACY, LATENCY = "accuracy", "latency"
 
 
-class MobileNetV3Evaluator(Described):
+class MobileNetV3Evaluator(OfWholeSpace):
     """Evaluates any network of the space, by formula and by models; there is no table.
 
     Attributes:
@@ -64,15 +64,6 @@ class MobileNetV3Evaluator(Described):
         if self._accuracy is not None:
             found[ACCURACY] = predict_accuracy(self._accuracy, self.space, tokens)
         return {name: found[name] for name in self.metrics}
-
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every network of the space."""
-        return np.array(self.space.contains(tokens))
-
-    @property
-    def num_distinct(self) -> int:
-        """How many labels can be paid for: all networks differ."""
-        return self.space.size
 
     def _digest(self) -> str:
         digest = hashlib.sha256(f"{self.space.name} at {self.space.resolution}, {sorted(self.metrics)}".encode())

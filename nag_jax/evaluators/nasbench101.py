@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nag_jax.evaluators import table_file
-from nag_jax.evaluators.base import Described, own_space
+from nag_jax.evaluators.base import OfWholeSpace, own_space
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.objectives.metric import Direction, Metric, Split
 from nag_jax.spaces import NASBench101, Space
@@ -16,7 +16,7 @@ from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
 
 
-class NASBench101Evaluator(Described):
+class NASBench101Evaluator(OfWholeSpace):
     """Evaluates cells by formula, and those of a table by its labels too.
 
     Attributes:
@@ -56,12 +56,12 @@ class NASBench101Evaluator(Described):
 
     def covers(self, tokens) -> np.ndarray:
         """Bool `[B]`: whether the table has the cells tokens `[B, N]`, in whatever order; True without one."""
-        return np.array(self.space.contains(tokens)) if self._table is None else self._table.covers(tokens)
+        return super().covers(tokens) if self._table is None else self._table.covers(tokens)
 
     @property
     def num_distinct(self) -> int:
         """How many labels can be paid for: graphs that differ in the order of their vertices count as one."""
-        return self._table.num_distinct if self._table is not None else self.space.num_canonical or self.space.size
+        return super().num_distinct if self._table is None else self._table.num_distinct
 
 
 def load(

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from nag_jax.datasets.examples import Parts
-from nag_jax.evaluators.base import Described
+from nag_jax.evaluators.base import OfWholeSpace
 from nag_jax.evaluators.networks import digest, networks_of
 from nag_jax.fitting.checkpoint import checksum
 from nag_jax.objectives.metric import Metric
-from nag_jax.spaces import Space, capabilities
+from nag_jax.spaces import Space
 from nag_jax.system.keys import stream_key
 from nag_jax.system.names import check_name
 from nag_jax.training.proxies import PROXIES, proxies
@@ -17,7 +17,7 @@ from nag_jax.training.proxies import PROXIES, proxies
 METRICS = {name: Metric(name, direction="max", split="train") for name in PROXIES}
 
 
-class ProxyEvaluator(Described):
+class ProxyEvaluator(OfWholeSpace):
     """Computes proxies of architectures of a space; nothing is trained. Made by `load`.
 
     Attributes:
@@ -38,15 +38,6 @@ class ProxyEvaluator(Described):
         self.objective = objective
         self._network, self._batch = network, batch
         self.fingerprint = digest(space.fingerprint, sizes, [int(checksum(part)) for part in batch[:2]])
-
-    @property
-    def num_distinct(self) -> int:
-        """How many architectures differ."""
-        return capabilities.num_distinct(self.space)
-
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every architecture of the space."""
-        return np.asarray(self.space.contains(tokens))
 
     def __call__(self, tokens: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:
         """Evaluates tokens `[B, W]`, whose weights a seed draws; see `Evaluator`."""

@@ -15,11 +15,11 @@ import jax
 import numpy as np
 
 from nag_jax.datasets.examples import Parts
-from nag_jax.evaluators.base import Described, Outcome
+from nag_jax.evaluators.base import OfWholeSpace, Outcome
 from nag_jax.evaluators.networks import digest, networks_of
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.objectives.metric import Metric
-from nag_jax.spaces import Space, capabilities
+from nag_jax.spaces import Space
 from nag_jax.spaces.capabilities import HasCosts
 from nag_jax.system import parallel
 from nag_jax.system.fields import to_dict
@@ -35,7 +35,7 @@ METRICS = {
 FULL, PREFIX = "full", "epochs="
 
 
-class TrainedEvaluator(Described):
+class TrainedEvaluator(OfWholeSpace):
     """Trains architectures of a space. Made by `load`.
 
     Attributes:
@@ -67,15 +67,6 @@ class TrainedEvaluator(Described):
     def costs(self) -> Any:
         """What the architectures cost by a formula, by name, as constraints take it."""
         return self.space.costs() if isinstance(self.space, HasCosts) else {}
-
-    @property
-    def num_distinct(self) -> int:
-        """How many architectures differ."""
-        return capabilities.num_distinct(self.space)
-
-    def covers(self, tokens) -> np.ndarray:
-        """Bool `[B]`: True for every architecture of the space."""
-        return np.asarray(self.space.contains(tokens))
 
     def __call__(self, tokens: np.ndarray, *, fidelity: str = FULL, seed: int = 0) -> dict[str, np.ndarray]:
         """Trains tokens `[B, W]` one after the other; see `Evaluator`."""

@@ -34,6 +34,16 @@ SMALL: Fields = {
     "guidance.sweep": (0.0, 1.0),
 }
 """Sizes at which generation takes its whole path in seconds: they show that everything works, not how well."""
+SMALL_TRAINING: Fields = {
+    "sampler.num_steps": 10,
+    "training.epochs": 4,
+    "training.batch_size": 128,
+    "halving.candidates": 4,
+    "halving.first_epochs": 1,
+    "halving.factor": 2,
+    "halving.seeds": 2,
+}
+"""Sizes at which training what is generated does."""
 SMALL_LOOP: Fields = {
     "seeds": 2,
     "search.initial": 5,

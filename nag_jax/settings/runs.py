@@ -15,7 +15,7 @@ from nag_jax.settings.train import Cells, Examples, Halving, Trained
 from nag_jax.settings.transfer import GraphDataset, GraphTriples, ImageDataset, Meta, Triples
 from nag_jax.settings.utility import Utility
 from nag_jax.system.errors import InputError
-from nag_jax.system.fields import COUNT, SEED, option, with_default
+from nag_jax.system.fields import COUNT, SEED, option, to_dict, with_default
 from nag_jax.training.recipe import Recipe
 
 _COMPLETE = tuple(name for name in STRATEGIES if name not in ("tpe", "llm"))
@@ -168,6 +168,11 @@ class Train(Settings):
     network: Cells | None = None
     training: Recipe = Recipe()
     halving: Halving = Halving()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the networks, as the space's `any_network` takes them; none where the space has them all."""
+        return {} if self.network is None else to_dict(self.network)
 
     def check_together(self, path: str) -> None:
         """Raises InputError where the first stage of successive halving is longer than a full training."""

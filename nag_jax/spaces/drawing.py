@@ -37,6 +37,25 @@ def draw_graphs(figure: Figure, space: NodeSpace, tokens, titles: Sequence[str])
         axes.set_title(title, fontsize=11)
 
 
+def stacked(figure: Figure, titles: Sequence[str], *, width: float, below: float) -> np.ndarray:
+    """Axes one under another that share their scales, one for each title, which stands above it on the left.
+
+    Args:
+        figure: an empty one, which gets the size that they need.
+        titles: a line for each.
+        width: the figure's, in inches.
+        below: the inches that axis labels and a legend take.
+
+    Returns:
+        The axes, object `[B]`.
+    """
+    figure.set_size_inches(width, 1.1 * len(titles) + below)
+    rows = figure.subplots(len(titles), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axes, title in zip(rows, titles, strict=True):
+        axes.set_title(title, loc="left", fontsize=10)
+    return rows
+
+
 def _places(nodes: Sequence[int], edges: Sequence[tuple[int, int]]) -> dict[int, tuple[float, float]]:
     """Where each node is drawn: below all that feed it, and beside the others of its layer."""
     layer = dict.fromkeys(nodes, 0)

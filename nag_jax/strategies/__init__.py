@@ -92,7 +92,7 @@ def takes_known(name: str) -> bool:
         >>> takes_known("front_bo"), takes_known("bo")
         (True, False)
     """
-    return "known" in inspect.signature(find("strategy", name, REGISTRY)).parameters
+    return "known" in _options(name)
 
 
 def needs_generator(name: str) -> bool:
@@ -102,7 +102,7 @@ def needs_generator(name: str) -> bool:
         >>> needs_generator("bo_nag"), needs_generator("bo")
         (True, False)
     """
-    return "generator" in inspect.signature(find("strategy", name, REGISTRY)).parameters
+    return "generator" in _options(name)
 
 
 def needs_surrogate(name: str) -> bool:
@@ -112,7 +112,7 @@ def needs_surrogate(name: str) -> bool:
         >>> needs_surrogate("bananas"), needs_surrogate("random_search")
         (True, False)
     """
-    return bool({"surrogate", "members"} & set(inspect.signature(find("strategy", name, REGISTRY)).parameters))
+    return bool({"surrogate", "members"} & _options(name))
 
 
 def runs_command(name: str) -> bool:
@@ -122,4 +122,9 @@ def runs_command(name: str) -> bool:
         >>> runs_command("llm"), runs_command("bo")
         (True, False)
     """
-    return "command" in inspect.signature(find("strategy", name, REGISTRY)).parameters
+    return "command" in _options(name)
+
+
+def _options(name: str) -> set[str]:
+    """The names of a strategy's options."""
+    return set(inspect.signature(find("strategy", name, REGISTRY)).parameters)

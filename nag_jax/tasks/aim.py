@@ -64,10 +64,9 @@ def measure(
     *,
     objectives: Objectives,
     scales: Scales | None,
-    top_share: float,
     softness: float,
-) -> tuple[float, list[float]]:
-    """The utility to exceed, and how far estimates are from final utilities, by progress. Costs no label.
+) -> tuple[np.ndarray, list[float]]:
+    """The predicted utilities, and how far estimates are from final ones, by progress. Costs no label.
 
     Args:
         key: the key of the noise.
@@ -79,18 +78,16 @@ def measure(
         tokens: unlabelled architectures of the space, `[M, N]`.
         objectives: what is predicted, and its utility.
         scales: bring predicted means into units, or None; see `predicted_utility`.
-        top_share: the share of them that exceeds the utility.
         softness: least spread, in standard deviations of the predicted utilities.
 
     Returns:
-        The utility, and the spread at each of `PROGRESS`, both in the unit of `predicted_utility`.
+        The utilities `[M]`, and the spread at each of `PROGRESS`, both in the unit of `predicted_utility`.
     """
     predictions = predict_utility(objectives, scales, predictor, predictor_params, space.encode(tokens))
     few = tokens[:SPREAD_SAMPLES]
     measured = _measured(generator, predictor, space, objectives)
     spread = np.asarray(measured(generator_params, predictor_params, scales, sample_keys(key, len(few)), few))
-    target = np.float32(np.quantile(predictions, 1.0 - top_share))
-    return float(target), np.hypot(spread, softness * predictions.std()).astype(np.float32).tolist()
+    return predictions, np.hypot(spread, softness * predictions.std()).astype(np.float32).tolist()
 
 
 def predicted_utility(objectives: Objectives, scales: Scales | None, means: Any) -> Any:

@@ -254,7 +254,7 @@ def aim(
     with run.phases("aim"):
         found = parallel.from_first(lambda: read_aim(run.workdir, networks))
         if found is None:
-            target, spread = measure(
+            predictions, spread = measure(
                 run.key("spread"),
                 run.generator,
                 score_params,
@@ -264,10 +264,10 @@ def aim(
                 tokens,
                 objectives=run.objectives,
                 scales=scales,
-                top_share=run.config.guidance.top_share,
                 softness=run.config.guidance.softness,
             )
-            found = {"networks": networks, "target": target, "spread": spread}
+            target = np.float32(np.quantile(predictions, 1.0 - run.config.guidance.top_share))
+            found = {"networks": networks, "target": float(target), "spread": spread}
             parallel.on_first(lambda: run.workdir.write_json("aim.json", found))
     aimed = make_aim(predictor_params, found["target"], found["spread"], scale=run.config.guidance.scale, scales=scales)
     if run.config.sampler.refine.trades:

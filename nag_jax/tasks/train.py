@@ -116,7 +116,7 @@ def make_evaluator(config: settings.Train, space: Any, workdir: Workdir) -> Trai
         data=examples.split(found, validation=source.validation, test=source.test, seed=source.seed),
         recipe=config.training,
         space=space,
-        sizes={} if config.network is None else to_dict(config.network),
+        sizes=config.sizes,
         metric=config.evaluator.metric,
         folder=workdir.folder(TRAININGS),
         mesh=parallel.make_local_mesh(),

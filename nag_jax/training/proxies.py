@@ -13,6 +13,7 @@ import optax
 
 from nag_jax.spaces.any_network import AnyNetwork
 from nag_jax.system.once import once
+from nag_jax.training.step import is_kernel
 
 PROXIES: tuple[str, ...] = ("gradient_norm", "jacobian_covariance", "synflow")
 _LEAST = 1e-5
@@ -81,7 +82,7 @@ def _program(network: AnyNetwork, num_classes: int) -> Callable[..., tuple[jax.A
 
 
 def _kernels(params: Any) -> list[jax.Array]:
-    return [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+    return [leaf for leaf in jax.tree.leaves(params) if is_kernel(leaf)]
 
 
 def _correlation(slopes) -> jax.Array:

@@ -96,7 +96,7 @@ def make_programs(network: AnyNetwork, recipe: Recipe, num_classes: int, mesh: A
 
 def make_direction(recipe: Recipe) -> optax.GradientTransformation:
     """Where the optimizer goes at a learning rate of 1; only kernels decay."""
-    decay = optax.add_decayed_weights(recipe.weight_decay, mask=lambda params: jax.tree.map(_is_kernel, params))
+    decay = optax.add_decayed_weights(recipe.weight_decay, mask=lambda params: jax.tree.map(is_kernel, params))
     clip = optax.clip_by_global_norm(recipe.clip_norm)
     if recipe.optimizer == "adamw":
         return optax.chain(clip, optax.scale_by_adam(), decay)
@@ -138,5 +138,6 @@ def _cast(variables: Variables, recipe: Recipe) -> Variables:
     return variables | {"params": jax.tree.map(lambda leaf: leaf.astype(recipe.dtype), variables["params"])}
 
 
-def _is_kernel(leaf) -> bool:
+def is_kernel(leaf) -> bool:
+    """Whether a leaf of parameters is a kernel, and not a scale or an offset of channels."""
     return leaf.ndim > 1

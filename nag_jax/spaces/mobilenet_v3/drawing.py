@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from nag_jax.spaces.drawing import stacked
 from nag_jax.spaces.mobilenet_v3.layout import EXPANSIONS, KERNELS, STAGES
 from nag_jax.system.style import COLORS
 
@@ -21,12 +22,10 @@ def draw_networks(
         networks: (stage, position, kernel, expansion) of the layers of each network.
         titles: one line above each network.
     """
-    figure.set_size_inches(6.4, 1.1 * len(networks) + 0.9)
-    rows = figure.subplots(len(networks), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, layers, title in zip(rows, networks, titles, strict=True):
+    rows = stacked(figure, titles, width=6.4, below=0.9)
+    for axes, layers in zip(rows, networks, strict=True):
         for stage, position, kernel, expansion in layers:
             axes.bar(5 * stage + position, expansion, 0.8, color=_KERNEL_COLORS[kernel])
-        axes.set_title(title, loc="left", fontsize=10)
     rows[-1].set(yticks=EXPANSIONS, ylim=(0, 1.08 * max(EXPANSIONS)), xlim=(-0.7, 23.7))
     rows[-1].set_xticks([5 * stage + 1.5 for stage in range(STAGES)], [f"stage {i + 1}" for i in range(STAGES)])
     rows[len(rows) // 2].set_ylabel("expansion")

@@ -7,7 +7,7 @@ import numpy as np
 
 from nag_jax.spaces.any_network import AnyNetwork
 from nag_jax.spaces.vit.blueprint import network_blueprint
-from nag_jax.spaces.vit.layers import Layer
+from nag_jax.spaces.vit.layers import Layer, hidden_width
 from nag_jax.spaces.vit.network import Used, VisionTransformerNetwork
 from nag_jax.system.errors import InputError
 from nag_jax.system.once import once
@@ -29,7 +29,7 @@ def any_transformer(space: "VisionTransformer", *, num_classes: int) -> AnyNetwo
             f"which its costs depend on: make it with num_classes={num_classes}"
         )
     widths, heads, head_widths, ratios = (space.numbers(name) for name in ("width", "heads", "head width", "ratio"))
-    hidden = np.round(np.outer(widths, ratios))  # by the classes of both, as `hidden_width` rounds
+    hidden = np.array([[hidden_width(width, ratio) for ratio in ratios] for width in widths])  # by the classes of both
     nodes = space.layer_nodes
     largest = Layer(int(heads.max()), int(head_widths.max()), int(hidden.max()))
     network = VisionTransformerNetwork(int(widths.max()), (largest,) * len(nodes), space.patches.size, num_classes)

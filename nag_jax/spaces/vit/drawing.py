@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from nag_jax.spaces.drawing import stacked
 from nag_jax.system.style import COLORS
 
 if TYPE_CHECKING:
@@ -22,13 +23,11 @@ def draw_networks(figure: Figure, networks: Sequence["Sizes"], titles: Sequence[
     """
     kinds = sorted({layer[:2] for sizes in networks for layer in sizes.layers})
     colors = {kind: COLORS[1 + i % (len(COLORS) - 1)] for i, kind in enumerate(kinds)}
-    figure.set_size_inches(6.4, 1.1 * len(networks) + 0.9)
-    rows = figure.subplots(len(networks), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, sizes, title in zip(rows, networks, titles, strict=True):
+    rows = stacked(figure, titles, width=6.4, below=0.9)
+    for axes, sizes in zip(rows, networks, strict=True):
         hidden = [layer.hidden for layer in sizes.layers]
         axes.bar(range(1, len(hidden) + 1), hidden, 0.8, color=[colors[layer[:2]] for layer in sizes.layers])
         axes.axhline(sizes.width, color="0.3", linewidth=0.8)
-        axes.set_title(title, loc="left", fontsize=10)
     rows[-1].set_xlabel("layer")
     rows[len(rows) // 2].set_ylabel("hidden width; line: tokens' width")
     handles = [Patch(color=colors[kind], label=f"{kind[0]} heads of {kind[1]}") for kind in kinds]

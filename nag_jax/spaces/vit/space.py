@@ -178,20 +178,18 @@ class VisionTransformer(DagSpace):
         self, end: Callable[[int], int], attention: Callable[[int, int, int], int], hidden: Callable[[int, int], int]
     ) -> WidthCost:
         """The cost whose parts these functions give, of the width alone, and of it with what a node chooses."""
-        classes = zip(*(self.class_attributes[name] for name in ("heads", "head width", "ratio")), strict=True)
-        numbers = list(classes)
+        chosen = list(zip(*(self.class_attributes[name] for name in ("heads", "head width", "ratio")), strict=True))
+
+        def of_class(width: int, heads: float, head_width: float, ratio: float) -> int:
+            if heads:
+                return attention(width, int(heads), int(head_width))
+            return hidden(width, hidden_width(width, ratio)) if ratio else 0
+
         constants = np.zeros(self.num_classes)
         tables = np.zeros((self.num_classes, self.num_nodes, self.num_classes))
         for token, width in enumerate(map(int, self.class_attributes["width"])):
             if width:
                 constants[token] = end(width)
-                of_class = [
-                    attention(width, int(heads), int(head_width))
-                    if heads
-                    else hidden(width, hidden_width(width, ratio))
-                    if ratio
-                    else 0
-                    for heads, head_width, ratio in numbers
-                ]
-                tables[token] = np.where(self.allowed, np.array(of_class, np.float64), 0.0)
+                added = np.array([of_class(width, *numbers) for numbers in chosen], np.float64)
+                tables[token] = np.where(self.allowed, added, 0.0)
         return WidthCost(self.node_names.index(WIDTH), constants, tables)
