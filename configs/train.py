@@ -10,6 +10,7 @@ measures those on the test part, and exports the network with its weights. The d
 Your images:   --config.dataset.name=folder --config.dataset.path=FOLDER          (a folder of class folders)
 Your arrays:   --config.dataset.name=arrays --config.dataset.path=FILE.npz        (inputs and labels)
 Series:        --config.dataset.name=mnist1d
+A budget:      --config.halving.strategy=bo_nag --config.halving.candidates=1000 --config.halving.seconds=600
 Natural images want more: --config.training.augmentation.crop=4 --config.training.augmentation.flip=True
 """
 

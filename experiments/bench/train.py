@@ -1,8 +1,10 @@
 """Measures training: what one compiled program for all cells saves, and what a run comes to.
 
-    python -m experiments.bench.train                                    all parts but `pictures`
+    python -m experiments.bench.train                                    compile and digits
     python -m experiments.bench.train --parts compile --cells 20
     python -m experiments.bench.train --parts pictures --pictures FOLDER (class folders, as of CIFAR-10)
+    python -m experiments.bench.train --parts tables --table nb201_cifar.csv
+    python -m experiments.bench.train --parts asha --digits_seeds 10 --series_seeds 10
 
 Parts are kept in experiments/results/train.json, and train.md is written of all that it holds.
 """
@@ -21,7 +23,7 @@ from absl import logging
 
 from configs.train import get_config
 from experiments import runs
-from experiments.bench import machine, train_tables
+from experiments.bench import halving, machine, train_tables
 from experiments.bench.house import COMPILED
 from nag_jax.datasets import examples
 from nag_jax.reports.statistics import mean_interval
@@ -41,11 +43,19 @@ PIECES = 5
 def main() -> None:
     """Runs the parts that are asked for, and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="*", default=["compile", "digits"], help="compile, digits, pictures")
+    parser.add_argument(
+        "--parts", nargs="*", default=["compile", "digits"], help="compile, digits, pictures, tables, asha"
+    )
     parser.add_argument("--cells", type=int, default=20, help="how many cells are compiled and trained")
     parser.add_argument("--steps", type=int, default=300, help="how many steps each of them is trained")
     parser.add_argument("--random", type=int, default=10, help="how many random cells the run is compared with")
     parser.add_argument("--pictures", type=Path, help="a folder of class folders")
+    parser.add_argument("--table", type=Path, help="CSV of NAS-Bench-201 with columns cifar10_valid_acc_12ep, ...")
+    parser.add_argument("--seeds", type=int, default=20, help="of each method on the table")
+    parser.add_argument("--trainings", type=int, default=8, help="the budget of `asha`, in full trainings")
+    parser.add_argument("--digits_seeds", type=int, default=10, help="of each method of `asha` on digits")
+    parser.add_argument("--series_seeds", type=int, default=10, help="of each method of `asha` on MNIST-1D")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/bench/asha"), help="where `asha` keeps trainings")
     given = parser.parse_args()
     logging.set_verbosity(logging.FATAL)
     jax.config.update("jax_enable_compilation_cache", False)  # compiling is what is measured
@@ -53,6 +63,16 @@ def main() -> None:
         "compile": (f"--cells {given.cells} --steps {given.steps}", lambda: compare(given.cells, given.steps)),
         "digits": (f"--random {given.random}", lambda: digits(given.random)),
         "pictures": ("--pictures FOLDER", lambda: pictures(given.pictures)),
+        "tables": (
+            f"--table {given.table and given.table.name} --seeds {given.seeds}",
+            lambda: halving.on_tables(given.table, given.seeds, trainings=20),
+        ),
+        "asha": (
+            f"--digits_seeds {given.digits_seeds} --series_seeds {given.series_seeds} --trainings {given.trainings}",
+            lambda: halving.by_training(
+                given.workdir, {"digits": given.digits_seeds, "mnist1d": given.series_seeds}, given.trainings
+            ),
+        ),
     }
     known = machine.keep_parts(RESULTS, COMMAND, {part: parts[part] for part in given.parts})
     train_tables.write(RESULTS.with_suffix(".md"), known)

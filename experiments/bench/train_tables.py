@@ -13,6 +13,8 @@ def write(path: Path, known: dict[str, Any]) -> None:
         "compile": ("One program for all cells, or one for each", _compile),
         "digits": ("Digits, the default run", _digits),
         "pictures": ("A folder of pictures", _pictures),
+        "tables": ("Asynchronous halving on NAS-Bench-201's table", _tables),
+        "asha": ("Asynchronous halving on digits and MNIST-1D", _asha),
     }
     path.write_text("\n".join(["# Training", "", *machine.sections(known, tables)]).rstrip() + "\n")
 
@@ -67,3 +69,57 @@ def _pictures(found: dict[str, Any]) -> list[str]:
         f"{kept['test_accuracy']:.1f} % ({kept['low']:.1f} to {kept['high']:.1f}), mean of the seeds "
         f"{write_interval(seeds)} %, after {found['seconds']:.0f} s.",
     ]
+
+
+def _tables(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"Test accuracy of the best cell by validation among those trained for 200 epochs, {found['seeds']} seeds, at "
+        f"shares of a budget of {found['trainings']} full trainings. ASHA promotes one of three of those trained for "
+        "12 epochs, which costs the 200 epochs of another training; an epoch counts as a second, whatever the cell.",
+    ]
+    for data, methods in found["tables"].items():
+        lines += ["", *_methods(data, methods)]
+    return lines
+
+
+def _asha(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "Test accuracy of the best cell by validation among those that were fully trained (18 epochs, rungs at 2 and "
+        f"6), at shares of a budget of {found['trainings']} full trainings in seconds. The seconds of a cell's epoch "
+        "are those of a line over multiply-accumulates through the fastest epochs of ten cells, since the machine was "
+        "shared; deciding isn't counted. Methods and seeds share trainings.",
+    ]
+    for data, each in found["data"].items():
+        early = each["early"]
+        lines += [
+            "",
+            *_methods(f"{data}, {each['seeds']} seeds, {each['budget']:.0f} s", each["methods"]),
+            "",
+            f"Of {early['trainings']} full trainings, the last validation accuracy has these rank correlations with "
+            "that after fewer epochs, and with what a power law of those leads to: "
+            + "; ".join(
+                f"{epochs} epochs {early[epochs]['last_value']:.2f} and {early[epochs]['power_law']:.2f}"
+                for epochs in ("2", "6", "12")
+            )
+            + ".",
+        ]
+    return lines
+
+
+def _methods(title: str, methods: dict[str, Any]) -> list[str]:
+    shares = next(iter(methods.values()))["shares"]
+    heads = " | ".join(f"{float(share):.0%} of it" for share in shares)
+    rows = [
+        f"| {name} | {' | '.join(_percent(value) for value in row['shares'].values())} | "
+        f"{write_interval(row['interval'])} | {row['begun']:.0f} | {row['full']:.0f} |"
+        for name, row in methods.items()
+    ]
+    return [
+        f"| {title} | {heads} | the last, with its interval | begun | fully trained |",
+        f"|---|{'---|' * (len(shares) + 3)}",
+        *rows,
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "not there yet" if value is None else f"{value:.2f} %"

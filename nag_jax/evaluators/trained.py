@@ -46,11 +46,13 @@ class TrainedEvaluator(OfWholeSpace):
         setting: the networks, the data, the recipe and the devices.
         batch_size: 1, since every training is stored as it ends.
         fidelities: the names of the numbers of epochs.
+        resumes: True, as a training goes on from where it was stopped.
         fingerprint: tells data, recipes and sizes of networks apart.
     """
 
     name = "trained"
     batch_size = 1
+    resumes = True
 
     def __init__(self, space: Any, setting: Setting, sizes: dict[str, int], objective: str, folder: Path | None):
         self.space: Space = space

@@ -43,7 +43,11 @@ def write(outcome: Trained) -> dict[str, Any]:
             "mean": data.mean,
             "std": data.std,
         },
-        "stages": [stage._asdict() for stage in run.stages],
+        "stages": [
+            {"purpose": rung.purpose, "count": labels["by_purpose"][rung.purpose], "epochs": rung.epochs}
+            for rung in run.ladder.rungs
+            if rung.purpose in labels["by_purpose"]
+        ],
         "training_seconds": sum(trial.cost or 0.0 for trial in trials),
         "labels": labels,
         **facts.of_setting(run),

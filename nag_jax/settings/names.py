@@ -69,6 +69,10 @@ def _strategies() -> Collection[str]:
     return sorted(REGISTRY)
 
 
+def _proposers() -> Collection[str]:
+    return ("", *_strategies())
+
+
 def _executors() -> Collection[str]:
     from nag_jax.trials.executors import REGISTRY
 
@@ -125,6 +129,7 @@ GENERATORS = Names(_generators, own=True)
 PROCESSES, KERNELS = Names(_processes, open=True), Names(_kernels, open=True)
 GUIDANCE, PREDICTORS = Names(_guidance, open=True, own=True), Names(_predictors, open=True, own=True)
 STRATEGY_NAMES = Names(_strategies, open=True, own=True)
+PROPOSERS = Names(_proposers, own=True)
 EXECUTORS = Names(_executors, own=True)
 SURROGATES, ACQUISITIONS = Names(_surrogates, open=True), Names(_acquisitions, open=True)
 MAXIMIZERS = Names(_maximizers, open=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nag_jax.settings.evaluator import METRIC
-from nag_jax.settings.names import DATA_SETS, EVALUATORS
+from nag_jax.settings.names import DATA_SETS, EVALUATORS, PROPOSERS
 from nag_jax.system.errors import InputError
-from nag_jax.system.fields import COUNT, NOT_NEGATIVE, SEED, Allowed, option, options_of_own
+from nag_jax.system.fields import COUNT, NOT_NEGATIVE, SEED, Allowed, one_of, option, options_of_own
 
 _PART = Allowed("more than 0 and less than 1", lambda value: 0 < value < 1)
 
@@ -53,9 +53,9 @@ class Trained:
 
 @dataclasses.dataclass(frozen=True)
 class Halving:
-    """Successive halving: the architectures that are generated, and how the worst of them are stopped early."""
+    """Successive halving: the architectures that are begun, and how the worst of them are stopped early."""
 
-    candidates: int = option(18, "How many architectures are generated and begun.", COUNT)
+    candidates: int = option(18, "How many architectures are begun, with a strategy at the most.", COUNT)
     first_epochs: int = option(2, "How many epochs all of them are trained.", COUNT)
     factor: int = option(
         3,
@@ -63,6 +63,24 @@ class Halving:
         Allowed("at least 2", lambda value: value >= 2),
     )
     seeds: int = option(3, "How many seeds of the best one are trained in the end.", COUNT)
+    strategy: str = option(
+        "",
+        "The strategy that decides what is begun next, which makes halving asynchronous: the best of a stage go on as "
+        "soon as there are some. Empty generates all candidates at once, and every stage waits for the one before.",
+        PROPOSERS,
+    )
+    initial: int = option(10, "How many generated architectures a strategy begins with.", COUNT)
+    epochs: int = option(
+        0, "How many epochs are trained in all before the further seeds; 0 is for no limit.", NOT_NEGATIVE
+    )
+    seconds: float = option(
+        0.0, "How many seconds trainings take in all before the further seeds; 0 is for no limit.", NOT_NEGATIVE
+    )
+    rank: str = option(
+        "last_value",
+        "What trainings of a stage are compared by: their values, or where a power law of their curves leads.",
+        one_of("last_value", "power_law"),
+    )
 
     def check_against(self, path: str, epochs: int) -> None:
         """Raises InputError where the first stage is longer than a full training."""
@@ -70,3 +88,5 @@ class Halving:
             raise InputError(
                 f"{path}.first_epochs, {self.first_epochs}, is more than the {epochs} of a full training: lower it"
             )
+        if 0 < self.epochs < epochs:
+            raise InputError(f"{path}.epochs, {self.epochs}, is less than the {epochs} of a full training: raise it")

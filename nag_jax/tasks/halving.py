@@ -1,91 +1,52 @@
-"""Successive halving: many architectures trained for a little, the best of them for longer, and so on."""
+"""The ladder that the settings of successive halving describe, and what they let it spend."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
-import numpy as np
+import math
+from collections.abc import Iterator
 
 from nag_jax.evaluators.trained import TrainedEvaluator
 from nag_jax.objectives import Objectives
 from nag_jax.settings.train import Halving
-from nag_jax.system.errors import InputError
-from nag_jax.trials import Ledger
+from nag_jax.strategies import curves
+from nag_jax.strategies.halving import Ladder, Limits, Rung
+
+RANKS = {"last_value": curves.last_value, "power_law": curves.power_law}
 
 
-class Stage(NamedTuple):
-    """One stage of successive halving.
-
-    Attributes:
-        purpose: what its labels are paid for, in the ledger.
-        count: how many architectures are trained.
-        epochs: how many epochs each of them has in the end.
-    """
-
-    purpose: str
-    count: int
-    epochs: int
-
-
-def stages(given: Halving, epochs: int) -> list[Stage]:
-    """The stages, of which the last is one full training.
+def make_ladder(given: Halving, evaluator: TrainedEvaluator, objectives: Objectives) -> Ladder:
+    """The ladder of the evaluator's epochs.
 
     Args:
         given: the settings.
-        epochs: how many epochs a full training has.
-
-    Example:
-        >>> [stage[1:] for stage in stages(Halving(candidates=18, first_epochs=2, factor=3), 54)]
-        [(18, 2), (6, 6), (2, 18), (1, 54)]
-    """
-    return list(_stages(given, epochs))
-
-
-def _stages(given: Halving, epochs: int) -> Iterator[Stage]:
-    count, reached, number = given.candidates, given.first_epochs, 1
-    while count > 1 and reached < epochs:
-        yield Stage(f"stage {number}", count, reached)
-        count, reached, number = max(1, count // given.factor), reached * given.factor, number + 1
-    yield Stage(f"stage {number}", count, epochs)
-
-
-def halve(
-    ledger: Ledger,
-    evaluator: TrainedEvaluator,
-    objectives: Objectives,
-    tokens: np.ndarray,
-    steps: list[Stage],
-    *,
-    seed: int,
-    progress: Callable[[int, int], None],
-) -> np.ndarray:
-    """Trains architectures in stages, and returns the one that is best in the last, tokens `[W]`.
-
-    Args:
-        ledger: the ledger of the evaluator.
         evaluator: trains.
         objectives: what is compared.
-        tokens: architectures that differ, `[B, W]`; equal ones stay in this order.
-        steps: the stages.
-        seed: the evaluator's seed.
-        progress: called with the labels that are there and those of all stages.
-
-    Raises:
-        InputError: all trainings of a stage failed.
     """
-    total, done = sum(stage.count for stage in steps), 0
-    for stage in steps:
-        tokens = tokens[: stage.count]
+    return Ladder(
+        rungs=tuple(stages(given, evaluator)),
+        factor=given.factor,
+        objectives=objectives,
+        resumes=evaluator.resumes,
+        rank=RANKS[given.rank],
+    )
 
-        def report(paid: int, _: int, before: int = done) -> None:
-            progress(before + paid, total)
 
-        labels = ledger.label(tokens, stage.purpose, report, fidelity=evaluator.fidelity(stage.epochs), seed=seed)
-        worth = objectives.utilities(objectives.of(labels))
-        order = np.argsort(-worth, kind="stable")
-        tokens = tokens[order[np.isfinite(worth[order])]]
-        if not len(tokens):
-            reasons = {trial.reason for trial in ledger.trials() if trial.reason} or {"no value is finite"}
-            raise InputError(f"all {stage.count} trainings of {stage.purpose} failed: {sorted(reasons)[0]}")
-        done += stage.count
-        progress(done, total)
-    return tokens[0]
+def stages(given: Halving, evaluator: TrainedEvaluator) -> Iterator[Rung]:
+    """The stages, of which the last is full training; without a strategy each has its number of architectures."""
+    count, reached, number, full = given.candidates, given.first_epochs, 1, evaluator.epochs("full")
+    asynchronous = bool(given.strategy)
+    while (count > 1 or asynchronous) and reached < full:
+        yield Rung(f"stage {number}", evaluator.fidelity(reached), reached, None if asynchronous else count)
+        count, reached, number = max(1, count // given.factor), reached * given.factor, number + 1
+    yield Rung(f"stage {number}", evaluator.fidelity(full), full, None if asynchronous else count)
+
+
+def make_limits(given: Halving) -> Limits:
+    """What may be spent; a limit of 0 is none."""
+    return Limits(given.candidates, given.epochs or math.inf, given.seconds or math.inf)
+
+
+def expected(given: Halving, ladder: Ladder) -> list[int]:
+    """How many architectures are expected to reach each rung, were nothing but the number of candidates to end it."""
+    counts = [given.candidates]
+    for rung in ladder.rungs[1:]:
+        counts.append(max(1, counts[-1] // given.factor) if rung.count is None else rung.count)
+    return counts

@@ -12,11 +12,8 @@ from nag_jax import settings
 from nag_jax.evaluators import Evaluator
 from nag_jax.evaluators.reporting import reporting_view
 from nag_jax.objectives import Metric
-from nag_jax.settings.search import AnyStrategy
 from nag_jax.spaces.distinct import random_distinct
-from nag_jax.strategies import Strategy, loop, needs_generator, runs_command, takes_known
-from nag_jax.strategies import make as make_registered
-from nag_jax.strategies.bo_nag import Source
+from nag_jax.strategies import Strategy, loop, needs_generator, runs_command
 from nag_jax.strategies.course import Course
 from nag_jax.system import parallel
 from nag_jax.system.errors import InputError
@@ -33,6 +30,7 @@ from nag_jax.tasks.plan import Plan, words_of_seeds
 from nag_jax.tasks.prior import Prior, learn_prior
 from nag_jax.tasks.searched import Search, Searched
 from nag_jax.tasks.setting import Given, check_score, plan_score, split_space, train_score
+from nag_jax.tasks.strategy import make_strategy as of_block
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.trials import Ledger, Trial
 
@@ -189,41 +187,7 @@ def make_strategy(run: Search, name: str, params: Any, prior: Prior | None = Non
 
     The surrogate of one whose field `prior` is set starts from the prior.
     """
-    block = run.config.strategies[name]
-    options = _options(block)
-    if options.pop("prior", False) and prior is not None:
-        options["surrogate_options"] = {**options.get("surrogate_options", {}), "prior": prior.value}
-    if needs_generator(block.name):
-        options["generator"] = Source(
-            run.generator,
-            params,
-            run.config.sampler.num_steps,
-            run.constraints.guide(),
-            {"bands": run.constraints.bands()},
-            run.constraints.log_chances(),
-            run.config.sampler.refine.sweeps,
-            run.config.sampler.refine.trades,
-        )
-    if takes_known(block.name):
-        options["known"] = known_objectives(run)
-    return make_registered(
-        block.name,
-        run.space,
-        covers=run.may_be_labelled,
-        utility=run.objectives.utility,
-        rows=run.feasible_rows,
-        **options,
-    )
-
-
-def known_objectives(run: Search) -> dict[int, Callable[[Any], Any]]:
-    """The place of each objective that a formula gives, to its value of relaxed x `[B, N, V]`, higher is better."""
-    costs = getattr(run.evaluator, "costs", None) or {}
-
-    def value(metric: Metric) -> Callable[[Any], Any]:
-        return lambda x: metric.sign * costs[metric.name].relaxed(x)
-
-    return {place: value(metric) for place, metric in enumerate(run.objectives.metrics) if metric.name in costs}
+    return of_block(run, run.config.strategies[name], params, prior)
 
 
 def search_seed(
@@ -271,10 +235,6 @@ def make_course(run: Search, name: str, strategy: Strategy, seed: int, *, design
 
 def _report(progress: Callable[[int, int], None], done: int, total: int, paid: int) -> None:
     progress(done + paid, total)
-
-
-def _options(block: AnyStrategy) -> dict[str, Any]:
-    return {option: value for option, value in to_dict(block).items() if option not in ("name", "initial")}
 
 
 def needs_score(config: settings.Search) -> bool:

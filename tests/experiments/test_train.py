@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import runpy
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +22,7 @@ from nag_jax.spaces import NASBench201
 from nag_jax.system.errors import InputError
 from nag_jax.system.weights_file import nested, read_weights
 from nag_jax.tasks import train
-from nag_jax.tasks.halving import Stage, stages
+from nag_jax.tasks.halving import stages
 from nag_jax.tasks.workdir import Workdir
 from nag_jax.training import run as training
 
@@ -163,12 +165,37 @@ def test_candidates_that_fail_are_left_out_and_all_of_them_are_an_error(config, 
 
 
 def test_stages_end_with_a_full_training(config):
-    halving = settings_of(config).halving
-    assert stages(halving, 1) == [Stage("stage 1", 3, 1)]
-    wide = dataclasses.replace(halving, candidates=9, first_epochs=2, factor=3)
-    assert [stage[1:] for stage in stages(wide, 10)] == [(9, 2), (3, 6), (1, 10)]
-    one = dataclasses.replace(halving, candidates=1)
-    assert [stage[1:] for stage in stages(one, 10)] == [(1, 10)]
+    evaluator: Any = SimpleNamespace(
+        epochs=lambda _: 3, fidelity=lambda epochs: {3: "full"}.get(epochs, f"epochs={epochs}")
+    )
+    given = dataclasses.replace(settings_of(config).halving, candidates=9, first_epochs=1, factor=2)
+    assert [(rung.epochs, rung.count) for rung in stages(given, evaluator)] == [(1, 9), (2, 4), (3, 2)]
+    assert [rung.fidelity for rung in stages(given, evaluator)] == ["epochs=1", "epochs=2", "full"]
+    one = dataclasses.replace(given, candidates=1)
+    assert [(rung.epochs, rung.count) for rung in stages(one, evaluator)] == [(3, 1)]
+    asynchronous = dataclasses.replace(given, candidates=1, strategy="random_search")
+    assert [(rung.epochs, rung.count) for rung in stages(asynchronous, evaluator)] == [(1, None), (2, None), (3, None)]
+
+
+def test_a_strategy_begins_what_the_budget_allows(config, tmp_path, monkeypatch):
+    changed = config.copy_and_resolve_references()
+    changed.update_from_flattened_dict(
+        {"halving.strategy": "regularized_evolution", "halving.candidates": 20, "halving.initial": 2}
+        | {"halving.epochs": 10, "halving.seeds": 1}
+    )
+    ready = train.check(settings_of(changed), Workdir(tmp_path / "run"))
+    assert train.plan(ready).work[-1].count == 10
+    assert train.plan(ready).samples == {"candidates": 8}
+    found = train.run(ready)
+    trials = ready.workdir.trials(ready.evaluator)
+    assert len({trial.key for trial in trials}) > 2
+    assert len(trials) <= 10  # of which each adds one epoch
+    assert found.weights[0].run.epochs == 3
+    epochs = []
+    monkeypatch.setattr(training, "_with", lambda *arguments: epochs.append(arguments))
+    generated = train.candidates(ready, ready.score_params)
+    assert train.best_of(ready, ready.score_params, generated) == found.tokens.tolist()
+    assert epochs == []
 
 
 @pytest.mark.parametrize(
