@@ -62,6 +62,12 @@ def live_one_hot(space: NodeSpace) -> FeatureFn:
     return features
 
 
+def class_counts(space: NodeSpace) -> FeatureFn:
+    """How many of the nodes where there is a choice have each class."""
+    has_choice = (space.allowed.sum(axis=1) > 1)[None, :, None]
+    return lambda x: (has_choice * (x + 1.0) / 2.0).sum(axis=1)
+
+
 def live_counts(space: NodeSpace) -> FeatureFn:
     """How many nodes of each class an unblocked path passes.
 
@@ -110,6 +116,18 @@ def attributes(space: NodeSpace) -> FeatureFn:
     return lambda x: jnp.einsum("bnv,vf->bnf", has_choice * (x + 1.0) / 2.0, entries).reshape(x.shape[0], -1)
 
 
+def attribute_values(space: NodeSpace) -> FeatureFn:
+    """The attributes of each node's class as numbers, so that near ones are alike, in units of their spread.
+
+    Raises:
+        InputError: the space's classes have no attributes.
+    """
+    table = _attribute_table(space)
+    table = (table - table.mean(axis=0)) / (table.std(axis=0) + 1e-12)
+    has_choice = (space.allowed.sum(axis=1) > 1)[None, :, None]
+    return lambda x: jnp.einsum("bnv,va->bna", has_choice * (x + 1.0) / 2.0, table).reshape(x.shape[0], -1)
+
+
 def attribute_totals(space: NodeSpace) -> FeatureFn:
     """Each attribute summed over the nodes, in units of its largest value.
 
@@ -123,7 +141,9 @@ def attribute_totals(space: NodeSpace) -> FeatureFn:
 
 REGISTRY = {
     "attribute_totals": attribute_totals,
+    "attribute_values": attribute_values,
     "attributes": attributes,
+    "class_counts": class_counts,
     "links": links,
     "live_counts": live_counts,
     "live_one_hot": live_one_hot,

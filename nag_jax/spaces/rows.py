@@ -52,9 +52,9 @@ class Rows:
         is_row = np.isin(self._space.canonical(tokens), self._keys)
         if not len(left):
             return tokens[:0]
-        found = tokens.copy()
-        for start in range(0, len(tokens), _PIECE):
-            piece = tokens[start : start + _PIECE]
-            differing = (piece[:, None] != left[None]).sum(axis=2)
-            found[start : start + _PIECE] = left[differing.argmin(axis=1)]
-        return np.where(is_row[:, None], tokens, found)
+        found, others = tokens.copy(), np.flatnonzero(~is_row)
+        for start in range(0, len(others), _PIECE):
+            piece = others[start : start + _PIECE]
+            differing = (tokens[piece][:, None] != left[None]).sum(axis=2)
+            found[piece] = left[differing.argmin(axis=1)]
+        return found

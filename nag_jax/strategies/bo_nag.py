@@ -71,6 +71,7 @@ def bo_nag(
     surrogate_options: dict[str, Any] | None = None,
     acquisition: str = "log_ei",
     acquisition_options: dict[str, Any] | None = None,
+    incumbent: str = "label",
     pool_size: int = 256,
     rounds: int = 2,
     top_share: float = 0.02,
@@ -90,6 +91,7 @@ def bo_nag(
         surrogate_options: options of the surrogate.
         acquisition: a name of `acquisitions.REGISTRY`.
         acquisition_options: options of the acquisition.
+        incumbent: what acquisitions improve on, a name of `bo.INCUMBENTS`.
         pool_size: architectures generated in each round.
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
@@ -125,7 +127,16 @@ def bo_nag(
         near=near,
         near_times=near_times,
     )
-    return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
+    return pool_strategy(
+        domain,
+        model,
+        acquire,
+        pool,
+        incumbent=incumbent,
+        labels=labels,
+        min_distance=min_distance,
+        capacity=capacity,
+    )
 
 
 def generator_pool(

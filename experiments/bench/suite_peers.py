@@ -1,0 +1,39 @@
+"""Searches of the suite's tasks by strategies that have no choices of theirs here: what the choices must beat."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from experiments.bench.suite_search import Searched, initial_rows, running_best
+from experiments.bench.suite_tasks import Listed, Task
+from nag_jax import strategies
+from nag_jax.settings.search import default_options
+from nag_jax.spaces.rows import Rows
+
+PEERS = ("regularized_evolution", "tpe", "bananas", "local_search", "random_search")
+INITIAL = 10
+
+
+def search(where: Listed, tasks: Sequence[Task], seeds: Sequence[int], name: str, budget: int) -> Searched:
+    """Searches each task with the seed beside it by a strategy with its default options; see `suite_search.search`."""
+    found = [_search_one(where, task, seed, name, budget) for task, seed in zip(tasks, seeds, strict=True)]
+    return Searched(*(np.stack(column) for column in zip(*found, strict=True)))
+
+
+def _search_one(where: Listed, task: Task, seed: int, name: str, budget: int) -> Searched:
+    space, known = where.space, np.flatnonzero(np.isfinite(task.observed))
+    is_whole = space.listable and len(known) == len(where.tokens)
+    rows = None if is_whole else Rows(space, where.tokens[known])
+    strategy = strategies.make(name, space, rows=rows, **default_options(name))
+    place = {key: row for row, key in enumerate(space.canonical(where.tokens).tolist())}
+    key = jax.random.key(seed)
+    state = strategy.init(key)
+    chosen = initial_rows(task, seed, INITIAL)
+    state = strategy.tell(state, where.tokens[chosen], task.observed[chosen, None])
+    while len(chosen) < budget:
+        tokens, state = strategy.ask(jax.random.fold_in(key, len(chosen)), state, 1)
+        new = np.array([place[k] for k in space.canonical(tokens).tolist()])
+        state = strategy.tell(state, tokens, task.observed[new, None])
+        chosen = np.concatenate([chosen, new])
+    return Searched(chosen, running_best(chosen[None], task.observed[chosen][None])[0])
