@@ -3,8 +3,9 @@
 python -m experiments.bench.pareto_search --cells=nb201_cifar.csv --latencies=nb201_latency_ms.csv
 
 NAS-Bench-201's CIFAR-10 validation error, Titan RTX latency and parameters, in the box of errors below 20 %. A label is
-one of a cell. `front_bo` takes latencies from a sum over nodes of 100 measurements, and parameters from their formula,
-and labels ten at a time. NSGA-II and NSGA-III are pymoo's, `pip install 'nag-jax[pymoo]'`.
+one of a cell, also of one that computes what another does, for their values differ. `front_bo` learns latencies from
+100 measurements and from labelled cells, takes parameters from their formula, and labels ten at a time. NSGA-II and
+NSGA-III are pymoo's, `pip install 'nag-jax[pymoo]'`, and MO-TPE is Optuna's, `pip install 'nag-jax[tpe]'`.
 """
 
 import argparse
@@ -21,21 +22,26 @@ from experiments import command_line
 from experiments.bench import machine, pareto
 from experiments.bench.pareto import PROBLEMS
 from experiments.main import use_compilation_cache
+from nag_jax import spaces
 from nag_jax.objectives.fronts import measure
 from nag_jax.reports import fronts as report
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.settings import Front
 from nag_jax.settings.config import from_config
-from nag_jax.strategies import Domain
+from nag_jax.strategies import Domain, Strategy
+from nag_jax.strategies.bo import bo
 from nag_jax.strategies.front_bo import front_bo
+from nag_jax.strategies.scalarized import scalarized
 from nag_jax.system.extras import check_installed
-from nag_jax.tasks import front, known
+from nag_jax.tasks import front
 from nag_jax.tasks.front_run import Run
 from nag_jax.tasks.workdir import Workdir
 
 AT = (50, 100, 200, 500)
 BATCH = 10
 INITIAL = 20
+_MOST_TRIALS = 4
+"""Trials of TPE per label at most: it repeats cells more and more."""
 
 
 def main() -> None:
@@ -111,18 +117,38 @@ def random_rows(run: Run, truth: report.Truth, seed: int, budget: int) -> np.nda
 
 
 def by_front_bo(run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:
-    """Rows that `front_bo` labels; latencies of 100 cells are measured for its sum over nodes."""
-    rows_of = {row.tobytes(): i for i, row in enumerate(truth.tokens)}
+    """Rows that `front_bo` labels; latencies of 100 cells are measured before, and those of labelled cells after."""
     measured = np.random.default_rng(seed + 1000).choice(len(truth.tokens), 100, replace=False)
-    latency = known.fit_sum(run.space, truth.tokens[measured], -truth.values[measured, 1]).cost
-    params = run.costs["params"]
-    domain = Domain(
-        run.space, lambda tokens: np.array([row.tobytes() in rows_of for row in tokens]), lambda v: v[..., 0]
+    latencies, params = (truth.tokens[measured], truth.values[measured, 1]), run.costs["params"]
+    strategy = front_bo(
+        domain_of(truth), known={2: lambda x: -params.relaxed(x)}, measured={1: latencies}, worst=run.worst
     )
-    models = {1: lambda x: -latency.relaxed(x), 2: lambda x: -params.relaxed(x) / 1e6}
-    strategy = front_bo(domain, known=models)
-    key = jax.random.key(seed)
-    rows = random_rows(run, truth, seed, INITIAL)
+    return search(strategy, run, truth, seed, budget)
+
+
+def by_scalarized(run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:
+    """Rows that Bayesian optimisation of weights drawn anew at every ask labels, as ParEGO."""
+    return search(scalarized(bo(domain_of(truth))), run, truth, seed, budget)
+
+
+class Cells(spaces.NASBench201):
+    """The space where each cell is a label of its own, as for the peers, also if it computes what another does."""
+
+    def canonical(self, tokens: np.ndarray) -> np.ndarray:
+        """The cell's own number, int64 `[B]`."""
+        return self.to_index(np.asarray(tokens))
+
+
+def domain_of(truth: report.Truth) -> Domain:
+    """The cells of the table; utilities are those of one objective."""
+    rows_of = {row.tobytes() for row in truth.tokens}
+    return Domain(Cells(), lambda tokens: np.array([row.tobytes() in rows_of for row in tokens]), lambda v: v[..., 0])
+
+
+def search(strategy: Strategy, run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:
+    """Rows that a strategy labels in batches, after a random design."""
+    rows_of = {row.tobytes(): i for i, row in enumerate(truth.tokens)}
+    key, rows = jax.random.key(seed), random_rows(run, truth, seed, INITIAL)
     state = strategy.tell(strategy.init(key), truth.tokens[rows], truth.values[rows])
     while len(rows) < budget:
         tokens, state = strategy.ask(jax.random.fold_in(key, len(rows)), state, min(BATCH, budget - len(rows)))
@@ -130,6 +156,33 @@ def by_front_bo(run: Run, truth: report.Truth, seed: int, budget: int) -> np.nda
         state = strategy.tell(state, truth.tokens[new], truth.values[new])
         rows = np.concatenate([rows, new])
     return rows
+
+
+def by_mo_tpe(run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:
+    """Rows that Optuna's TPE of several objectives labels; what it repeats is told again, and counts once."""
+    check_installed("optuna", extra="tpe", needed_by="the peer mo_tpe")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    index = {row.tobytes(): i for i, row in enumerate(truth.tokens)}
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=INITIAL)
+    study = optuna.create_study(directions=["maximize"] * truth.values.shape[1], sampler=sampler)
+    edges = [f"edge_{i}" for i in range(6)]
+    choices: Any = {edge: optuna.distributions.CategoricalDistribution(range(5)) for edge in edges}
+    space: Any = run.space
+    seen: dict[int, None] = {}
+    for _ in range(_MOST_TRIALS * budget):
+        if len(seen) >= budget:
+            break
+        trial = study.ask(choices)
+        tokens = np.ascontiguousarray(space.from_ops(np.array([[trial.params[edge] for edge in edges]])), np.int32)
+        row = index.get(tokens[0].tobytes())
+        if row is None:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            seen[row] = None
+            study.tell(trial, truth.values[row].tolist())
+    return np.array(list(seen))
 
 
 def by_pymoo(name: str) -> Callable[[Run, report.Truth, int, int], np.ndarray]:
@@ -199,6 +252,8 @@ def _algorithm(name: str, crossover: Any, repair: Any, sampling: Any, num_object
 
 STRATEGIES: dict[str, Callable[[Run, report.Truth, int, int], np.ndarray]] = {
     "front_bo": by_front_bo,
+    "parego": by_scalarized,
+    "mo_tpe": by_mo_tpe,
     "nsga2": by_pymoo("nsga2"),
     "nsga3": by_pymoo("nsga3"),
     "random": random_rows,

@@ -12,6 +12,7 @@ import numpy as np
 from nag_jax.guidance.band import MomentsFn, cost_band, log_wall
 from nag_jax.guidance.guide import Guide, chain
 from nag_jax.guidance.listed import MOST_LISTED, listed_only
+from nag_jax.objectives import Metric
 from nag_jax.spaces import NodeSpace
 from nag_jax.spaces.costs import AnyCost, check_bands, write
 from nag_jax.system.errors import InputError, quoted
@@ -175,3 +176,34 @@ def _log_chances(constraints: Constraints) -> LogChances:
         return jnp.stack(walls).sum(axis=0)
 
     return log_chances
+
+
+def read_worst(text: str, metrics: Sequence[Metric], field: str) -> dict[int, float]:
+    """The worst values that count, higher is better, by the places of their metrics.
+
+    Args:
+        text: bounds, as `"accuracy >= 80; latency <= 12"`.
+        metrics: the objectives.
+        field: the field of a config that the text is of, for errors.
+
+    Raises:
+        InputError: a bound is of no objective, or isn't its worst.
+
+    Example:
+        >>> read_worst("latency <= 12", [Metric("accuracy"), Metric("latency", direction="min")], "config.aims.bounds")
+        {1: -12.0}
+    """
+    found, names = {}, [metric.name for metric in metrics]
+    for constraint in parse(text):
+        if constraint.metric not in names:
+            raise InputError(f"{field} names {quoted(constraint.metric)}: use some of {', '.join(names)}")
+        place = names.index(constraint.metric)
+        sign = metrics[place].sign
+        worst, other = (constraint.low, constraint.high) if sign > 0 else (-constraint.high, -constraint.low)
+        if not np.isfinite(worst) or np.isfinite(other):
+            wanted = ">=" if sign > 0 else "<="
+            raise InputError(
+                f"the bound {quoted(str(constraint))} must be the worst that counts: write it with {wanted}"
+            )
+        found[place] = worst
+    return found

@@ -101,19 +101,24 @@ class Estimates(NamedTuple):
 
     Attributes:
         space: the space of the architectures.
-        learned: predicts an objective from what was learned of it.
-        num_learned: how many objectives are learned; they come first.
+        learned: predicts each objective that is learned, from what was learned of it; these come first.
     """
 
     space: NodeSpace
-    learned: LearnedFn
-    num_learned: int
+    learned: tuple[LearnedFn, ...]
+
+    @property
+    def num_learned(self) -> int:
+        """How many objectives are learned."""
+        return len(self.learned)
 
     def of_learned(self, args: Mapping[str, Any], x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the learned objectives, `[B, L]` each."""
         if not args["learned"]:
             return jnp.zeros((x.shape[0], 0), jnp.float32), jnp.zeros((x.shape[0], 0), jnp.float32)
-        means, deviations = zip(*(self.learned(known, x) for known in args["learned"]), strict=True)
+        means, deviations = zip(
+            *(f(known, x) for f, known in zip(self.learned, args["learned"], strict=True)), strict=True
+        )
         return jnp.stack(means, axis=1), jnp.stack(deviations, axis=1)
 
     def of_sums(self, args: Mapping[str, Any], x: Array) -> tuple[Array, Array]:

@@ -40,6 +40,17 @@ class Box(NamedTuple):
         return np.asarray(np.isfinite(values).all(axis=-1) & (values >= self.worst).all(axis=-1))
 
 
+def around(values: np.ndarray) -> Box:
+    """A box a tenth wider below than finite values `[n, M]`, so that the ends of their front count.
+
+    Example:
+        >>> around(np.array([[0.0, 1.0], [1.0, 0.0]])).worst.tolist()
+        [-0.1, -0.1]
+    """
+    least, most = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    return Box(least - 0.1 * np.where(most > least, most - least, 1.0), most)
+
+
 class Measures(NamedTuple):
     """How good a set of architectures is, beside a reference front.
 

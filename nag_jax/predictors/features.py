@@ -213,6 +213,12 @@ def for_trend(space: NodeSpace) -> tuple[str, ...]:
     return () if space.class_attributes else ("one_hot",)
 
 
+def for_costs(space: NodeSpace) -> tuple[str, ...]:
+    """What a latency follows from, from coarse to fine: all nodes, those that reach no output too, for they run."""
+    has_paths = not chooses_wiring(space) and space.path_terms() is not None
+    return ("one_hot", "live_one_hot") if has_paths else ("one_hot",)
+
+
 def for_transfer(space: NodeSpace) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """For a predictor of many data sets: features whose effect is about linear, and all, from coarse to fine."""
     if chooses_wiring(space):

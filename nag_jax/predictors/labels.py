@@ -83,6 +83,26 @@ class Scales(NamedTuple):
         inside = np.interp(values, knots, levels)
         return np.where(values < knots[0], below, np.where(values > knots[-1], above, inside))
 
+    def column_from_units(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `column_to_units` for values `[B]`, of knots that are equal in units the greatest.
+
+        Example:
+            >>> scales = normalize_each(np.array([[1.0], [2.0], [4.0]]), "z")[1]
+            >>> scales.column_from_units(scales.column_to_units(np.array([-3.0, 0.5, 2.0]))).round(2).tolist()
+            [-3.0, 0.5, 2.0]
+        """
+        knots, levels = np.asarray(self.normalized[0], np.float64), np.asarray(self.units[0], np.float64)
+        kept = np.append(np.diff(levels) > 0, True)
+        if kept.sum() < 2:
+            return np.full(len(values), knots[-1])
+        knots, levels = knots[kept], levels[kept]
+        slopes = np.diff(knots) / np.diff(levels)
+        below = knots[0] + slopes[0] * (values - levels[0])
+        above = knots[-1] + slopes[-1] * (values - levels[-1])
+        return np.where(
+            values < levels[0], below, np.where(values > levels[-1], above, np.interp(values, levels, knots))
+        )
+
 
 def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]:
     """Values `[L, M]` of which each objective is normalised by itself, float32 `[L, M]`, and the way back.

@@ -14,7 +14,7 @@ from nag_jax.settings.evaluator import Evaluator as EvaluatorSettings
 from nag_jax.settings.score import Generator
 from nag_jax.settings.search import Loop, Strategy, default_options
 from nag_jax.spaces import NodeSpace
-from nag_jax.strategies import needs_surrogate
+from nag_jax.strategies import needs_surrogate, takes_known
 from nag_jax.strategies.course import Course
 from nag_jax.strategies.scalarized import scalarized
 from nag_jax.studies.study import Study
@@ -72,7 +72,7 @@ def study(
         initial: labels of the initial design, which is random.
         batch_size: labels between two decisions of `Study.optimize`.
         utility: makes one number of several objectives. By default a strategy weighs them anew at every ask, so that it
-            spreads over their front.
+            spreads over their front; `front_bo` does so by itself.
         constraints: bounds of costs, as `"macs <= 300e6; params <= 5e6"`; only what keeps to them is proposed.
         model: what `nag_jax.fit` returned, for strategies that generate. By default their generator is exact where the
             space has a closed form, and trained at the first ask elsewhere.
@@ -141,7 +141,7 @@ def open_study(
 
     def make_course() -> Course:
         params = train_score(run, split_space(run)) if searching.needs_score(run.config) else None
-        if objectives.is_single or not spreads:
+        if objectives.is_single or not spreads or takes_known(run.config.strategies[strategy].name):
             made = searching.make_strategy(dataclasses.replace(run, objectives=objectives), strategy, params)
         else:
             first = Objectives(objectives.metrics[:1])

@@ -12,6 +12,7 @@ from nag_jax.generators.contract import Samples
 from nag_jax.generators.sharded import ShardedSampler, sharded
 from nag_jax.guidance import chain, pareto
 from nag_jax.guidance.calibrate import estimate_spread
+from nag_jax.guidance.constraints import read_worst
 from nag_jax.objectives.fronts import Box, choose, redundant
 from nag_jax.settings import Front
 from nag_jax.spaces.capabilities import HasCosts
@@ -25,7 +26,7 @@ from nag_jax.tasks import build
 from nag_jax.tasks.aim import PROGRESS, SPREAD_SAMPLES
 from nag_jax.tasks.check import check_setting
 from nag_jax.tasks.contract import Task
-from nag_jax.tasks.front_run import Run, kind_of, read_bounds
+from nag_jax.tasks.front_run import Run, kind_of
 from nag_jax.tasks.known import MEASURED, PAID, Known, box_of, know
 from nag_jax.tasks.plan import Plan
 from nag_jax.tasks.pool import FINAL, TRAINING
@@ -104,7 +105,7 @@ def check(config: Front, workdir: Workdir) -> Run:
                 "that differ: ask for 2 or more, and no more than there are"
             )
     run = Run(metrics=metrics, kinds=kinds, costs=costs, measuring=measuring, worst={}, **setting.shared())
-    run.worst = read_bounds(config.aims.bounds, run)
+    run.worst = read_worst(config.aims.bounds, metrics, "config.aims.bounds")
     return run
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from nag_jax.evaluators import Evaluator
-from nag_jax.guidance.constraints import parse
 from nag_jax.objectives import Metric
 from nag_jax.spaces.costs import Cost
 from nag_jax.system import parallel
@@ -90,22 +89,3 @@ def kind_of(name: str, evaluator: Evaluator, measuring: Evaluator | None, costs:
         return evaluator.metrics[name], PAID
     known = sorted({*evaluator.metrics, *costs, *(measuring.metrics if measuring else ())})
     raise InputError(f"unknown objective {quoted(name)} of config.objectives: use some of {', '.join(known)}")
-
-
-def read_bounds(text: str, run: Run) -> dict[int, float]:
-    """The worst value that counts, higher is better, by the place of an objective."""
-    found = {}
-    for constraint in parse(text):
-        if constraint.metric not in run.names:
-            raise InputError(
-                f"config.aims.bounds names {quoted(constraint.metric)}: use some of {', '.join(run.names)}"
-            )
-        place = run.names.index(constraint.metric)
-        worst, other = (
-            (constraint.low, constraint.high) if run.metrics[place].sign > 0 else (-constraint.high, -constraint.low)
-        )
-        if not np.isfinite(worst) or np.isfinite(other):
-            sign = ">=" if run.metrics[place].sign > 0 else "<="
-            raise InputError(f"the bound {quoted(str(constraint))} must be the worst that counts: write it with {sign}")
-        found[place] = worst
-    return found

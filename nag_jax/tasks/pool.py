@@ -8,6 +8,7 @@ import numpy as np
 
 from nag_jax.evaluators import Metric
 from nag_jax.generators.contract import Samples
+from nag_jax.objectives.fronts import around, choose, non_dominated
 from nag_jax.spaces import Space
 from nag_jax.spaces.distinct import distinct_rows
 from nag_jax.spaces.rows import Rows
@@ -57,6 +58,33 @@ class Pool(Kept):
 
     def __len__(self) -> int:
         return len(self.architectures)
+
+    def front(self, *costs: np.ndarray, n: int | None = None) -> np.ndarray:
+        """Rows int64 `[F]` of the architectures that no other beats in prediction and in costs, best prediction first.
+
+        Args:
+            *costs: a cost of each architecture, `[D]`, less is better.
+            n: that many rows at most, those that add most hypervolume, one after the other; by default all.
+
+        Raises:
+            InputError: there are no predictions, or there isn't a cost of each.
+
+        Example:
+            >>> from nag_jax.objectives import Metric
+            >>> cells, nans = ["a", "b", "c"], np.full(3, np.nan)
+            >>> pool = Pool(cells, np.ones(3), np.array([9.0, 8.0, 7.0]), nans, Metric("acc"), None, np.nan, {}, 3)
+            >>> pool.front(np.array([5.0, 2.0, 3.0])).tolist()
+            [0, 1]
+        """
+        if self.metric is None or not np.isfinite(self.predictions).any():
+            raise InputError("a front is of predictions, and this pool has none: generate toward an objective")
+        if wrong := [len(cost) for cost in costs if len(cost) != len(self)]:
+            raise InputError(f"expected costs of {len(self):,} architectures, found {wrong[0]:,}: give one of each")
+        values = np.stack([self.metric.sign * self.predictions, *(-np.asarray(cost, np.float64) for cost in costs)], 1)
+        rows = non_dominated(values)
+        if n is not None and len(rows):
+            rows = rows[choose(values[rows], around(values[rows]), n)]
+        return rows[np.argsort(-values[rows, 0], kind="stable")]
 
     def to_pandas(self) -> "pd.DataFrame":
         """A data frame of a row per architecture, which `nag_jax.evaluator` takes for a table.

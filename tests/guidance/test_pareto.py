@@ -14,7 +14,7 @@ from nag_jax.guidance.refine import refined
 from nag_jax.system.keys import sample_keys
 
 SPACE = spaces.make("nasbench201")
-ESTIMATES = pareto.Estimates(SPACE, lambda known, x: (known * x[:, 1:-1, 4].sum(1), jnp.full(x.shape[0], 0.1)), 1)
+ESTIMATES = pareto.Estimates(SPACE, (lambda known, x: (known * x[:, 1:-1, 4].sum(1), jnp.full(x.shape[0], 0.1)),))
 
 
 def arguments(aims, scale=1.0):

@@ -12,11 +12,13 @@ import pytest
 from configs import nb201_pareto
 from nag_jax import spaces, tasks
 from nag_jax.objectives.fronts import Box
+from nag_jax.predictors.labels import normalize_each
 from nag_jax.reports import fronts, outcomes
 from nag_jax.settings.config import from_config
+from nag_jax.strategies.surrogates.costs import of_costs
 from nag_jax.system.errors import InputError
 from nag_jax.tasks import front
-from nag_jax.tasks.known import FORMULA, MEASURED, PAID, fit_sum
+from nag_jax.tasks.known import FORMULA, MEASURED, PAID, fit_sum, learn_objective
 from nag_jax.tasks.workdir import Workdir
 
 SPACE = spaces.NASBench201()
@@ -100,6 +102,20 @@ def test_latencies_of_servers_and_simulators_add_up(shared, device, least):
     rows = np.random.default_rng(0).choice(len(tokens), 100, replace=False)
     found = fit_sum(SPACE, tokens[rows], values[rows]).cost.of(tokens)
     assert pd.Series(found).corr(pd.Series(values), method="spearman") >= least
+
+
+@pytest.mark.parametrize("device", ["pixel3", "raspi4"])
+def test_latencies_of_phones_are_a_sum_and_what_that_leaves_out(shared, device):
+    table = pd.read_csv(shared / "data" / "nb201_latency_ms.csv")
+    tokens = SPACE.from_native(pd.read_csv(shared / "data" / "nb201_cifar.csv", usecols=["arch"])["arch"].tolist())
+    good = table[device].to_numpy() >= 0.1
+    tokens, values = tokens[good], table[device].to_numpy()[good]
+    rows = np.random.default_rng(0).choice(len(tokens), 100, replace=False)
+    model = of_costs(SPACE)
+    learned = learn_objective(model, SPACE, tokens[rows], normalize_each(values[rows, None], "z")[0][:, 0])
+    predict = jax.jit(lambda learned, tokens: model.predict(learned, SPACE.encode(tokens))[0])
+    found = np.asarray(predict(learned, tokens[:4096]))
+    assert pd.Series(found).corr(pd.Series(values[:4096]), method="spearman") >= 0.92
 
 
 def test_the_oracle_draws_by_what_the_space_draws_by(monkeypatch):
