@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -32,6 +33,7 @@ ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "XLA_FLAGS"},
     "PYTHONPATH": str(ROOT),
     "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling, where the cache is cold, takes two thirds of a smoke run
 }
 
 
@@ -143,12 +145,19 @@ class CommandLine:
 
     def kill_when(self, job: Job, moment: Callable[[], bool]) -> Job:
         """Kills the job as soon as `moment()` holds; fails if the job ends or a long time passes before."""
-        end = time.monotonic() + TIMEOUT
-        while not moment():
-            if self.ended(job, 0) or time.monotonic() > end:
-                pytest.fail(f"status {job.status} before the moment came to kill it:\n{job.stderr[-2000:]}")
-            time.sleep(0.002)
+        self._await(job, moment)
         return self.kill(job)
+
+    def interrupt(self, job: Job, moment: Callable[[], bool], number: int) -> list[str]:
+        """Sends the job a signal as soon as `moment()` holds; returns the command that, it says, goes on."""
+        self._await(job, moment)
+        os.kill(job.pid, number)
+        self.wait(job)
+        assert job.status == 130, job.stderr[-3000:]
+        assert "Traceback" not in job.stderr
+        *_, advice, command = job.stderr.splitlines()
+        assert advice.startswith("interrupted: ")
+        return shlex.split(command)
 
     def __call__(self, *arguments: str, cwd: Path = ROOT, **environment: str) -> Job:
         """Runs the command to its end."""
@@ -158,6 +167,13 @@ class CommandLine:
         """Ends the server and whatever still runs in it."""
         os.killpg(self._server.pid, signal.SIGKILL)
         self._server.communicate()
+
+    def _await(self, job: Job, moment: Callable[[], bool]) -> None:
+        end = time.monotonic() + TIMEOUT
+        while not moment():
+            if self.ended(job, 0) or time.monotonic() > end:
+                pytest.fail(f"status {job.status} before the moment came:\n{job.stderr[-2000:]}")
+            time.sleep(0.002)
 
     def _ask(self, request: dict) -> dict:
         assert self._server.stdin is not None

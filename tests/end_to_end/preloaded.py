@@ -1,4 +1,4 @@
-"""A server that runs `python -m experiments.main` in forks of itself, so that imports are paid for once.
+"""A server that runs `python -m experiments.main` in forks of itself: imports and the default table are paid for once.
 
 Each line of its stdin is a request in JSON, each line of its stdout the answer:
 
@@ -8,6 +8,7 @@ Each line of its stdin is a request in JSON, each line of its stdout the answer:
 A fork starts before any device is opened, so it behaves as a fresh process does.
 """
 
+import functools
 import gc
 import json
 import os
@@ -19,10 +20,14 @@ from absl import app  # noqa: F401 (imported for the forks, as the two below)
 from ml_collections import config_flags  # noqa: F401
 
 import experiments.runs  # noqa: F401
+from nag_jax.evaluators import analog_nasbench
+
+analog_nasbench.read_records = functools.cache(analog_nasbench.read_records)
 
 
 def serve() -> list[str] | None:
     """Answers requests; returns the arguments of a command in a fork, and None in the server at the end."""
+    analog_nasbench.read_records(analog_nasbench.find_file())
     gc.freeze()  # forks then don't look through what was imported, nor copy it
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,11 +1,8 @@
 """What the command line says before, instead of and at the end of a run: help, configs, plans, interruptions."""
 
-import os
-import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -148,40 +145,11 @@ def test_a_plan_of_what_is_wrong_is_refused(refused):
     refused("--dry_run", "--config.score.checkpoint=nowhere", says=("no checkpoint", "nowhere"))
 
 
-def interrupt(command_line, job, moment, number):
-    """Sends a signal as soon as the moment has come; returns the line with the command that goes on."""
-    end = time.monotonic() + 300
-    while not moment():
-        assert not command_line.ended(job, 0), job.stderr[-2000:]
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    os.kill(job.pid, number)
-    command_line.wait(job)
-    assert job.status == 130, job.stderr[-3000:]
-    assert "Traceback" not in job.stderr
-    *_, advice, command = job.stderr.splitlines()
-    assert advice.startswith("interrupted: ")
-    return shlex.split(command)
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_an_interrupted_run_says_how_to_go_on(mode, command_line, arguments, tmp_path):
     job = command_line.start(*arguments(mode))
-    command = interrupt(command_line, job, lambda: "score network" in job.stderr, signal.SIGINT)
+    command = command_line.interrupt(job, lambda: "score network" in job.stderr, signal.SIGINT)
     assert command == ["python", "-m", "experiments.main", *arguments(mode)]
-
-
-def test_a_terminated_run_goes_on_with_the_command_that_it_names(
-    command_line, arguments, undisturbed, open_run, tmp_path
-):
-    job = command_line.start(*arguments("generate"))
-    *_, command = [interrupt(command_line, job, lambda: "predictor  " in job.stderr, signal.SIGTERM)]
-    run = open_run(tmp_path / "run")
-    assert len(run.trials()) == 40
-    job = command_line(*command[3:])
-    assert job.status == 0, job.stderr[-3000:]
-    assert run.architectures == undisturbed.architectures
-    assert run.results["labels"] == undisturbed.results["labels"]
 
 
 def test_interrupted_before_it_begins(root, environment, smoke_flag, tmp_path):

@@ -4,6 +4,7 @@ Random moments, of all modes and with all signals, are those of tests/campaigns/
 """
 
 import re
+import signal
 
 import pytest
 
@@ -25,24 +26,24 @@ def shows(job, text):
     return lambda: text in job.stderr
 
 
-def test_killed_in_the_training_of_the_score_network(smoke, command_line, first_job, undisturbed):
+def test_killed_killed_again_and_terminated(smoke, command_line, first_job, undisturbed):
+    """In the training of the score network, then twice where the first labels are paid; told to stop, it says how."""
     job, run = smoke()
     command_line.kill_when(job, (run.path / "score" / "20").exists)
     assert run.trials() == []
+
     job, _ = smoke(workdir=run.path)
-    check_finished(run, command_line.wait(job), undisturbed, [])
-    assert re.search(r"score network +: \d+\.\d s, 40 steps, loss=", first_job.stderr)
-    assert re.search(r"score network +: \d+\.\d s, 40 steps \(20 restored\), loss=", job.stderr)
-
-
-def test_killed_once_the_first_labels_are_paid(smoke, command_line, undisturbed):
-    job, run = smoke()
     command_line.kill_when(job, shows(job, "predictor  "))
     stored = run.trials()
     assert len(stored) == 40
     assert not (run.path / "predictor" / "100").exists()
+    assert re.search(r"score network +: \d+\.\d s, 40 steps, loss=", first_job.stderr)
+    assert re.search(r"score network +: \d+\.\d s, 40 steps \(20 restored\), loss=", job.stderr)
+
     job, _ = smoke(workdir=run.path)
-    check_finished(run, command_line.wait(job), undisturbed, stored)
+    named = command_line.interrupt(job, shows(job, "predictor  "), signal.SIGTERM)
+    assert run.trials() == stored
+    check_finished(run, command_line(*named[3:]), undisturbed, stored)
 
 
 MOMENTS = {
