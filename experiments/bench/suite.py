@@ -53,6 +53,8 @@ CHOICES = {
     "log_ei, z": Choice(labels="z"),
 }
 """The first is what strategies had before there was a suite."""
+CHOSEN = "ucb, noise .1"
+"""What they have now."""
 
 
 def main() -> None:
@@ -67,9 +69,15 @@ def main() -> None:
         f"python -m experiments.bench.suite --data=../shared/data --seeds={arguments.seeds} --budget={arguments.budget}"
     )
     found = suite_tables.scores({each: dict(np.load(kept_at(arguments, *each))) for each in known})
+    peers = (next(iter(CHOICES)), *arguments.peers)
     arguments.results.mkdir(parents=True, exist_ok=True)
     Workdir(arguments.results).write_json("suite.json", {"about": about, "scores": found.to_dict("records")})
-    text = "\n".join([*machine.heading("A suite of searches", about), *suite_tables.page(found)]).rstrip() + "\n"
+    text = (
+        "\n".join(
+            [*machine.heading("A suite of searches", about), *suite_tables.page(found, chosen=CHOSEN, peers=peers)]
+        ).rstrip()
+        + "\n"
+    )
     (arguments.results / "suite.md").write_text(text)
     print(text)
 

@@ -56,8 +56,8 @@ class Searched(NamedTuple):
 
     Attributes:
         rows: architectures labelled, in order, int `[S, budget]`.
-        recommended: by number of labels, what has the highest posterior mean of what is labelled, int `[S, budget]`; up
-            to the initial design the one with the best label.
+        recommended: what has the highest posterior mean of what is labelled, by number of labels, int `[S, budget]`;
+            before there is a surrogate it is what has the best label.
     """
 
     rows: np.ndarray

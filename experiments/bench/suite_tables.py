@@ -1,6 +1,6 @@
 """The scores and tables of `experiments.bench.suite`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,15 @@ import pandas as pd
 
 from nag_jax.reports.ranks import rank_strategies
 from nag_jax.reports.statistics import mean_interval
+from nag_jax.reports.trajectories import holm, paired_p_value
 
 NEAR = 0.01
 """A regret, in units of a task's reach, that counts as having arrived: 99 % of the way from the median to the best."""
 CENSORED = 1.5
 """How many budgets a search counts that never arrived."""
 AT = (50, 100)
+MEASURES = (*(f"regret {count}" for count in AT), "labels")
+"""What choices are ranked by."""
 
 
 def scores(kept: Mapping[tuple[str, str], Mapping[str, np.ndarray]]) -> pd.DataFrame:
@@ -50,98 +53,137 @@ def arrival(regrets: np.ndarray, near: float) -> np.ndarray:
     return np.where(inside.any(axis=1), inside.argmax(axis=1) + 1.0, CENSORED * regrets.shape[1])
 
 
-def page(found: pd.DataFrame) -> list[str]:
-    """Markdown lines: what was chosen with each family left out, ranks over tasks, and every family's figures."""
+def page(found: pd.DataFrame, *, chosen: str, peers: Sequence[str]) -> list[str]:
+    """Markdown lines: what was chosen with each family left out, ranks, every family's figures, recommendations.
+
+    Args:
+        found: the scores.
+        chosen: the choice that strategies have now.
+        peers: what that is tested against.
+    """
     whole = found.groupby("choice")["task"].nunique()
     found = found[found["choice"].isin(whole[whole == whole.max()].index)]
-    lines = [
-        f"{found['task'].nunique()} tasks in {found['family'].nunique()} families, which count alike. Regrets are those "
-        "of truths, in units of the way from a table's median to its best; labels are those until 99 % of it. "
-        f"A search that never arrived counts {CENSORED:g} budgets.",
+    names = [name for name in (chosen, *peers) if name in set(found["choice"])]
+    choices = found[~found["choice"].isin(set(peers[1:]))]
+    return [
+        f"{found['task'].nunique()} tasks in {found['family'].nunique()} families, which count alike. Regrets are of "
+        "truths, in units of the way from a table's median to its best; labels are those until 99 % of it. "
+        f"A search that never arrived counts {CENSORED:g} budgets. Choices are ranked by task and measure, and ranks "
+        "averaged by family.",
         "",
+        "## With one family left out",
+        "",
+        *_chosen(choices),
+        "",
+        "## Choices",
+        "",
+        *_ranks(choices),
+        "",
+        f"## {chosen} and others",
+        "",
+        *_tests(found, names),
+        "",
+        "## Families: mean regret after 50 and 100 labels",
+        "",
+        *_families(found, names),
+        "",
+        "## The best label and the recommendation",
+        "",
+        *_recommendations(choices),
     ]
-    for column in (*(f"regret {n}" for n in AT), "labels"):
-        lines += [f"## By {column}", "", *_chosen(found, column), "", *_ranks(found, column), ""]
-        lines += [*_families(found, column), ""]
-    return [*lines, "## The best label and the recommendation", "", *_recommendations(found)]
 
 
-def by_family(found: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Means over the tasks of each family: a row a choice, a column a family."""
-    return found.pivot_table(index="choice", columns="family", values=column, aggfunc="mean")
-
-
-def left_out(table: pd.DataFrame) -> pd.DataFrame:
-    """For each family what the others choose: the choice, its figure there, and the best choice's.
-
-    The others choose by the mean over their families of `relative_figures`, so that no family decides alone.
+def ranks_by_family(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks over tasks and measures: a row a choice, a column a family; 1 is best.
 
     Example:
-        >>> table = pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 4.0], "c": [3.0, 2.5]}, index=["x", "y"])
-        >>> left_out(table)["chosen"].tolist()
-        ['x', 'x', 'x']
+        >>> row = {"family": "f", "task": "t", "regret 100": 0.0, "labels": 1.0}
+        >>> found = pd.DataFrame([{**row, "choice": c, "regret 50": r} for c, r in (("a", 0.5), ("b", 0.1))])
+        >>> ranks_by_family(found)["f"].round(3).to_dict()
+        {'a': 1.667, 'b': 1.333}
     """
-    relative = relative_figures(table)
-    rows = {}
-    for family in table:
-        chosen = relative.drop(columns=family).mean(axis=1).idxmin()
-        rows[family] = {
-            "chosen": chosen,
-            "figure": table.loc[chosen, family],
-            "best choice": table[family].idxmin(),
-            "best": table[family].min(),
-        }
-    return pd.DataFrame(rows).T
+    families = found.drop_duplicates("task").set_index("task")["family"]
+    ranked = [found.pivot_table(index="task", columns="choice", values=m).rank(axis=1) for m in MEASURES]
+    mean: pd.DataFrame = sum(ranked[1:], ranked[0]) / len(ranked)
+    return mean.groupby(families).mean().T
 
 
-def relative_figures(table: pd.DataFrame) -> pd.DataFrame:
-    """Figures over the family's mean figure, 1 where all choices have none."""
-    means = table.mean(axis=0)
-    return (table / means.where(means > 0)).fillna(1.0)
+def left_out(ranks: pd.DataFrame) -> dict[str, str]:
+    """The choice of the best mean rank over all other families, by the family that is left out.
+
+    Example:
+        >>> left_out(pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [1.0, 2.0]}, index=["x", "y"]))["b"]
+        'x'
+    """
+    return {family: str(ranks.drop(columns=family).mean(axis=1).idxmin()) for family in ranks}
 
 
-def _chosen(found: pd.DataFrame, column: str) -> list[str]:
-    table = left_out(by_family(found, column))
-    lines = [
-        "| family left out | chosen by the others | its figure | best choice there | its figure |",
-        "|---" * 5 + "|",
-    ]
-    for family, row in table.iterrows():
-        lines.append(f"| {family} | {row['chosen']} | {row['figure']:.4f} | {row['best choice']} | {row['best']:.4f} |")
-    ratio = table["figure"].astype(float).mean() / table["best"].astype(float).mean()
-    return [*lines, "", f"Mean figure of what is chosen over the mean of the best choices: {ratio:.3f}."]
+def _chosen(found: pd.DataFrame) -> list[str]:
+    figures = {m: found.pivot_table(index="choice", columns="family", values=m) for m in MEASURES}
+    heads = " | ".join(f"{m} | the best choice's" for m in MEASURES)
+    lines = [f"| family left out | chosen by the others | {heads} |", "|---" * (2 + 2 * len(MEASURES)) + "|"]
+    by_choice = left_out(ranks_by_family(found))
+    for family, choice in by_choice.items():
+        cells = [f"{_shown(m, t.loc[choice, family])} | {_shown(m, t[family].min())}" for m, t in figures.items()]
+        lines.append(f"| {family} | {choice} | {' | '.join(cells)} |")
+    for m, t in figures.items():
+        short = np.array([t.loc[choice, family] - t[family].min() for family, choice in by_choice.items()])
+        lines += [
+            "",
+            f"{m}: {_shown(m, short.mean())} worse than the family's best choice, {_shown(m, short.max())} at most.",
+        ]
+    return lines
 
 
-def _ranks(found: pd.DataFrame, column: str) -> list[str]:
-    table = found.pivot_table(index="task", columns="choice", values=column)
-    ranking = rank_strategies({name: -table[name].to_numpy() for name in table})
-    ordered = sorted(ranking.mean_ranks.items(), key=lambda each: each[1])
-    relative = relative_figures(by_family(found, column)).mean(axis=1)
-    lines = ["| choice | mean rank over tasks | mean figure, of the family's mean |", "|---|---|---|"]
-    lines += [f"| {name} | {rank:.2f} | {relative[name]:.3f} |" for name, rank in ordered]
-    return [
-        *lines,
-        "",
-        f"Friedman's test: p = {ranking.p:.2g}; critical difference of mean ranks (Nemenyi, 5 %): "
-        f"{ranking.critical_difference:.2f}.",
-    ]
+def _ranks(found: pd.DataFrame) -> list[str]:
+    ranks = ranks_by_family(found).mean(axis=1).sort_values()
+    means = found.groupby(["choice", "family"])[list(MEASURES)].mean().groupby("choice").mean()
+    lines = ["| choice | mean rank | " + " | ".join(MEASURES) + " |", "|---" * (2 + len(MEASURES)) + "|"]
+    for name, rank in ranks.items():
+        lines.append(f"| {name} | {rank:.2f} | " + " | ".join(_shown(m, means.loc[name, m]) for m in MEASURES) + " |")
+    return lines
 
 
-def _families(found: pd.DataFrame, column: str) -> list[str]:
-    table = by_family(found, column)
-    digits = 1 if column == "labels" else 4
-    lines = ["| choice | " + " | ".join(table.columns) + " |", "|---" * (1 + table.shape[1]) + "|"]
-    return lines + [
-        f"| {name} | " + " | ".join(f"{v:.{digits}f}" for v in row) + " |" for name, row in table.iterrows()
-    ]
+def _tests(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    first, *others = names
+    lines = ["Mean ranks over tasks, and p of Wilcoxon's test against the first, corrected by Holm.", ""]
+    lines += ["| | " + " | ".join(MEASURES) + " |", "|---" * (1 + len(MEASURES)) + "|"]
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    friedman = []
+    for measure in MEASURES:
+        table = found.pivot_table(index="task", columns="choice", values=measure)[list(names)]
+        ranking = rank_strategies({name: -table[name].to_numpy() for name in names})
+        p = holm({name: paired_p_value(table[first], table[name]) for name in others})
+        friedman.append(f"{measure} {ranking.p:.2g}")
+        for name in names:
+            cells[name].append(f"{ranking.mean_ranks[name]:.2f}" + (f" (p = {p[name]:.2g})" if name in p else ""))
+    lines += [f"| {name} | {' | '.join(row)} |" for name, row in cells.items()]
+    return [*lines, "", f"Friedman's test, p: {', '.join(friedman)}."]
+
+
+def _families(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    lines = ["| family | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
+    means = found.groupby(["family", "choice"])[[f"regret {n}" for n in AT]].mean()
+    for family in dict.fromkeys(found["family"]):
+        cells = [", ".join(f"{v:.3f}" for v in means.loc[(family, name)]) for name in names]
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    return lines
 
 
 def _recommendations(found: pd.DataFrame) -> list[str]:
-    lines = ["Regret of the recommendation less that of the best label, mean over tasks.", ""]
-    lines += ["| choice | " + " | ".join(f"after {n} labels" for n in AT) + " |", "|---" * (1 + len(AT)) + "|"]
+    kinds = [str(f).split(", ")[-1] if str(f).endswith("noise") else "as measured" for f in found["family"]]
+    found = found.assign(kind=kinds)
+    shown = list(dict.fromkeys(kinds))
+    lines = ["Regret after 50 labels of what has the highest posterior mean, less that of the best label.", ""]
+    lines += ["| choice | all tasks | " + " | ".join(shown) + " |", "|---" * (2 + len(shown)) + "|"]
     for name, group in found.groupby("choice"):
-        cells = [mean_interval(group[f"recommended {n}"] - group[f"regret {n}"]) for n in AT]
-        lines.append(
-            f"| {name} | " + " | ".join(f"{c.estimate:+.4f} ({c.low:+.4f} to {c.high:+.4f})" for c in cells) + " |"
-        )
+        less = group["recommended 50"] - group["regret 50"]
+        every = mean_interval(less)
+        cells = [f"{less[group['kind'] == kind].mean():+.4f}" for kind in shown]
+        whole = f"{every.estimate:+.4f} ({every.low:+.4f} to {every.high:+.4f})"
+        lines.append(f"| {name} | {whole} | {' | '.join(cells)} |")
     return lines
+
+
+def _shown(measure: str, value: float) -> str:
+    return f"{value:.1f}" if measure == "labels" else f"{value:.4f}"

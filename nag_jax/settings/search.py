@@ -83,7 +83,7 @@ class Belief(Strategy):
     """What strategies have in common that maximise an acquisition."""
 
     surrogate: str = option("gaussian_process", "What is believed of unlabelled architectures.", SURROGATES)
-    acquisition: str = option("log_ei", "What labelling an architecture is worth.", ACQUISITIONS)
+    acquisition: str = option("ucb", "What labelling an architecture is worth.", ACQUISITIONS)
     labels: str = option("regret", "How labels are normalised.", NORMALIZATIONS)
     min_distance: int = option(2, "The least number of nodes in which members of a batch differ.", COUNT)
     capacity: int = option(64, "How many labels a fit is compiled for; it doubles as labels outgrow it.", COUNT)

@@ -14,11 +14,7 @@ from nag_jax.strategies.base import Domain, Strategy, complete, remember
 from nag_jax.strategies.maximizers import AcquireFn, Belief, PoolFn
 from nag_jax.strategies.surrogates import Data, Surrogate, make_data
 from nag_jax.system.errors import InputError
-from nag_jax.system.names import check_name
 from nag_jax.system.once import once
-
-INCUMBENTS = ("label", "mean")
-"""What acquisitions improve on: the best label, or the best posterior mean of what is labelled, where noise counts."""
 
 
 def bo(
@@ -26,9 +22,8 @@ def bo(
     *,
     surrogate: str = "gaussian_process",
     surrogate_options: dict[str, Any] | None = None,
-    acquisition: str = "log_ei",
+    acquisition: str = "ucb",
     acquisition_options: dict[str, Any] | None = None,
-    incumbent: str = "label",
     maximizer: str = "random_and_mutation",
     maximizer_options: dict[str, Any] | None = None,
     labels: str = "regret",
@@ -46,7 +41,6 @@ def bo(
         surrogate_options: options of the surrogate.
         acquisition: a name of `acquisitions.REGISTRY`.
         acquisition_options: options of the acquisition.
-        incumbent: what acquisitions improve on, a name of `INCUMBENTS`.
         maximizer: a name of `maximizers.REGISTRY`.
         maximizer_options: options of the maximiser.
         labels: the normalisation of labels; see `predictors.labels.normalize`.
@@ -56,19 +50,10 @@ def bo(
     Raises:
         InputError: a name or an option is unknown, or the maximiser can't work on this domain.
     """
-    model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
+    model = surrogates.for_search(surrogate, domain.space, surrogate_options)
     acquire = make_acquire(model, acquisition, acquisition_options or {})
     pool = maximizers.make(maximizer, domain, **(maximizer_options or {}))
-    return pool_strategy(
-        domain,
-        model,
-        acquire,
-        pool,
-        incumbent=incumbent,
-        labels=labels,
-        min_distance=min_distance,
-        capacity=capacity,
-    )
+    return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
 
 @once
@@ -89,7 +74,6 @@ def pool_strategy(
     acquire: AcquireFn,
     pool: PoolFn,
     *,
-    incumbent: str,
     labels: str,
     min_distance: int,
     capacity: int,
@@ -100,8 +84,7 @@ def pool_strategy(
     if labels not in NORMALIZATIONS:
         raise InputError(f"unknown label normalisation {labels!r}: use one of {NORMALIZATIONS}")
 
-    check_name(incumbent, INCUMBENTS, "incumbent")
-    believe, score = make_believe(model, incumbent), make_score(domain.space, acquire)
+    believe, score = make_believe(model), make_score(domain.space, acquire)
 
     def ask(key, state, n, pending=None):
         fit_key, pool_key, score_key, rest_key = jax.random.split(key, 4)
@@ -120,14 +103,13 @@ def pool_strategy(
 
 
 @once
-def make_believe(model: Surrogate, incumbent: str = "label") -> Callable[[jax.Array, Data], Belief]:
+def make_believe(model: Surrogate) -> Callable[[jax.Array, Data], Belief]:
     """(key, data) -> what is believed after it, compiled."""
 
     @jax.jit
     def believe(key, data):
         posterior = model.fit(key, data)
-        values = data.values if incumbent == "label" else model.predict(posterior, data.x)[0]
-        return Belief(posterior, jnp.where(data.mask, values, -jnp.inf).max())
+        return Belief(posterior, jnp.where(data.mask, data.values, -jnp.inf).max())
 
     return believe
 

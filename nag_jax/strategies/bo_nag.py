@@ -69,9 +69,8 @@ def bo_nag(
     generator: Source,
     surrogate: str = "gaussian_process",
     surrogate_options: dict[str, Any] | None = None,
-    acquisition: str = "log_ei",
+    acquisition: str = "ucb",
     acquisition_options: dict[str, Any] | None = None,
-    incumbent: str = "label",
     pool_size: int = 256,
     rounds: int = 2,
     top_share: float = 0.02,
@@ -91,7 +90,6 @@ def bo_nag(
         surrogate_options: options of the surrogate.
         acquisition: a name of `acquisitions.REGISTRY`.
         acquisition_options: options of the acquisition.
-        incumbent: what acquisitions improve on, a name of `bo.INCUMBENTS`.
         pool_size: architectures generated in each round.
         rounds: how often a pool is generated; each aims at the best of the one before.
         top_share: share of the space, by acquisition, that the first round aims at.
@@ -114,7 +112,7 @@ def bo_nag(
         )
     if not 0 <= near_times[0] <= near_times[1] <= 1:
         raise InputError(f"near_times of bo_nag must be two times from 0 to 1 in order, found {near_times}")
-    model = surrogates.make(surrogate, domain.space, **(surrogate_options or {}))
+    model = surrogates.for_search(surrogate, domain.space, surrogate_options)
     acquire = make_acquire(model, acquisition, acquisition_options or {})
     pool = generator_pool(
         domain,
@@ -127,16 +125,7 @@ def bo_nag(
         near=near,
         near_times=near_times,
     )
-    return pool_strategy(
-        domain,
-        model,
-        acquire,
-        pool,
-        incumbent=incumbent,
-        labels=labels,
-        min_distance=min_distance,
-        capacity=capacity,
-    )
+    return pool_strategy(domain, model, acquire, pool, labels=labels, min_distance=min_distance, capacity=capacity)
 
 
 def generator_pool(

@@ -44,7 +44,7 @@ def learn_each(key: jax.Array, space: NodeSpace, tokens: np.ndarray, values: np.
     good = np.isfinite(values).all(axis=1)
     if good.sum() < _FEWEST:
         return None
-    model = surrogates.make("gaussian_process", space)
+    model = surrogates.for_search("gaussian_process", space)
     believe, predict = make_believe(model), make_predict(space, model)
     scales, posteriors = [], []
     for column in values[good].T:

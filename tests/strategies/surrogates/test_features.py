@@ -7,6 +7,7 @@ from nag_jax.predictors import features
 from nag_jax.spaces import NASBench201
 from nag_jax.spaces.mobilenet_v3 import MobileNetV3
 from nag_jax.spaces.nasbench_graph import NASBenchGraph
+from nag_jax.spaces.nats_size import NATSSize
 from nag_jax.system.errors import InputError
 
 
@@ -62,7 +63,7 @@ def test_pooling_lengthens_a_path_but_does_not_deepen_it(space):
 def test_differentiable_and_finite_for_relaxed_x(name, space):
     if name in ("links", "profile"):
         space = NASBenchGraph()
-    elif name in ("attribute_totals", "attributes"):
+    elif name.startswith("attribute"):
         space = MobileNetV3()
     x = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (4, *space.allowed.shape)), jnp.float32)
     gradient = jax.grad(lambda x: (features.make(name, space)(x) ** 2).sum())(x)
@@ -89,6 +90,20 @@ def test_classes_that_share_an_attribute_are_alike():
     rows = features.make("attributes", space)(space.encode(np.array(ids)))
     squares = ((rows[:, None] - rows[None]) ** 2).sum(axis=-1)
     np.testing.assert_array_equal(squares, [[0, 2, 4], [2, 0, 2], [4, 2, 0]])
+
+
+def test_near_values_of_attributes_are_alike():
+    space = NATSSize()
+    x = space.encode(space.from_native(["8:8:8:8:8", "8:8:16:8:8", "8:8:32:8:8"]))
+    rows = np.asarray(features.make("attribute_values", space)(x))
+    distances = np.abs(rows[1:] - rows[0])
+    np.testing.assert_allclose(distances.sum(axis=0) > 0, np.eye(5)[2])
+    np.testing.assert_allclose(distances[1, 2] / distances[0, 2], 3.0, rtol=1e-5)
+
+
+def test_classes_are_counted_where_there_is_a_choice(space):
+    found = features.make("class_counts", space)(space.encode(space.all_tokens()[:50]))
+    np.testing.assert_array_equal(found.sum(axis=1), 6.0)
 
 
 def test_attributes_are_summed_over_layers():
