@@ -8,6 +8,7 @@ import inspect
 from nag_jax.evaluators import (
     analog_nasbench,
     command,
+    latency,
     mobilenet_v3,
     nas_bench_graph,
     nasbench101,
@@ -24,6 +25,7 @@ from nag_jax.system.options import find, is_own
 REGISTRY = {
     "analog_nasbench": analog_nasbench.load,
     "command": command.load,
+    "latency": latency.load,
     "mobilenet_v3": mobilenet_v3.load,
     "nas_bench_graph": nas_bench_graph.load,
     "nasbench101": nasbench101.load,

@@ -56,7 +56,11 @@ def own_space(given: Space | None, own: _Own, *, has: str) -> _Own:
 
 
 class Evaluator(Protocol):
-    """Gives the true values of architectures. Only a ledger calls it, since every call is a payment."""
+    """Gives the true values of architectures. Only a ledger calls it, since every call is a payment.
+
+    The same architecture has the same values at every call, unless an attribute `noisy` says that they are measured
+    anew; the ledger then keeps the first.
+    """
 
     @property
     def name(self) -> str:
