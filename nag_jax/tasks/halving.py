@@ -45,8 +45,9 @@ def make_limits(given: Halving) -> Limits:
 
 
 def expected(given: Halving, ladder: Ladder) -> list[int]:
-    """How many architectures are expected to reach each rung, were nothing but the number of candidates to end it."""
-    counts = [given.candidates]
+    """How many architectures are expected to reach each rung, by the number of candidates and that of epochs."""
+    each = sum(ladder.epochs(level) / given.factor**level for level in range(len(ladder.rungs)))
+    counts = [min(given.candidates, max(1, int(given.epochs / each))) if given.epochs else given.candidates]
     for rung in ladder.rungs[1:]:
-        counts.append(max(1, counts[-1] // given.factor) if rung.count is None else rung.count)
+        counts.append(max(1, counts[-1] // given.factor) if rung.count is None else min(counts[-1], rung.count))
     return counts

@@ -10,7 +10,7 @@ from nag_jax.system.errors import InputError
 def test_an_unknown_evaluator_gets_the_names():
     with pytest.raises(
         InputError,
-        match=r"'tabel': did you mean 'table'\?.*analog_nasbench, command, mobilenet_v3, nas_bench_graph",
+        match=r"'tabel': did you mean 'table'\?.*analog_nasbench, command, latency, mobilenet_v3, nas_bench_graph",
     ):
         evaluators.make("tabel")
 

@@ -13,7 +13,7 @@ FOLDER = ROOT / "experiments" / "colab"
 MINUTES = 5
 
 
-@pytest.fixture(params=["generate", "search", "transfer"])
+@pytest.fixture(params=["generate", "search", "train", "transfer"])
 def notebook(request):
     return nbformat.read(FOLDER / f"{request.param}.ipynb", as_version=4)
 
@@ -23,7 +23,7 @@ def code(notebook):
 
 
 def test_they_are_all_tested():
-    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {"generate", "search", "transfer"}
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == {"generate", "search", "train", "transfer"}
 
 
 def test_it_is_sound_and_holds_no_outputs(notebook):
