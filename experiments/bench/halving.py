@@ -146,7 +146,8 @@ def of_training(trains: TrainedEvaluator, ledger: Ledger, seconds: Callable[[np.
     """A data set whose cells are trained here, once for all methods and seeds."""
 
     def tested(trial: Trial) -> float:
-        tokens = trains.space.from_native([trial.architecture])[0]
+        trained_first = _trial(ledger, trains.space.from_native([trial.architecture])[0], FULL, 0)
+        tokens = trains.space.from_native([trained_first.architecture])[0]
         run, _ = trains.train(tokens, EPOCHS)
         return Evaluated(trains.setting, trains.setting.data.test).accuracy(run.state.average, tokens)
 
@@ -261,8 +262,11 @@ class Bank:
 
 
 def _trial(ledger: Ledger, tokens: np.ndarray, fidelity: str, seed: int) -> Trial:
-    ledger.label(tokens[None], "bank", fidelity=fidelity, seed=seed)
+    """The trial of an architecture, or of the one of its class that was trained first."""
     key = ledger.space.canonical(tokens[None]).tolist()[0]
+    known = [trial for trial in ledger.trials() if trial.key == key]
+    rows = ledger.space.from_native([known[0].architecture]) if known else tokens[None]
+    ledger.label(rows, "bank", fidelity=fidelity, seed=seed)
     return next(each for each in ledger.trials() if (each.key, each.fidelity, each.seed) == (key, fidelity, seed))
 
 

@@ -80,6 +80,7 @@ class TrainedEvaluator(OfWholeSpace):
         epochs = self.epochs(fidelity)
         for row, architecture in enumerate(np.asarray(tokens)):
             run, seconds = self.train(architecture, epochs, seed)
+            run = run.until(epochs)  # it may have been trained for longer already
             yield Outcome(row, self.labels(run), run.reason, cost=seconds, curve=_points(run))
 
     def epochs(self, fidelity: str) -> int:
@@ -99,7 +100,7 @@ class TrainedEvaluator(OfWholeSpace):
         """The training of one architecture after so many epochs, and the seconds that this call spent on it."""
         native, identity = self.space.to_native(tokens[None])[0], str(self.space.canonical(tokens[None])[0])
         key = jax.random.fold_in(stream_key(seed, "training"), zlib.crc32(identity.encode()))
-        kept = self._checkpoints(native, identity, seed)
+        kept = self._checkpoints(native, seed)
         resumed = resume(self.setting, kept, key, tokens)
         run = train(self.setting, key, tokens, resumed, epochs=epochs, kept=kept)
         return run, run.seconds - resumed.seconds
@@ -116,10 +117,11 @@ class TrainedEvaluator(OfWholeSpace):
         last: dict[str, float] = dict(zip(CURVE, run.curve[run.epochs - 1].tolist(), strict=True))
         return {name: last[name] for name in self.metrics}
 
-    def _checkpoints(self, native: str, identity: str, seed: int) -> Checkpoints | None:
+    def _checkpoints(self, native: str, seed: int) -> Checkpoints | None:
         if self._folder is None:
             return None
-        name = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        # Architectures that compute the same thing have the same randomness, but their weights lie on other edges.
+        name = hashlib.sha256(native.encode()).hexdigest()[:16]
         facts = {"architecture": native, "seed": seed, "training": self.fingerprint}
         return Checkpoints(self._folder / f"{name}-{seed}", facts, max_to_keep=1)
 

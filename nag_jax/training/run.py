@@ -88,6 +88,10 @@ class Run(NamedTuple):
         """What they took."""
         return float(self.curve[self.epochs - 1, 2]) if self.epochs else 0.0
 
+    def until(self, epochs: int) -> "Run":
+        """What was known of it after so many epochs; its state stays that after the last step."""
+        return self._replace(curve=np.where(np.arange(len(self.curve))[:, None] < epochs, self.curve, np.nan))
+
 
 @jax.enable_x64(False)
 def train(

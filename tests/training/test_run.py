@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from nag_jax.evaluators.trained import TrainedEvaluator
 from nag_jax.fitting.checkpoint import Checkpoints
 from nag_jax.system.errors import InputError
 from nag_jax.system.fields import check
@@ -79,6 +80,28 @@ def test_stages_are_parts_of_one_training(setting, tokens, whole, tmp_path):
     assert np.isnan(first.curve[2:]).all()
     assert_same(trained(setting, tokens, kept=kept), whole)
     assert_same(trained(setting, tokens, kept=kept), whole)  # with nothing left to do
+
+
+def test_architectures_of_one_class_are_trained_apart(setting, space, tmp_path):
+    """A ledger may have the first at fewer epochs, and be asked for the other at more."""
+    twins = space.from_native(
+        [
+            "|nor_conv_1x1~0|+|none~0|none~1|+|none~0|avg_pool_3x3~1|skip_connect~2|",
+            "|nor_conv_1x1~0|+|none~0|avg_pool_3x3~1|+|none~0|none~1|skip_connect~2|",
+        ]
+    )
+    assert len(set(space.canonical(twins).tolist())) == 1
+    evaluator = TrainedEvaluator(space, setting, {}, "validation_accuracy", tmp_path)
+    assert [evaluator.train(row, epochs)[0].epochs for row, epochs in zip(twins, (1, 2), strict=True)] == [1, 2]
+
+
+def test_fewer_epochs_are_those_of_a_training_that_went_further(setting, space, tokens, tmp_path):
+    evaluator = TrainedEvaluator(space, setting, {}, "validation_accuracy", tmp_path)
+    (long,) = evaluator.outcomes(tokens[None], fidelity="epochs=3")
+    (short,) = evaluator.outcomes(tokens[None], fidelity="epochs=1")
+    assert [point["epoch"] for point in short.curve] == [1]
+    assert short.curve[0] == long.curve[0]
+    assert short.labels["training_loss"] == long.curve[0]["training_loss"] != long.labels["training_loss"]
 
 
 def test_another_architecture_and_other_seeds_compile_nothing(setting, space, whole):
