@@ -18,6 +18,7 @@ import os
 import queue
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -64,20 +65,22 @@ def main() -> None:
     left = [each for each in wanted(arguments) if not kept_at(arguments, *each).exists()]
     if left:
         run(arguments, left)
-    known = [each for each in wanted(arguments) if kept_at(arguments, *each).exists()]
+    files = {
+        each: dict(np.load(kept_at(arguments, *each)))
+        for each in wanted(arguments)
+        if kept_at(arguments, *each).exists()
+    }
     about = machine.describe(
-        f"python -m experiments.bench.suite --data=../shared/data --seeds={arguments.seeds} --budget={arguments.budget}"
+        f"python -m experiments.bench.suite --data=../shared/data --seeds={arguments.seeds} "
+        f"--peer_seeds={arguments.peer_seeds} --budget={arguments.budget}"
     )
-    found = suite_tables.scores({each: dict(np.load(kept_at(arguments, *each))) for each in known})
-    peers = (next(iter(CHOICES)), *arguments.peers)
+    found = suite_tables.scores(files)
+    on = sorted({str(file["on"]) for file in files.values()})
     arguments.results.mkdir(parents=True, exist_ok=True)
-    Workdir(arguments.results).write_json("suite.json", {"about": about, "scores": found.to_dict("records")})
-    text = (
-        "\n".join(
-            [*machine.heading("A suite of searches", about), *suite_tables.page(found, chosen=CHOSEN, peers=peers)]
-        ).rstrip()
-        + "\n"
-    )
+    Workdir(arguments.results).write_json("suite.json", {"about": about, "on": on, "scores": found.to_dict("records")})
+    heading = [*machine.heading("A suite of searches", about), f"Searched on {'; '.join(on)}.", ""]
+    peers = (next(iter(CHOICES)), *arguments.peers)
+    text = "\n".join([*heading, *suite_tables.page(found, chosen=CHOSEN, peers=peers)]).rstrip() + "\n"
     (arguments.results / "suite.md").write_text(text)
     print(text)
 
@@ -167,7 +170,8 @@ def measure(arguments: argparse.Namespace, space: str, name: str, tasks: dict[st
     families = [tasks[task].family for task in names]
     part = path.with_name(f".{os.getpid()}.npz")
     on = f"{jax.devices()[0].device_kind}, JAX {jax.__version__}"
-    np.savez_compressed(part, tasks=np.array(names), families=np.array(families), on=np.array(on), **regrets)
+    kept: dict[str, Any] = {"tasks": np.array(names), "families": np.array(families), "on": np.array(on), **regrets}
+    np.savez_compressed(part, **kept)
     part.replace(path)
 
 

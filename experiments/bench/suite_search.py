@@ -33,7 +33,7 @@ class Choice(NamedTuple):
     Attributes:
         surrogate: a name of `surrogates.REGISTRY`.
         options: options of the surrogate.
-        labels: how labels are normalised, of `predictors.labels.NORMALIZATIONS`, or a function.
+        labels: how labels are normalised, of `predictors.labels.NORMALIZATIONS`.
         acquisition: a name of `acquisitions.REGISTRY`.
         acquisition_options: options of the acquisition.
         incumbent: what is improved on, a name of `strategies.bo.INCUMBENTS`.
@@ -43,7 +43,7 @@ class Choice(NamedTuple):
 
     surrogate: str = "gaussian_process"
     options: Mapping[str, Any] = {}
-    labels: str | Callable[[np.ndarray], np.ndarray] = "regret"
+    labels: str = "regret"
     acquisition: str = "log_ei"
     acquisition_options: Mapping[str, Any] = {}
     incumbent: str = "label"
@@ -114,14 +114,14 @@ def running_best(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.take_along_axis(rows, np.maximum.accumulate(place, axis=1), axis=1)
 
 
-def _asked(rows: np.ndarray, observed: np.ndarray, labels: Any) -> tuple[np.ndarray, ...]:
+def _asked(rows: np.ndarray, observed: np.ndarray, labels: str) -> tuple[np.ndarray, ...]:
     """Rows, normalised labels and mask, padded `[S, C]`, and what may not be proposed, `[S, A]`."""
     number, count = rows.shape
     capacity = padded_capacity(count, _LEAST)
     padded_rows, padded = np.zeros((number, capacity), np.int32), np.zeros((number, capacity), np.float32)
     padded_rows[:, :count] = rows
     for values, row in zip(np.take_along_axis(observed, rows, axis=1), padded, strict=True):
-        row[:count] = labels(values) if callable(labels) else normalize(values, labels)
+        row[:count] = normalize(values, labels)
     closed = ~np.isfinite(observed)
     np.put_along_axis(closed, rows, True, axis=1)
     return padded_rows, padded, np.broadcast_to(np.arange(capacity) < count, padded.shape), closed

@@ -10,6 +10,8 @@ from nag_jax.reports.ranks import rank_strategies
 from nag_jax.reports.statistics import mean_interval
 from nag_jax.reports.trajectories import holm, paired_p_value
 
+Frame = Any
+"""A `pandas.DataFrame`, whose stubs take what is selected from one for many other things."""
 NEAR = 0.01
 """A regret, in units of a task's reach, that counts as having arrived: 99 % of the way from the median to the best."""
 CENSORED = 1.5
@@ -19,7 +21,7 @@ MEASURES = (*(f"regret {count}" for count in AT), "labels")
 """What choices are ranked by."""
 
 
-def scores(kept: Mapping[tuple[str, str], Mapping[str, np.ndarray]]) -> pd.DataFrame:
+def scores(kept: Mapping[tuple[str, str], Mapping[str, np.ndarray]]) -> Frame:
     """A row for each task and choice, means over seeds.
 
     The columns are `regret 50` and so on, of the best label's truth; `recommended 50` and so on, of the recommendation;
@@ -53,7 +55,7 @@ def arrival(regrets: np.ndarray, near: float) -> np.ndarray:
     return np.where(inside.any(axis=1), inside.argmax(axis=1) + 1.0, CENSORED * regrets.shape[1])
 
 
-def page(found: pd.DataFrame, *, chosen: str, peers: Sequence[str]) -> list[str]:
+def page(found: Frame, *, chosen: str, peers: Sequence[str]) -> list[str]:
     """Markdown lines: what was chosen with each family left out, ranks, every family's figures, recommendations.
 
     Args:
@@ -93,7 +95,7 @@ def page(found: pd.DataFrame, *, chosen: str, peers: Sequence[str]) -> list[str]
     ]
 
 
-def ranks_by_family(found: pd.DataFrame) -> pd.DataFrame:
+def ranks_by_family(found: Frame) -> Frame:
     """Mean ranks over tasks and measures: a row a choice, a column a family; 1 is best.
 
     Example:
@@ -104,11 +106,11 @@ def ranks_by_family(found: pd.DataFrame) -> pd.DataFrame:
     """
     families = found.drop_duplicates("task").set_index("task")["family"]
     ranked = [found.pivot_table(index="task", columns="choice", values=m).rank(axis=1) for m in MEASURES]
-    mean: pd.DataFrame = sum(ranked[1:], ranked[0]) / len(ranked)
+    mean: Frame = sum(ranked[1:], ranked[0]) / len(ranked)
     return mean.groupby(families).mean().T
 
 
-def left_out(ranks: pd.DataFrame) -> dict[str, str]:
+def left_out(ranks: Frame) -> dict[str, str]:
     """The choice of the best mean rank over all other families, by the family that is left out.
 
     Example:
@@ -118,7 +120,7 @@ def left_out(ranks: pd.DataFrame) -> dict[str, str]:
     return {family: str(ranks.drop(columns=family).mean(axis=1).idxmin()) for family in ranks}
 
 
-def _chosen(found: pd.DataFrame) -> list[str]:
+def _chosen(found: Frame) -> list[str]:
     figures = {m: found.pivot_table(index="choice", columns="family", values=m) for m in MEASURES}
     heads = " | ".join(f"{m} | the best choice's" for m in MEASURES)
     lines = [f"| family left out | chosen by the others | {heads} |", "|---" * (2 + 2 * len(MEASURES)) + "|"]
@@ -135,7 +137,7 @@ def _chosen(found: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _ranks(found: pd.DataFrame) -> list[str]:
+def _ranks(found: Frame) -> list[str]:
     ranks = ranks_by_family(found).mean(axis=1).sort_values()
     means = found.groupby(["choice", "family"])[list(MEASURES)].mean().groupby("choice").mean()
     lines = ["| choice | mean rank | " + " | ".join(MEASURES) + " |", "|---" * (2 + len(MEASURES)) + "|"]
@@ -144,7 +146,7 @@ def _ranks(found: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _tests(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def _tests(found: Frame, names: Sequence[str]) -> list[str]:
     first, *others = names
     lines = ["Mean ranks over tasks, and p of Wilcoxon's test against the first, corrected by Holm.", ""]
     lines += ["| | " + " | ".join(MEASURES) + " |", "|---" * (1 + len(MEASURES)) + "|"]
@@ -161,7 +163,7 @@ def _tests(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [*lines, "", f"Friedman's test, p: {', '.join(friedman)}."]
 
 
-def _families(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def _families(found: Frame, names: Sequence[str]) -> list[str]:
     lines = ["| family | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
     means = found.groupby(["family", "choice"])[[f"regret {n}" for n in AT]].mean()
     for family in dict.fromkeys(found["family"]):
@@ -170,7 +172,7 @@ def _families(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return lines
 
 
-def _recommendations(found: pd.DataFrame) -> list[str]:
+def _recommendations(found: Frame) -> list[str]:
     kinds = [str(f).split(", ")[-1] if str(f).endswith("noise") else "as measured" for f in found["family"]]
     found = found.assign(kind=kinds)
     shown = list(dict.fromkeys(kinds))

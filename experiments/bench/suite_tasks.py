@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from nag_jax import evaluators, spaces
-from nag_jax.evaluators.analog_nasbench import ACCURACIES, DRIFTS
+from nag_jax.evaluators import analog_nasbench
 from nag_jax.evaluators.nas_bench_graph import DATASETS
 from nag_jax.evaluators.ofa_accuracy import predict_accuracy, read_predictor
 from nag_jax.spaces import DagSpace, NodeSpace
@@ -126,19 +126,21 @@ def _cells(data: Path) -> Iterator[tuple[str, Task]]:
         measured = latencies[device].to_numpy(np.float64)
         task = _of_classes("latency", where, tokens, np.where(measured >= LEAST_LATENCY, -measured, np.nan))
         yield device, task
-    table = evaluators.make("analog_nasbench")
+    table = analog_nasbench.load()
     found = table(table.architectures())
-    for metric in (*ACCURACIES, *DRIFTS):
+    for metric in (*analog_nasbench.ACCURACIES, *analog_nasbench.DRIFTS):
         yield metric, _of_classes("analog", where, table.architectures(), found[metric])
 
 
 def _of_classes(family: str, where: Listed, tokens: np.ndarray, values: np.ndarray) -> Task:
     """A task of canonical classes: one architecture of a class is observed, and the mean of all is the truth."""
     keys, wanted = where.space.canonical(tokens), where.space.canonical(where.tokens)
-    means = pd.Series(values).groupby(keys).mean()
-    of_row = pd.Series(values, index=[row.tobytes() for row in tokens.astype(np.int32)])
-    observed = of_row.reindex([row.tobytes() for row in where.tokens.astype(np.int32)]).to_numpy()
-    truth = means.reindex(wanted).to_numpy()
+    known = np.isfinite(values)
+    classes, members = np.unique(keys[known], return_inverse=True)
+    means = dict(zip(classes.tolist(), np.bincount(members, values[known]) / np.bincount(members), strict=True))
+    of_row = dict(zip(map(tuple, tokens.tolist()), values.tolist(), strict=True))
+    observed = np.array([of_row[tuple(row)] for row in where.tokens.tolist()])
+    truth = np.array([means.get(key, np.nan) for key in wanted.tolist()])
     return Task(family, where.space.name, observed, np.where(np.isnan(observed), np.nan, truth))
 
 

@@ -82,9 +82,14 @@ def test_cells_that_compute_the_same_thing_have_the_mean_for_truth():
     twins = tokens[keys == np.unique(keys)[np.unique(keys, return_counts=True)[1] == 2][0]]
     other = tokens[keys != keys[0]][:1]
     where = Listed(space, np.concatenate([twins[:1], other]))
-    found = suite_tasks._of_classes("family", where, np.concatenate([twins, other]), np.array([1.0, 2.0, np.nan]))
-    np.testing.assert_array_equal(found.observed, [1.0, np.nan])
-    np.testing.assert_array_equal(found.truth, [1.5, np.nan])
+    for values, observed, truth in (
+        ([1.0, 2.0, np.nan], [1.0, np.nan], [1.5, np.nan]),
+        ([1.0, np.nan, 3.0], [1.0, 3.0], [1.0, 3.0]),
+        ([np.nan, 2.0, 3.0], [np.nan, 3.0], [np.nan, 3.0]),
+    ):
+        found = suite_tasks._of_classes("family", where, np.concatenate([twins, other]), np.array(values))
+        np.testing.assert_array_equal(found.observed, observed)
+        np.testing.assert_array_equal(found.truth, truth)
 
 
 def test_arrivals_are_counted_and_searches_that_never_arrive_too():
