@@ -95,11 +95,13 @@ def by_training(folder: Path, seeds: Mapping[str, int], trainings: int) -> dict[
 
     Args:
         folder: where trainings are kept, so that a benchmark that was stopped goes on.
-        seeds: how many of each method, by data set.
+        seeds: how many of each method, by data set; 0 leaves it out.
         trainings: the budget in full trainings of an average cell.
     """
     found = {}
     for name, count in seeds.items():
+        if not count:
+            continue
         trains = make_trainer(name, folder)
         with Ledger.open(folder / f"{name}.db", trains) as ledger:
             seconds, average = seconds_per_epoch(trains, ledger)
