@@ -14,6 +14,8 @@ Frame = Any
 """A `pandas.DataFrame`, whose stubs take what is selected from one for many other things."""
 NEAR = 0.01
 """A regret, in units of a task's reach, that counts as having arrived: 99 % of the way from the median to the best."""
+_SAME = 1e-6
+"""A regret that is none."""
 CENSORED = 1.5
 """How many budgets a search counts that never arrived."""
 AT = (50, 100)
@@ -25,8 +27,8 @@ def scores(kept: Mapping[tuple[str, str], Mapping[str, np.ndarray]]) -> Frame:
     """A row for each task and choice, means over seeds.
 
     The columns are `regret 50` and so on, of the best label's truth; `recommended 50` and so on, of the recommendation;
-    `area`, the mean regret over the budget; `labels`, until one within `NEAR` was met; and `optimum`, the median labels
-    until the best truth was met.
+    `area`, the mean regret over the budget; `labels`, until one within `NEAR` was met; `optimum`, the median labels
+    until the best truth was met; and `reached`, the share of seeds that met it.
 
     Args:
         kept: what was kept of searches, by space and choice.
@@ -45,7 +47,8 @@ def _of_file(space: str, name: str, file: Mapping[str, np.ndarray]) -> Iterable[
             row |= {f"recommended {count}": recommended[seeds][:, min(count, best.shape[1]) - 1].mean()}
         row["area"] = best[seeds].mean()
         row["labels"] = arrival(met[seeds], NEAR).mean()
-        row["optimum"] = float(np.median(arrival(met[seeds], 1e-6)))
+        row["optimum"] = float(np.median(arrival(met[seeds], _SAME)))
+        row["reached"] = (met[seeds] <= _SAME).any(axis=1).mean()
         yield row
 
 
@@ -70,7 +73,7 @@ def page(found: Frame, *, chosen: str, peers: Sequence[str]) -> list[str]:
     return [
         f"{found['task'].nunique()} tasks in {found['family'].nunique()} families, which count alike. Regrets are of "
         "truths, in units of the way from a table's median to its best; labels are those until 99 % of it. "
-        f"A search that never arrived counts {CENSORED:g} budgets. Choices are ranked by task and measure, and ranks "
+        f"A search that never arrived counts {CENSORED:g} budgets, in medians too. Choices are ranked by task and measure, and ranks "
         "averaged by family.",
         "",
         "## With one family left out",
@@ -88,6 +91,10 @@ def page(found: Frame, *, chosen: str, peers: Sequence[str]) -> list[str]:
         "## Families: mean regret after 50 and 100 labels",
         "",
         *_families(found, names),
+        "",
+        "## The best of the table: median labels until it, and the share of seeds that met it",
+        "",
+        *_optima(found, names),
         "",
         "## The best label and the recommendation",
         "",
@@ -169,6 +176,16 @@ def _families(found: Frame, names: Sequence[str]) -> list[str]:
     for family in dict.fromkeys(found["family"]):
         cells = [", ".join(f"{v:.3f}" for v in means.loc[(family, name)]) for name in names]
         lines.append(f"| {family} | {' | '.join(cells)} |")
+    return lines
+
+
+def _optima(found: Frame, names: Sequence[str]) -> list[str]:
+    lines = ["| task | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
+    of_task = found.set_index(["task", "choice"])[["optimum", "reached"]]
+    for task in dict.fromkeys(found["task"]):
+        cells = [of_task.loc[(task, name)] for name in names]
+        shown = [f"{cell['optimum']:g}, {100 * cell['reached']:.0f} %" for cell in cells]
+        lines.append(f"| {task} | {' | '.join(shown)} |")
     return lines
 
 
