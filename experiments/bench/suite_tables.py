@@ -73,8 +73,8 @@ def page(found: Frame, *, chosen: str, peers: Sequence[str]) -> list[str]:
     return [
         f"{found['task'].nunique()} tasks in {found['family'].nunique()} families, which count alike. Regrets are of "
         "truths, in units of the way from a table's median to its best; labels are those until 99 % of it. "
-        f"A search that never arrived counts {CENSORED:g} budgets, in medians too. Choices are ranked by task and measure, and ranks "
-        "averaged by family.",
+        f"A search that never arrived counts {CENSORED:g} budgets, in medians too. Choices are ranked by "
+        "task and measure, and ranks averaged by family.",
         "",
         "## With one family left out",
         "",
