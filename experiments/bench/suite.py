@@ -77,7 +77,9 @@ def main() -> None:
     found = suite_tables.scores(files)
     on = sorted({str(file["on"]) for file in files.values()})
     arguments.results.mkdir(parents=True, exist_ok=True)
-    Workdir(arguments.results).write_json("suite.json", {"about": about, "on": on, "scores": found.to_dict("records")})
+    Workdir(arguments.results).write_json(
+        "suite.json", {"about": about, "on": on, "scores": found.round(5).to_dict("records")}
+    )
     heading = [*machine.heading("A suite of searches", about), f"Searched on {'; '.join(on)}.", ""]
     peers = (next(iter(CHOICES)), *arguments.peers)
     text = "\n".join([*heading, *suite_tables.page(found, chosen=CHOSEN, peers=peers)]).rstrip() + "\n"
