@@ -78,7 +78,7 @@ def main() -> None:
     on = sorted({str(file["on"]) for file in files.values()})
     arguments.results.mkdir(parents=True, exist_ok=True)
     Workdir(arguments.results).write_json(
-        "suite.json", {"about": about, "on": on, "scores": found.round(5).to_dict("records")}
+        "suite.json", {"about": about, "on": on, "scores": found.round(5).to_dict("list")}
     )
     heading = [*machine.heading("A suite of searches", about), f"Searched on {'; '.join(on)}.", ""]
     peers = (next(iter(CHOICES)), *arguments.peers)
