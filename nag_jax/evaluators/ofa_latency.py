@@ -115,17 +115,15 @@ def _fit(space: MobileNetV3, tokens: np.ndarray, pixels: np.ndarray, values: np.
     design = np.concatenate([entries, entries * pixels[:, None], pixels[:, None], pixels[:, None] ** 0.5], axis=1)
     fold = np.random.default_rng(0).permutation(len(tokens)) % _FOLDS
 
-    def held_out(penalty: float) -> np.ndarray:
-        predicted = np.empty(len(values))
-        for i in range(_FOLDS):
-            weights, offset = _ridge(design[fold != i], values[fold != i], penalty)
+    by_penalty = {penalty: np.empty(len(values)) for penalty in _PENALTIES}
+    for i in range(_FOLDS):
+        rest = _Ridge(design[fold != i])
+        for penalty, predicted in by_penalty.items():
+            weights, offset = rest.fit(values[fold != i], penalty)
             predicted[fold == i] = design[fold == i] @ weights + offset
-        return predicted
-
-    by_penalty = {penalty: held_out(penalty) for penalty in _PENALTIES}
     penalty = min(by_penalty, key=lambda one: float(np.mean((by_penalty[one] - values) ** 2)))
     predicted = by_penalty[penalty]
-    weights, offset = _ridge(design, values, penalty)
+    weights, offset = _Ridge(design).fit(values, penalty)
     size = (space.resolution / max(RESOLUTIONS)) ** 2
     alone, times_pixels = weights[:-2].reshape(2, *space.allowed.shape)
     return Latency(
@@ -142,11 +140,17 @@ def _fit(space: MobileNetV3, tokens: np.ndarray, pixels: np.ndarray, values: np.
     )
 
 
-def _ridge(design: np.ndarray, values: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Weights and offset of a ridge regression with standardised columns."""
-    mean, deviation = design.mean(axis=0), design.std(axis=0)
-    deviation = np.where(deviation > 0, deviation, np.inf)  # a column that never varies gets no weight
-    scaled = (design - mean) / deviation
-    gram = scaled.T @ scaled + penalty * np.eye(design.shape[1])
-    weights = np.linalg.solve(gram, scaled.T @ (values - values.mean())) / deviation
-    return weights, float(values.mean() - mean @ weights)
+class _Ridge:
+    """Ridge regressions on one design, whose columns are standardised."""
+
+    def __init__(self, design: np.ndarray):
+        self._mean, deviation = design.mean(axis=0), design.std(axis=0)
+        self._deviation = np.where(deviation > 0, deviation, np.inf)  # a column that never varies gets no weight
+        self._scaled = (design - self._mean) / self._deviation
+        self._gram = self._scaled.T @ self._scaled
+
+    def fit(self, values: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+        """Weights and offset."""
+        gram = self._gram + penalty * np.eye(len(self._gram))
+        weights = np.linalg.solve(gram, self._scaled.T @ (values - values.mean())) / self._deviation
+        return weights, float(values.mean() - self._mean @ weights)
