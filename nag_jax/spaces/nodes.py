@@ -12,6 +12,7 @@ import numpy as np
 from nag_jax.spaces.choices import Choices, of_nodes
 from nag_jax.spaces.paths import PathTerms, Wiring, dag_path_terms
 from nag_jax.system.errors import InputError, quoted
+from nag_jax.system.once import jitted
 
 if TYPE_CHECKING:
     from jraph import GraphsTuple
@@ -145,7 +146,7 @@ class NodeSpace(abc.ABC):
                 node: [name for name, is_allowed in zip(self.class_names, row, strict=True) if is_allowed]
                 for node, row in zip(self.node_names, self.allowed.tolist(), strict=True)
             },
-            "examples": self.to_native(np.asarray(self.random(jax.random.key(0), 3))),
+            "examples": self.to_native(np.asarray(jitted(self.random, static_argnums=1)(jax.random.key(0), 3))),
         }
 
     def encode(self, tokens) -> Any:
@@ -291,7 +292,7 @@ class NodeSpace(abc.ABC):
     def neighbors(self, tokens) -> np.ndarray:
         """All architectures that differ from one architecture (tokens `[N]`) in a single node: `[M, N]`."""
         tokens = np.asarray(tokens, np.int32)
-        nodes, classes = np.nonzero(np.asarray(self.moves(tokens)))
+        nodes, classes = np.nonzero(np.asarray(jitted(self.moves)(tokens)))
         out = np.repeat(tokens[None], len(nodes), axis=0)
         out[np.arange(len(nodes)), nodes] = classes
         return out

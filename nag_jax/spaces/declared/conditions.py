@@ -57,7 +57,8 @@ class Conditions:
     def present(self, tokens) -> Any:
         """Bool `[..., N]`: which nodes are there, by the classes that the nodes of their conditions have. Jittable."""
         xp: Any = np if isinstance(tokens, np.ndarray) else jnp
-        return xp.asarray(self.opens)[np.arange(len(self.parents)), tokens[..., self.parents]]
+        parents = self.parents.astype(np.int32)  # wider numbers trip JAX where 64 bits were switched on in between
+        return xp.asarray(self.opens)[np.arange(len(parents), dtype=np.int32), tokens[..., parents]]
 
     def agree(self, tokens) -> Any:
         """Bool `[...]`: whether just those nodes of tokens `[..., N]` are absent that should be. Jittable."""
