@@ -30,6 +30,7 @@ from nag_jax.system import interrupts, parallel
 
 USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 CACHE = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(USER_CACHE / "nag_jax" / "tests"))  # for processes too
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the workers, where threads that wait for each other take long
 
 # JAX can't go from one device to several in a process, so tests of several run in one of their own: that of
 # test_distributed.py, or one that is told to run them, as `python -m pytest tests/distributed`.

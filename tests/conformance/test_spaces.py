@@ -19,6 +19,7 @@ from nag_jax.spaces.restricted import Restricted
 from nag_jax.system.errors import InputError
 
 B = 40
+MANY = 4000
 LISTABLE = 10**6
 
 
@@ -68,9 +69,55 @@ def space(request):
     return DECLARED[request.param]() if request.param in DECLARED else spaces.make(request.param)
 
 
+class Traced:
+    """A function that is jitted once for all tests of a space, and counts how often it was traced."""
+
+    def __init__(self, function):
+        self.count = 0
+
+        def traced(*arguments):
+            self.count += 1
+            return function(*arguments)
+
+        self._jitted = jax.jit(traced)
+
+    def __call__(self, *arguments):
+        return jax.tree.map(np.asarray, self._jitted(*arguments))
+
+
 @pytest.fixture(scope="module")
-def tokens(space):
-    return np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(0), B))
+def random(space):
+    """Key -> `B` tokens."""
+    return Traced(lambda key: space.random(key, B))
+
+
+@pytest.fixture(scope="module")
+def many(space):
+    """More tokens, for shares."""
+    return np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(2), MANY))
+
+
+@pytest.fixture(scope="module")
+def mutate(space):
+    """Key, tokens -> their children."""
+    return Traced(space.mutate)
+
+
+@pytest.fixture(scope="module")
+def encode(space):
+    """Tokens -> x."""
+    return Traced(space.encode)
+
+
+@pytest.fixture(scope="module")
+def contains(space):
+    """Tokens -> whether they are in the space."""
+    return Traced(space.contains)
+
+
+@pytest.fixture(scope="module")
+def tokens(random):
+    return random(jax.random.key(0))
 
 
 def choices_changed(space, parents, children):
@@ -86,20 +133,6 @@ def changes_are_right(space, parents, children):
     if space.single_changes:
         return bool((choices_changed(space, parents, children) == 1).all())
     return bool((np.asarray(children) != parents).any(axis=1).all())
-
-
-def traces_once(function, *calls):
-    """Jits the function, calls it with each tuple of arguments, and returns the results of a single trace."""
-    traces = []
-
-    def traced(*arguments):
-        traces.append(1)
-        return function(*arguments)
-
-    jitted = jax.jit(traced)
-    results = [jitted(*arguments) for arguments in calls]
-    assert len(traces) == 1
-    return results
 
 
 def test_attributes(space):
@@ -132,52 +165,54 @@ def test_public_signatures_agree(space):
         assert all(parameter.default is not parameter.empty for parameter in extra), name
 
 
-def test_random(space, tokens):
+def test_random(space, tokens, random, contains):
     assert tokens.shape == (B, space.num_nodes)
     assert tokens.dtype == np.int32
-    assert np.asarray(space.contains(tokens)).all()
-    one, other = traces_once(lambda key: space.random(key, B), (jax.random.key(0),), (jax.random.key(1),))
-    np.testing.assert_array_equal(one, tokens)
-    assert (np.asarray(other) != tokens).any()
+    assert contains(tokens).all()
+    assert (random(jax.random.key(1)) != tokens).any()
+    np.testing.assert_array_equal(random(jax.random.key(0)), tokens)
+    assert random.count == 1
     np.testing.assert_array_equal(jax.jit(space.random, static_argnums=1)(jax.random.key(0), 3), tokens[:3])
 
 
-def test_every_drawn_class_is_allowed_and_most_allowed_ones_are_drawn(space):
-    many = np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(2), 2_000))
+def test_every_drawn_class_is_allowed_and_most_allowed_ones_are_drawn(space, many):
     drawn = (many[:, :, None] == np.arange(space.num_classes)).any(axis=0)
     assert not (drawn & ~space.allowed).any()
     assert (drawn == space.allowed).mean() > 0.95
 
 
-def test_encode(space, tokens):
-    x, _ = traces_once(space.encode, (tokens,), (tokens[::-1],))
+def test_encode(space, tokens, encode):
+    x = encode(tokens)
+    np.testing.assert_array_equal(encode(tokens[::-1]), x[::-1])
+    assert encode.count == 1
     assert x.shape == (B, space.num_nodes, space.num_classes)
     assert x.dtype == jnp.float32
     assert set(np.unique(x).tolist()) <= {-1.0, 1.0}
 
 
 @pytest.mark.parametrize("rule", ["argmax", "threshold"])
-def test_decode_inverts_encode(space, tokens, rule):
-    x = space.encode(tokens)
-    (found, valid), (reverse, _) = traces_once(lambda x: space.decode(x, rule=rule), (x,), (x[::-1],))
+def test_decode_inverts_encode_and_calls_valid_what_contains_holds_for(space, tokens, encode, contains, rule):
+    decode = Traced(lambda x: space.decode(x, rule=rule))
+    x = encode(tokens)
+    (found, valid), (reverse, _) = decode(x), decode(x[::-1])
     np.testing.assert_array_equal(found, tokens)
     np.testing.assert_array_equal(reverse, tokens[::-1])
     assert found.dtype == jnp.int32
     assert valid.dtype == bool
     assert valid.shape == (B,)
-    assert np.asarray(valid).all()
+    assert valid.all()
 
-
-@pytest.mark.parametrize("rule", ["argmax", "threshold"])
-def test_decode_calls_valid_what_contains_holds_for(space, rule):
-    x = np.random.default_rng(0).standard_normal((B, space.num_nodes, space.num_classes)).astype(np.float32)
-    found, valid = space.decode(x, rule=rule)
-    inside = np.asarray(space.contains(found))
-    assert inside[np.asarray(valid)].all()
+    found, valid = decode(np.random.default_rng(0).standard_normal(x.shape).astype(np.float32))
+    assert decode.count == 1
+    inside = contains(found)
+    assert inside[valid].all()
     if rule == "argmax":
         np.testing.assert_array_equal(valid, inside)
+
+
+def test_an_unknown_decoding_rule_is_refused(space, tokens, encode):
     with pytest.raises(InputError, match="unknown decoding rule 'nearest'"):
-        space.decode(x, rule="nearest")
+        jax.eval_shape(lambda x: space.decode(x, rule="nearest"), encode(tokens))
 
 
 def test_native_round_trip(space, tokens):
@@ -212,19 +247,21 @@ def test_canonical_and_connected(space, tokens):
     assert connected.any()
 
 
-def test_mutate(space, tokens):
-    (children, *_) = traces_once(space.mutate, (jax.random.key(1), tokens), (jax.random.key(2), tokens))
-    mutate = jax.jit(space.mutate)
+def test_mutate(space, tokens, mutate, contains):
+    children = mutate(jax.random.key(1), tokens)
     assert children.dtype == jnp.int32
     assert changes_are_right(space, tokens, children)
-    assert np.asarray(space.contains(children)).all()
+    assert contains(children).all()
+    traced = mutate.count
+    assert (mutate(jax.random.key(2), tokens) != children).any()
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens), children)
+    assert mutate.count == traced
     np.testing.assert_array_equal(mutate(jax.random.key(1), tokens[:3]), children[:3])
 
 
 @pytest.mark.filterwarnings("error")  # as where 64 bits are cut to 32
-def test_draws_and_changes_are_the_same_with_64_bits(space, tokens):
-    children = jax.jit(space.mutate)(jax.random.key(1), tokens)
+def test_draws_and_changes_are_the_same_with_64_bits(space, tokens, mutate):
+    children = mutate(jax.random.key(1), tokens)
     with jax.enable_x64(True):
         drawn = jax.jit(space.random, static_argnums=1)(jax.random.key(0), B)
         changed = jax.jit(space.mutate)(jax.random.key(1), drawn)
@@ -233,14 +270,15 @@ def test_draws_and_changes_are_the_same_with_64_bits(space, tokens):
         np.testing.assert_array_equal(narrow, wide)
 
 
-def test_neighbors(space, tokens):
+def test_neighbors(space, tokens, mutate, contains):
     found = space.neighbors(tokens[0])
     assert found.dtype == np.int32
     assert found.shape[1] == space.num_nodes
     assert len(np.unique(found, axis=0)) == len(found) > 0
     assert changes_are_right(space, np.broadcast_to(tokens[0], found.shape), found)
-    assert np.asarray(space.contains(found)).all()
-    children = np.asarray(jax.jit(space.mutate)(jax.random.key(3), np.tile(tokens[0], (100, 1))))
+    assert contains(found).all()
+    repeated = np.tile(tokens[0], (B, 1))
+    children = np.concatenate([mutate(jax.random.key(seed), repeated) for seed in (3, 4, 5)])
     has = np.ones(space.num_nodes, bool) if space.absent is None else tokens[0] != space.absent  # what is new is drawn
     assert {tuple(row) for row in children[:, has].tolist()} <= {tuple(row) for row in found[:, has].tolist()}
 
@@ -254,7 +292,10 @@ def test_graph(space, tokens):
     for field in ("nodes", "senders", "receivers", "n_node", "n_edge"):
         np.testing.assert_array_equal(getattr(batch, field), getattr(expected, field), err_msg=field)
     assert (senders < receivers).all()
-    traces_once(lambda tokens: space.graph(tokens).nodes, (tokens,), (tokens[::-1],))
+    nodes_of = Traced(lambda tokens: space.graph(tokens).nodes)
+    np.testing.assert_array_equal(nodes_of(tokens[:3]), nodes)
+    nodes_of(tokens[3:6])
+    assert nodes_of.count == 1
 
 
 def test_edges(space, tokens):
@@ -264,7 +305,7 @@ def test_edges(space, tokens):
         assert len(np.unique(edges, axis=0)) == len(edges)
 
 
-def test_all_tokens(space):
+def test_all_tokens(space, contains):
     if space.size > LISTABLE:
         with pytest.raises(InputError, match="too many to list"):
             space.all_tokens()
@@ -272,7 +313,7 @@ def test_all_tokens(space):
     every = space.all_tokens()
     assert every.shape == (space.size, space.num_nodes)
     assert every.dtype == np.int32
-    assert np.asarray(space.contains(every)).all()
+    assert contains(every).all()
     place = space.num_classes ** np.arange(space.num_nodes - 1, -1, -1, dtype=float)
     assert (np.diff(every @ place) > 0).all()  # distinct, in lexicographic order
     if space.num_canonical is not None:
@@ -292,24 +333,26 @@ def test_unknown_name():
     assert all(name in str(caught.value) for name in spaces.REGISTRY)
 
 
-def test_choices_make_their_architectures(space):
-    choices, tokens = space.choices, space.random(jax.random.key(0), B)
-    options = choices.recall(jax.random.split(jax.random.key(1), B), tokens)
-    np.testing.assert_array_equal(choices.settle(options), tokens)
-    assert ((np.asarray(options) >= 0) & (np.asarray(options) < choices.counts)).all()
+def test_choices_make_their_architectures(space, tokens):
+    choices = space.choices
+    options = Traced(choices.recall)(jax.random.split(jax.random.key(1), B), tokens)
+    np.testing.assert_array_equal(Traced(choices.settle)(options), tokens)
+    assert ((options >= 0) & (options < choices.counts)).all()
     np.testing.assert_allclose(np.exp(choices.log_prior.astype(np.float64)).sum(axis=1), 1.0, rtol=1e-6)
 
 
-def test_choices_draw_what_random_draws(space):
+def test_choices_draw_what_random_draws(space, many):
     """Of every node the shares of its classes, among those that keep to the rule."""
-    choices, n = space.choices, 4000
-    drawn = jax.random.categorical(jax.random.key(0), jnp.asarray(choices.log_prior), shape=(n, len(choices.log_prior)))
-    tokens = np.asarray(choices.settle(drawn.astype(jnp.int32)))
-    tokens = tokens[np.asarray(space.contains(tokens))]
-    if len(tokens) < n / 20:
+    choices, log_prior = space.choices, jnp.asarray(space.choices.log_prior)
+
+    def draw(key):
+        drawn = choices.settle(jax.random.categorical(key, log_prior, shape=(MANY, len(log_prior))).astype(jnp.int32))
+        return drawn, space.contains(drawn)
+
+    tokens, inside = Traced(draw)(jax.random.key(0))
+    tokens = tokens[inside]
+    if len(tokens) < MANY / 20:
         pytest.skip("the rule leaves too few draws")
     classes = np.arange(space.num_classes)
-    of_choices, of_random = (
-        (found[..., None] == classes).mean(axis=0) for found in (tokens, np.asarray(space.random(jax.random.key(1), n)))
-    )
+    of_choices, of_random = ((found[..., None] == classes).mean(axis=0) for found in (tokens, many))
     np.testing.assert_allclose(of_choices, of_random, atol=5 * (0.5 / len(tokens)) ** 0.5)

@@ -25,7 +25,7 @@ def shapes(made, size=32):
 
 
 def test_parameters_are_those_of_the_formula(space):
-    tokens = np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(0), 12))
+    tokens = np.asarray(jax.jit(space.random, static_argnums=1)(jax.random.key(0), 6))
     tokens = np.concatenate([tokens, space.from_native(["output~0"])])
     found = [sum(leaf.size for leaf in jax.tree.leaves(shapes(network(space, row))["params"])) for row in tokens]
     np.testing.assert_array_equal(space.costs()["params"].of(tokens), found)

@@ -1,10 +1,9 @@
 # pyright: reportArgumentType=false
 """A process that pays for labels is killed with SIGKILL; the ledger goes on from what was stored."""
 
-import os
+import multiprocessing
+import runpy
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,13 +15,12 @@ from nag_jax.trials import Ledger
 NUM_CELLS = 60
 
 WORKER = """
-import os, signal, sys, time
+import os, signal, time
 import numpy as np
 from nag_jax import spaces
 from nag_jax.evaluators import Metric
 from nag_jax.trials import Ledger
 
-database, log, moment = sys.argv[1:]
 space = spaces.make("nasbench201")
 
 def die_at(here):
@@ -52,8 +50,10 @@ with Ledger.open(database, evaluator) as ledger:
     die_at("open")
     tokens = space.from_index(np.load(database + ".npy"))
     ledger.label(tokens, "test", progress=lambda done, total: die_at(f"stored {done}"))
-print("finished")
 """
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["nag_jax.spaces", "nag_jax.trials"])  # imported once for all workers
 
 
 class Worker:
@@ -71,9 +71,16 @@ class Worker:
         np.save(f"{self.database}.npy", self.cells)
 
     def start(self, moment="never"):
-        command = [sys.executable, self.script, self.database, self.log, moment]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        given = {"database": str(self.database), "log": str(self.log), "moment": moment}
+        process = FORKS.Process(target=runpy.run_path, args=(str(self.script), given))
+        process.start()
+        return process
+
+    def run(self, moment="never"):
+        """The exit status of a run."""
+        process = self.start(moment)
+        process.join(120)
+        return process.exitcode
 
     def asked(self):
         return [int(line) for line in self.log.read_text().split()]
@@ -114,11 +121,9 @@ def check_stored(worker, count):
     [("open", 0), ("call 5", 8), ("end of call 5", 8), ("stored 10", 10)],
 )
 def test_killed_at_a_chosen_moment(worker, moment, stored):
-    process = worker.start(moment)
-    process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL
+    assert worker.run(moment) == -signal.SIGKILL
     check_stored(worker, stored)
-    assert worker.start().communicate(timeout=120)[0] == "finished\n"
+    assert worker.run() == 0
     check_stored(worker, NUM_CELLS)
     lost = worker.cells[stored : stored + 2] if moment.startswith("end of call") else []
     assert sorted(worker.asked()) == sorted(worker.cells + lost)
@@ -130,19 +135,19 @@ def test_killed_again_and_again_from_outside(worker):
     while True:
         process = worker.start()
         target = len(worker.asked()) + int(rng.integers(10, 20))
-        while process.poll() is None and len(worker.asked()) < target:
+        while process.exitcode is None and len(worker.asked()) < target:
             time.sleep(0.001)
         time.sleep(float(rng.uniform(0, 0.02)))
         process.kill()
-        process.communicate(timeout=120)
-        if process.returncode != -signal.SIGKILL:
+        process.join(120)
+        if process.exitcode != -signal.SIGKILL:
             break
         kills += 1
         with worker.open() as ledger:
             paid = ledger.num_paid
         assert paid % 2 == 0, "the two labels of a call are stored together"
         check_stored(worker, paid)
-    assert process.returncode == 0
+    assert process.exitcode == 0
     assert kills >= 2
     check_stored(worker, NUM_CELLS)
     assert set(worker.asked()) == set(worker.cells)
