@@ -8,7 +8,7 @@ from nag_jax.objectives import Objectives
 from nag_jax.strategies.course import Course
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
-from nag_jax.trials import Labels, Ledger
+from nag_jax.trials import EVALUATOR, Labels, Ledger
 
 INITIAL, SEARCH = "initial design", "search"
 """Purposes of labels in the ledgers."""
@@ -37,6 +37,7 @@ def search_labels(
     budget: int,
     goal: float | None = None,
     purposes: tuple[str, str] = (INITIAL, SEARCH),
+    origin: str = EVALUATOR,
     progress: Callable[[int], None] = lambda paid: None,
 ) -> np.ndarray:
     """Pays for labels until the search is over, going on from what the ledger holds.
@@ -50,6 +51,7 @@ def search_labels(
         budget: labels in all, those that the ledger holds already included.
         goal: what a label is worth at which the search is over, or None; see `Objectives.worth`.
         purposes: the purposes of the labels of the initial design and of the others.
+        origin: who proposes: the name of the strategy.
         progress: called with the number of labels paid for.
 
     Returns:
@@ -67,7 +69,12 @@ def search_labels(
         if told + wanted > len(labels.read()):
             already = len(labels.read())
             tokens, course = course.ask(wanted, ledger.pending_tokens())
-            ledger.label(tokens, purposes[bool(told)], lambda paid, _, already=already: progress(already + paid))
+            ledger.label(
+                tokens,
+                purposes[bool(told)],
+                lambda paid, _, already=already: progress(already + paid),
+                origin=origin,
+            )
         course = course.tell(labels.read()[told : told + wanted])
         progress(course.told)
         if course.told < told + wanted:

@@ -228,7 +228,13 @@ class Asked(Record):
         if executor is None and source is self.evaluator:
             with self.ledger.alone():
                 return loop.search_labels(
-                    self.course, self.ledger, budget=budget, goal=goal, purposes=purposes, progress=progress
+                    self.course,
+                    self.ledger,
+                    budget=budget,
+                    goal=goal,
+                    purposes=purposes,
+                    origin=self.strategy,
+                    progress=progress,
                 )
         return drive.drive(
             self, source, budget, executor=executor or "inline", goal=goal, progress=progress, options=options

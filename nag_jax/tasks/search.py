@@ -208,7 +208,13 @@ def search_seed(
         asked = Asked(ledger, lambda: course, run.objectives, evaluator=run.evaluator, strategy=name)
         return asked.optimize(budget=run.config.search.budget, goal=run.goal, progress=progress, **executor.options())
     return loop.search_labels(
-        course, ledger, budget=run.config.search.budget, goal=run.goal, purposes=purposes, progress=progress
+        course,
+        ledger,
+        budget=run.config.search.budget,
+        goal=run.goal,
+        purposes=purposes,
+        origin=name,
+        progress=progress,
     )
 
 

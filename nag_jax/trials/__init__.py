@@ -4,6 +4,6 @@ from nag_jax.trials.importing import import_labels
 from nag_jax.trials.labels import Labels
 from nag_jax.trials.ledger import Ledger
 from nag_jax.trials.opening import read_trials
-from nag_jax.trials.trial import FULL, Trial
+from nag_jax.trials.trial import EVALUATOR, FULL, Trial
 
-__all__ = ["FULL", "Labels", "Ledger", "Trial", "import_labels", "read_trials"]
+__all__ = ["EVALUATOR", "FULL", "Labels", "Ledger", "Trial", "import_labels", "read_trials"]

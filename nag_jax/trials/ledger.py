@@ -21,7 +21,7 @@ from nag_jax.system.errors import InputError, quoted
 from nag_jax.trials import files, schema
 from nag_jax.trials.opening import connect, examined
 from nag_jax.trials.payments import Order, outcomes_of
-from nag_jax.trials.trial import FULL, PENDING, Trial, now, write_values
+from nag_jax.trials.trial import EVALUATOR, FULL, PENDING, Trial, now, write_values
 
 _MEMORY = Path(":memory:")
 _MATCHING = "key IN (SELECT value FROM json_each(?)) AND fidelity = ? AND seed = ?"
@@ -98,6 +98,7 @@ class Ledger:
         *,
         fidelity: str = FULL,
         seed: int = 0,
+        origin: str = EVALUATOR,
     ) -> dict[str, np.ndarray]:
         """Returns labels, paying for those that nobody has paid for yet.
 
@@ -110,6 +111,7 @@ class Ledger:
             progress: called after each payment with the number of labels paid for so far and in all.
             fidelity: one of the evaluator's `fidelities`, where it has some.
             seed: the evaluator's seed, where it has fidelities.
+            origin: who proposed them.
 
         Returns:
             float64 `[B]` for each metric, in its unit; NaN for a trial that failed, which is not asked again.
@@ -119,7 +121,7 @@ class Ledger:
         """
         tokens = np.asarray(tokens, np.int32)
         keys = self.space.canonical(tokens)
-        order = Order(tokens, keys, purpose, fidelity, seed)
+        order = Order(tokens, keys, purpose, fidelity, seed, origin)
         order.check(self._evaluator)
         order = order[self._first_unpaid(order)]
         if len(order):
@@ -288,6 +290,7 @@ class Ledger:
                         reason=outcome.reason,
                         cost=outcome.cost,
                         worker=outcome.worker or worker,
+                        origin=order.origin,
                         curve=outcome.curve,
                     )
                     schema.insert(self._connection, trial)

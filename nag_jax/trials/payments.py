@@ -11,7 +11,7 @@ import numpy as np
 from nag_jax.evaluators.base import Evaluator, Outcome, StreamingEvaluator, finished
 from nag_jax.system import interrupts
 from nag_jax.system.errors import InputError
-from nag_jax.trials.trial import FULL
+from nag_jax.trials.trial import EVALUATOR, FULL
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Order:
         purpose: what they are paid for.
         fidelity: how thoroughly they are evaluated.
         seed: the evaluator's seed.
+        origin: who proposed them.
     """
 
     tokens: np.ndarray
@@ -31,6 +32,7 @@ class Order:
     purpose: str
     fidelity: str
     seed: int
+    origin: str = EVALUATOR
 
     def __getitem__(self, rows) -> "Order":
         return replace(self, tokens=self.tokens[rows], keys=self.keys[rows])

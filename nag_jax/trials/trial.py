@@ -11,7 +11,7 @@ FULL = "full"
 DONE, FAILED, PENDING = "done", "failed", "pending"
 """What became of a trial; one that is pending was proposed, and nobody has told what came of it."""
 EVALUATOR = "evaluator"
-"""The origin of labels that the ledger itself paid its evaluator for."""
+"""The origin of labels that nobody in particular proposed, as those that a predictor is trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)

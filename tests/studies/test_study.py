@@ -190,10 +190,12 @@ def test_optimize_and_a_client_that_asks_and_tells_end_as_a_search_does(space, n
 
     evaluator = nag.evaluator(convolutions, space, metric="convolutions")
     given = {"strategy": name, "initial": 5, "progress": False}
-    searched = nag.search(space, evaluator, budget=20, **given)
+    searched = nag.search(space, evaluator, budget=20, ledger=tmp_path / "searched.db", **given)
+    assert {trial.origin for trial in read_trials(tmp_path / "searched.db")} == {name}
     with nag.study(space, evaluator=evaluator, **given) as study:
         study.optimize(budget=20)
         assert [trial.architecture for trial in study.trials] == searched.architectures
+        assert {trial.origin for trial in study.trials} == {name}
     with nag.study(space, objectives={"convolutions": "max"}, ledger=tmp_path / "told.db", **given) as study:
         study.optimize(convolutions, 8)
         while len(study.trials) < 20:
