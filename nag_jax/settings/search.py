@@ -136,6 +136,7 @@ class FrontBO(Strategy):
     surrogate: str = option("gaussian_process", "What is believed of unlabelled architectures.", SURROGATES)
     labels: str = option("normal", "How labels are normalised.", NORMALIZATIONS)
     pool_size: int = option(0, "How many candidates a round has; 0 takes all of a small space.", NOT_NEGATIVE)
+    bounds: str = option("", "What counts at all of each objective, as `accuracy >= 80`; empty where all does.")
     capacity: int = option(64, "How many labels a fit is compiled for; it doubles as labels outgrow it.", COUNT)
 
 

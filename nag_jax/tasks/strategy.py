@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from nag_jax.guidance.constraints import read_worst
 from nag_jax.objectives import Metric
 from nag_jax.settings.search import AnyStrategy
 from nag_jax.strategies import Strategy, make, needs_generator, takes_known
@@ -38,6 +39,8 @@ def make_strategy(run: Any, block: AnyStrategy, params: Any, prior: Prior | None
         )
     if takes_known(block.name):
         options["known"] = known_objectives(run)
+        if bounds := options.pop("bounds", ""):
+            options["worst"] = read_worst(bounds, run.objectives.metrics, f"bounds of the strategy {block.name!r}")
     return make(
         block.name,
         run.space,

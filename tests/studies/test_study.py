@@ -224,6 +224,14 @@ def test_weights_of_several_objectives_are_drawn_anew():
 
 
 @pytest.mark.slow  # compiles what generates
+def test_front_bo_weighs_objectives_by_itself(space, monkeypatch):
+    monkeypatch.setattr("nag_jax.studies.make.scalarized", None)  # a call would fail
+    study = opened(space, strategy="front_bo", bounds="accuracy >= 80")
+    assert len(asked_and_told(study, [4])) == 4
+    with pytest.raises(InputError, match="bounds of the strategy 'front_bo' names 'flops': use some of accuracy"):
+        opened(space, strategy="front_bo", bounds="flops <= 3").ask(1)
+
+
 def test_what_generates_needs_no_training_where_the_space_has_a_closed_form(space):
     given = {"initial": 4, "pool_size": 16, "capacity": 16, "num_steps": 3, "progress": False}
     evaluator = nag.evaluator(accuracy, space, metric="accuracy")
