@@ -3,6 +3,7 @@
 Random moments, of all modes and with all signals, are those of tests/campaigns/kill.py.
 """
 
+import functools
 import re
 import signal
 
@@ -59,10 +60,12 @@ MOMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_when(moment, smoke, command_line, undisturbed):
-    job, run = smoke()
-    command_line.kill_when(job, lambda: MOMENTS[moment](job, run))
-    stored = run.trials()
-    job, _ = smoke(workdir=run.path)
+def test_killed_at_every_moment(smoke, command_line, undisturbed):
+    """One run, which is started again after each kill."""
+    (job, run), stored = smoke(), []
+    for came in MOMENTS.values():
+        command_line.kill_when(job, functools.partial(came, job, run))
+        assert run.trials()[: len(stored)] == stored
+        stored = run.trials()
+        job, _ = smoke(workdir=run.path)
     check_finished(run, command_line.wait(job), undisturbed, stored)
