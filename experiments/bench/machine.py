@@ -44,20 +44,23 @@ def made_by(about: dict[str, Any]) -> list[str]:
     ]
 
 
-def keep_parts(path: Path, command: str, parts: Mapping[str, tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
+def keep_parts(
+    path: Path, command: str, parts: Mapping[str, tuple[str, Callable[[], Any]]], *, flag: str = "--parts"
+) -> dict[str, Any]:
     """Runs parts of a benchmark and keeps each, as soon as it's done, beside those that aren't run.
 
     Args:
         path: the path of the JSON file that keeps them.
         command: the command of the benchmark.
         parts: each part's further arguments of the command and what measures it, by name.
+        flag: what the command names a part by.
 
     Returns:
         All that the file holds: by part, `about` (see `describe`) and what was `found`, as JSON gives it back.
     """
     known = json.loads(path.read_text())["parts"] if path.exists() else {}
     for part, (arguments, measure) in parts.items():
-        known[part] = {"about": describe(f"{command} --parts {part} {arguments}".rstrip()), "found": measure()}
+        known[part] = {"about": describe(f"{command} {flag} {part} {arguments}".rstrip()), "found": measure()}
         Workdir(path.parent).write_json(path.name, {"parts": known})
     return json.loads(path.read_text())["parts"] if path.exists() else {}
 

@@ -62,8 +62,9 @@ def main() -> None:
         for name in arguments.strategies
     }
     command = "python -m experiments.bench.pareto_search --cells=nb201_cifar.csv --latencies=nb201_latency_ms.csv"
-    found = machine.keep_parts(arguments.results / "pareto_search.json", command, parts)
-    text = "\n".join(["# Searches for fronts", "", *table(found)]) + "\n"
+    found = machine.keep_parts(arguments.results / "pareto_search.json", command, parts, flag="--strategies")
+    made_by = [line for part in found.values() for line in machine.made_by(part["about"])]
+    text = "\n".join(["# Searches for fronts", "", *table(found), *made_by]).rstrip() + "\n"
     (arguments.results / "pareto_search.md").write_text(text)
     print(text)
 
