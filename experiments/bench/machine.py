@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import jax
 
 from nag_jax.reports.facts import git_commit, versions
+from nag_jax.system.processor import processor
 from nag_jax.tasks.workdir import Workdir
 
 
@@ -19,7 +19,7 @@ def describe(command: str) -> dict[str, Any]:
     return {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
@@ -83,12 +83,3 @@ def sections(known: Mapping[str, Any], tables: Mapping[str, tuple[str, Callable[
 def short(commit: str | None) -> str:
     """The first digits of a commit's name."""
     return (commit or "unknown")[:12]
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -20,6 +20,7 @@ from absl import logging
 
 from experiments import command_line
 from experiments.bench import machine, pareto
+from experiments.bench.labelling import label_rows
 from experiments.bench.pareto import PROBLEMS
 from experiments.main import use_compilation_cache
 from nag_jax import spaces
@@ -149,14 +150,16 @@ def domain_of(truth: report.Truth) -> Domain:
 def search(strategy: Strategy, run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:
     """Rows that a strategy labels in batches, after a random design."""
     rows_of = {row.tobytes(): i for i, row in enumerate(truth.tokens)}
-    key, rows = jax.random.key(seed), random_rows(run, truth, seed, INITIAL)
-    state = strategy.tell(strategy.init(key), truth.tokens[rows], truth.values[rows])
-    while len(rows) < budget:
-        tokens, state = strategy.ask(jax.random.fold_in(key, len(rows)), state, min(BATCH, budget - len(rows)))
-        new = np.array([rows_of[row.tobytes()] for row in np.ascontiguousarray(tokens, np.int32)])
-        state = strategy.tell(state, truth.tokens[new], truth.values[new])
-        rows = np.concatenate([rows, new])
-    return rows
+    return label_rows(
+        strategy,
+        jax.random.key(seed),
+        random_rows(run, truth, seed, INITIAL),
+        truth.tokens,
+        truth.values,
+        lambda tokens: np.array([rows_of[row.tobytes()] for row in tokens]),
+        budget=budget,
+        batch=BATCH,
+    )
 
 
 def by_mo_tpe(run: Run, truth: report.Truth, seed: int, budget: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from experiments.bench.labelling import label_rows
 from experiments.bench.suite_search import Searched, initial_rows, running_best
 from experiments.bench.suite_tasks import Listed, Task
 from nag_jax import strategies
@@ -27,13 +28,13 @@ def _search_one(where: Listed, task: Task, seed: int, name: str, budget: int) ->
     rows = None if is_whole else Rows(space, where.tokens[known])
     strategy = strategies.make(name, space, rows=rows, **default_options(name))
     place = {key: row for row, key in enumerate(space.canonical(where.tokens).tolist())}
-    key = jax.random.key(seed)
-    state = strategy.init(key)
-    chosen = initial_rows(task, seed, INITIAL)
-    state = strategy.tell(state, where.tokens[chosen], task.observed[chosen, None])
-    while len(chosen) < budget:
-        tokens, state = strategy.ask(jax.random.fold_in(key, len(chosen)), state, 1)
-        new = np.array([place[k] for k in space.canonical(tokens).tolist()])
-        state = strategy.tell(state, tokens, task.observed[new, None])
-        chosen = np.concatenate([chosen, new])
+    chosen = label_rows(
+        strategy,
+        jax.random.key(seed),
+        initial_rows(task, seed, INITIAL),
+        where.tokens,
+        task.observed[:, None],
+        lambda tokens: np.array([place[key] for key in space.canonical(tokens).tolist()]),
+        budget=budget,
+    )
     return Searched(chosen, running_best(chosen[None], task.observed[chosen][None])[0])

@@ -109,7 +109,10 @@ def initial_rows(task: Task, seed: int, count: int) -> np.ndarray:
 
 
 def running_best(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Of rows `[S, T]` with labels `[S, T]`, by number of labels the one with the best label so far, `[S, T]`."""
+    """Of rows `[S, T]` with labels `[S, T]`, by number of labels the one with the best label so far, `[S, T]`.
+
+    The latest of equals, where `reports.trajectories.incumbents` takes the first.
+    """
     place = np.where(values >= np.maximum.accumulate(values, axis=1), np.arange(values.shape[1]), 0)
     return np.take_along_axis(rows, np.maximum.accumulate(place, axis=1), axis=1)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nag_jax.reports.ranks import rank_strategies
 from nag_jax.reports.statistics import mean_interval
-from nag_jax.reports.trajectories import holm, paired_p_value
+from nag_jax.reports.trajectories import holm, labels_to_reach, paired_p_value
 
 Frame = Any
 """A `pandas.DataFrame`, whose stubs take what is selected from one for many other things."""
@@ -54,8 +54,7 @@ def _of_file(space: str, name: str, file: Mapping[str, np.ndarray]) -> Iterable[
 
 def arrival(regrets: np.ndarray, near: float) -> np.ndarray:
     """By how many labels each search `[S, T]` met a regret of at most `near`, `[S]`; `CENSORED` budgets if never."""
-    inside = regrets <= near
-    return np.where(inside.any(axis=1), inside.argmax(axis=1) + 1.0, CENSORED * regrets.shape[1])
+    return np.minimum(labels_to_reach(-regrets, -near), CENSORED * regrets.shape[1])
 
 
 def page(found: Frame, *, chosen: str, peers: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from experiments.bench.pareto import LEAST_LATENCY
 from nag_jax import evaluators, spaces
 from nag_jax.evaluators import analog_nasbench
 from nag_jax.evaluators.nas_bench_graph import DATASETS
@@ -27,8 +28,6 @@ GROWING = "growing noise"
 """What grows from none at the best label to `GROWTH` at the median one and below."""
 GROWTH = 0.1
 DEVICES = ("1080ti_256", "titan_rtx_32", "gold_6226", "pixel3", "raspi4", "fpga", "eyeriss")
-LEAST_LATENCY = 0.1
-"""In ms; what is below is an outlier of the table."""
 NETWORKS = 16_384
 """How many of MobileNetV3's architectures stand for the space."""
 KINDS = ("conv3", "separable3", "conv5", "separable5", "average", "maximum")

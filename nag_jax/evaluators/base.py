@@ -12,6 +12,8 @@ from nag_jax.spaces.capabilities import Counted, num_distinct
 from nag_jax.spaces.rows import Rows
 from nag_jax.system.errors import InputError, quoted
 
+FULL = "full"
+"""The fidelity of evaluators that have only one, and the highest of those that have several."""
 _Given = TypeVar("_Given")
 _Own = TypeVar("_Own", bound=Space)
 

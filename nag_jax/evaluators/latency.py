@@ -3,9 +3,7 @@
 import dataclasses
 import functools
 import os
-import platform
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +16,7 @@ from nag_jax.objectives.metric import Metric
 from nag_jax.spaces import Space
 from nag_jax.spaces.any_network import AnyNetwork
 from nag_jax.system.names import check_name
+from nag_jax.system.processor import processor
 from nag_jax.training.latency import Protocol, compiled, timed
 
 METRICS = {
@@ -43,10 +42,12 @@ class LatencyEvaluator(OfWholeSpace):
     batch_size = 1
     noisy = True
 
-    def __init__(self, space: Any, network: AnyNetwork, shape: tuple[int, ...], protocol: Protocol, *facts: Any):
+    def __init__(
+        self, space: Any, network: AnyNetwork, shape: tuple[int, ...], protocol: Protocol, objective: str, *facts: Any
+    ):
         self.space: Space = space
         self.metrics = dict(METRICS)
-        self.objective = "latency"
+        self.objective = objective
         self.protocol = protocol
         self._network, self._shape = network, shape
         self.fingerprint = digest(space.fingerprint, shape, dataclasses.asdict(protocol), describe_device(), *facts)
@@ -84,9 +85,8 @@ def load(
     check_name(metric, METRICS, "metric")
     chosen, network = networks_of(space, data, sizes)
     protocol = Protocol(batch=batch, rounds=rounds)
-    found = LatencyEvaluator(chosen, network, data.training.inputs.shape[1:], protocol, sizes, len(data.classes))
-    found.objective = metric
-    return found
+    shape = data.training.inputs.shape[1:]
+    return LatencyEvaluator(chosen, network, shape, protocol, metric, sizes, len(data.classes))
 
 
 @functools.lru_cache(maxsize=32)
@@ -100,11 +100,4 @@ def describe_device() -> list[str]:
     device = jax.local_devices()[0]
     if device.platform != "cpu":
         return [device.platform, device.device_kind]
-    return [device.platform, _processor(), str(os.cpu_count())]
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    return [device.platform, processor(), str(os.cpu_count())]

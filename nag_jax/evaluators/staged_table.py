@@ -5,12 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nag_jax.evaluators.base import Described, Outcome
+from nag_jax.evaluators.base import FULL, Described, Outcome
 from nag_jax.evaluators.table import TableEvaluator
 from nag_jax.system.errors import InputError
 from nag_jax.system.names import check_name
-
-FULL = "full"
 
 
 class Column(NamedTuple):

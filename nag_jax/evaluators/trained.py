@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from nag_jax.datasets.examples import Parts
-from nag_jax.evaluators.base import OfWholeSpace, Outcome
+from nag_jax.evaluators.base import FULL, OfWholeSpace, Outcome
 from nag_jax.evaluators.networks import digest, networks_of
 from nag_jax.fitting.checkpoint import Checkpoints, checksum
 from nag_jax.objectives.metric import Metric
@@ -32,7 +32,7 @@ METRICS = {
     "validation_accuracy": Metric("validation_accuracy", unit="%", direction="max", split="validation"),
     "training_loss": Metric("training_loss", direction="min", split="train"),
 }
-FULL, PREFIX = "full", "epochs="
+PREFIX = "epochs="
 
 
 class TrainedEvaluator(OfWholeSpace):

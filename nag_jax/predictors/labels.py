@@ -75,13 +75,7 @@ class Scales(NamedTuple):
             [2.33, 4.83]
         """
         knots, levels = np.asarray(self.normalized[0], np.float64), np.asarray(self.units[0], np.float64)
-        if len(knots) == 1:
-            return np.full(len(values), levels[0])
-        slopes = np.diff(levels) / np.diff(knots)
-        below = levels[0] + slopes[0] * (values - knots[0])
-        above = levels[-1] + slopes[-1] * (values - knots[-1])
-        inside = np.interp(values, knots, levels)
-        return np.where(values < knots[0], below, np.where(values > knots[-1], above, inside))
+        return _broken_line(values, knots, levels)
 
     def column_from_units(self, values: np.ndarray) -> np.ndarray:
         """The inverse of `column_to_units` for values `[B]`, of knots that are equal in units the greatest.
@@ -93,15 +87,7 @@ class Scales(NamedTuple):
         """
         knots, levels = np.asarray(self.normalized[0], np.float64), np.asarray(self.units[0], np.float64)
         kept = np.append(np.diff(levels) > 0, True)
-        if kept.sum() < 2:
-            return np.full(len(values), knots[-1])
-        knots, levels = knots[kept], levels[kept]
-        slopes = np.diff(knots) / np.diff(levels)
-        below = knots[0] + slopes[0] * (values - levels[0])
-        above = knots[-1] + slopes[-1] * (values - levels[-1])
-        return np.where(
-            values < levels[0], below, np.where(values > levels[-1], above, np.interp(values, levels, knots))
-        )
+        return _broken_line(values, levels[kept], knots[kept])
 
 
 def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]:
@@ -121,6 +107,16 @@ def normalize_each(values: np.ndarray, method: str) -> tuple[np.ndarray, Scales]
     knots = np.quantile(normalized, shares, axis=0).T + _LEAST_STEP * np.arange(len(shares))
     levels = np.quantile(values, shares, axis=0).T
     return normalized, Scales(jnp.asarray(knots, jnp.float32), jnp.asarray(levels, jnp.float32))
+
+
+def _broken_line(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The line through increasing x `[Q]` and their y `[Q]`, linear beyond the ends; one point is a constant."""
+    if len(x) == 1:
+        return np.full(len(values), y[0])
+    slopes = np.diff(y) / np.diff(x)
+    below = y[0] + slopes[0] * (values - x[0])
+    above = y[-1] + slopes[-1] * (values - x[-1])
+    return np.where(values < x[0], below, np.where(values > x[-1], above, np.interp(values, x, y)))
 
 
 def _spread(values: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from nag_jax.evaluators.base import FULL
 from nag_jax.evaluators.trained import TrainedEvaluator
 from nag_jax.objectives import Objectives
 from nag_jax.settings.train import Halving
@@ -31,7 +32,7 @@ def make_ladder(given: Halving, evaluator: TrainedEvaluator, objectives: Objecti
 
 def stages(given: Halving, evaluator: TrainedEvaluator) -> Iterator[Rung]:
     """The stages, of which the last is full training; without a strategy each has its number of architectures."""
-    count, reached, number, full = given.candidates, given.first_epochs, 1, evaluator.epochs("full")
+    count, reached, number, full = given.candidates, given.first_epochs, 1, evaluator.epochs(FULL)
     asynchronous = bool(given.strategy)
     while (count > 1 or asynchronous) and reached < full:
         yield Rung(f"stage {number}", evaluator.fidelity(reached), reached, None if asynchronous else count)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-FULL = "full"
-"""The fidelity of evaluators that have only one."""
+from nag_jax.evaluators.base import FULL
+
 DONE, FAILED, PENDING = "done", "failed", "pending"
 """What became of a trial; one that is pending was proposed, and nobody has told what came of it."""
 EVALUATOR = "evaluator"
