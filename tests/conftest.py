@@ -71,6 +71,9 @@ QUICK_COMPILES = (
 """Where compiling takes most of the time, and nothing that is tested depends on XLA's optimisations."""
 assert all((TESTS / place).exists() for place in QUICK_COMPILES), "one of QUICK_COMPILES has moved"
 
+MOST_MAPPED = 10_000
+"""Pieces of memory that a worker may hold after a module."""
+
 CELLS = (
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|",
     "|nor_conv_1x1~0|+|nor_conv_1x1~0|nor_conv_1x1~1|+|nor_conv_1x1~0|nor_conv_1x1~1|nor_conv_1x1~2|",
@@ -90,13 +93,24 @@ def pytest_collection_finish(session):
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Compiles without optimising in `QUICK_COMPILES`, but for slow tests, most of which compute for long."""
+    quick = any(item.path.is_relative_to(TESTS / place) for place in QUICK_COMPILES)
+    jax.config.update("jax_disable_most_optimizations", quick and item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="module")
-def quick_compiles(request):
-    """Compiles without optimising in the modules of `QUICK_COMPILES`."""
-    quick = any(request.path.is_relative_to(TESTS / place) for place in QUICK_COMPILES)
-    jax.config.update("jax_disable_most_optimizations", quick)
+def few_programs():
+    """Lets programs go once there are many.
+
+    Each is mapped into memory in pieces, of which Linux gives a process 65,530: after the last, XLA crashes.
+    """
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with open("/proc/self/maps", "rb") as maps:
+        many = sum(1 for _ in maps) > MOST_MAPPED
+    if many:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

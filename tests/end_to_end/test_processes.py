@@ -105,8 +105,9 @@ def test_the_main_job(start, smoke_flag, open_run, undisturbed, tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_stream_of_which_one_process_is_killed(killed, start, smoke_flag, open_run, tmp_path):
     """Its samples are those of one device, but for a few of thousands that lie on the edge between two classes."""
+    n = 8_000
     two = open_run(tmp_path / "two")
-    stream = (smoke_flag, "--config.mode=stream", "--config.num_samples=20_000")
+    stream = (smoke_flag, "--config.mode=stream", f"--config.num_samples={n}")
     job = start(*stream, f"--workdir={two.path}")
     statuses = job.kill_when(killed, (two.path / "samples" / "00000003.parquet").exists)
     assert statuses[killed] == -signal.SIGKILL
@@ -114,19 +115,21 @@ def test_a_stream_of_which_one_process_is_killed(killed, start, smoke_flag, open
     says = job.says[1 - killed]
     assert "a process of this run has ended" in says or "another task died" in says, says
     written = sorted((two.path / "samples").glob("*.parquet"))
-    assert 4 <= len(written) < 500
+    assert 4 <= len(written) < 200
     kept = {file: file.stat().st_mtime_ns for file in written}
+    if killed == 0:
+        return  # what goes on is the same, whichever was killed
 
     job = start(*stream, f"--workdir={two.path}", count=1, devices=2)
     assert job.wait() == [0], job.says
     assert {file: file.stat().st_mtime_ns for file in written} == kept
-    assert two.results["samples"] == 20_000
+    assert two.results["samples"] == n
     one = two.copy(tmp_path / "one")
     shutil.rmtree(one.path / "samples")
     job = start(*stream, f"--workdir={one.path}", count=1, devices=1)
     assert job.wait() == [0], job.says
     found, expected = rows(two), rows(one)
-    assert found["index"].tolist() == expected["index"].tolist() == list(range(20_000))
+    assert found["index"].tolist() == expected["index"].tolist() == list(range(n))
     same = found["architecture"] == expected["architecture"]
     assert same.mean() > 0.999
     np.testing.assert_allclose(found["predicted"][same], expected["predicted"][same], rtol=1e-3, atol=1e-3)

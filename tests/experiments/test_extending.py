@@ -138,7 +138,8 @@ class Size:
 @pytest.mark.slow
 def test_the_main_job_generates_transformers(folder, load):
     (folder / "my_size.py").write_text(SIZE)
-    config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", "labels.training=20")
+    few = ("labels.training=20", "num_samples=32", "sampler.num_steps=3", "guidance.num_steps=3")
+    config = load("smoke", "evaluator.name=my_size.py:Size", "evaluator.metric=size", *few)
     config.space = ConfigDict({"name": "my_transformer.py:make"})
     results = runs.run(config, folder / "transformers")
     assert {name: pool["validity_argmax"] for name, pool in results["pools"].items()} == {
