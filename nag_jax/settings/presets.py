@@ -70,7 +70,7 @@ SMALL_TRANSFER: Fields = {
     **SMALL_LOOP,
     "labels.training": 0,
     "meta.gaussian_process.most_triples": 1500,
-    "meta.gaussian_process.inducing": 300,
+    "meta.gaussian_process.inducing": 600,
     "meta.gaussian_process.num_steps": 20,
     "strategies.bo_nag_scratch.pool_size": 32,
     "strategies.bo_nag_scratch.capacity": 16,

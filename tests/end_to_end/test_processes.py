@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 END = 60.0
 """Seconds within which the death of one process ends the others."""
-TIMEOUT = 900.0
+TIMEOUT = 400.0
 
 
 class Processes:
@@ -117,8 +117,6 @@ def test_a_stream_of_which_one_process_is_killed(killed, start, smoke_flag, open
     written = sorted((two.path / "samples").glob("*.parquet"))
     assert 4 <= len(written) < 200
     kept = {file: file.stat().st_mtime_ns for file in written}
-    if killed == 0:
-        return  # what goes on is the same, whichever was killed
 
     job = start(*stream, f"--workdir={two.path}", count=1, devices=2)
     assert job.wait() == [0], job.says

@@ -35,6 +35,12 @@ def test_they_are_all_tested():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == {"generate", "search", "train", "transfer"}
 
 
+def test_what_is_made_small_is_there():
+    sources = "".join(path.read_text() for path in FOLDER.glob("*.ipynb"))
+    for full in SMALL:
+        assert full in sources.replace('\\"', '"')
+
+
 def test_it_is_sound_and_holds_no_outputs(notebook):
     nbformat.validate(notebook)
     for cell in code(notebook):

@@ -251,7 +251,6 @@ def test_metrics_that_are_learned_together_have_one_unit(graphs, metric):
 def test_graph_data_sets_are_learned_from_each_other(source, graphs, tmp_path):
     config = graphs
     config.dataset.source = source
-    config.meta.gaussian_process.inducing = 600
     results = runs.run(config, tmp_path / "run")
     paid = {"final": 4} | ({"landmarks": 10} if source == "landmarks" else {})
     assert results["labels"]["by_purpose"] == paid
