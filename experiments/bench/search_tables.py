@@ -10,6 +10,7 @@ from experiments.bench import machine
 from experiments.terminal import write_difference, write_interval
 from nag_jax.reports import search_figures
 from nag_jax.reports.ranks import Ranking, rank_strategies
+from nag_jax.reports.trajectories import paired_p_value
 
 GENERATOR, EXHAUSTIVE = "bo_nag", "bo_exhaustive"
 TARGET_RATIO = 1.15
@@ -48,7 +49,7 @@ def task_table(task: str, results: dict[str, Any]) -> list[str]:
         ratio = medians[GENERATOR] / medians[EXHAUSTIVE]
         lines.append(f"Generator over exhaustive maximiser, medians: {ratio:.2f} (target: at most {TARGET_RATIO}).")
     lines += [write_comparison(n, test) for n, test in results["significance"].items()]
-    return lines
+    return [*lines, *_by_labels(strategies)]
 
 
 def rank_tables(found: dict[str, dict[str, Any]], path: Path) -> list[str]:
@@ -126,6 +127,18 @@ def write_comparison(n: int | str, test: dict[str, Any], digits: int = 2) -> str
         f"* After {n}: {test['strategy']} minus the best baseline, {best}: {difference}; "
         f"significantly better than it: {better}."
     )
+
+
+def _by_labels(strategies: dict[str, Any]) -> list[str]:
+    """A Markdown item: mean labels to the optimum of those that always found it, with the generator's beside them."""
+    found = {name: strategy["labels_to_optimum"]["by_seed"] for name, strategy in strategies.items()}
+    found = {name: np.array(labels) for name, labels in found.items() if None not in labels}
+    if GENERATOR not in found:
+        return []
+    own = found.pop(GENERATOR)
+    others = [f"{name} {labels.mean():.1f} ({paired_p_value(own, labels):.2g})" for name, labels in found.items()]
+    means = ", ".join([f"{GENERATOR} {own.mean():.1f}", *others])
+    return [f"* Mean labels to the optimum, of strategies that found it with every seed (Wilcoxon's p): {means}."]
 
 
 def _labels(labels: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.bench import machine
+from experiments.bench import machine, search_tables
 from experiments.bench.products import Product, dense_products, flops, seconds_alone
 from experiments.terminal import write_interval
 
@@ -55,3 +55,27 @@ def test_products_are_those_of_dense_layers():
     assert products == [Product(6, 4, 5), Product(6, 4, 6)]
     assert flops(products) == 2 * 6 * 4 * (5 + 6)
     assert seconds_alone(products, times=2) > 0.0
+
+
+def test_searches_are_compared_by_labels_where_all_seeds_found_the_optimum():
+    def strategy(labels):
+        shares = {"median": labels[0], "quartiles": [labels[0]] * 2, "share_of_seeds_that_reached_it": 1.0}
+        return {"reported_after": {}, "labels_to_optimum": {"by_seed": labels, **shares}}
+
+    metric = {"metric": "accuracy", "best_of_table": 1.0}
+    found = {
+        "objective": metric,
+        "reported": metric,
+        "evaluator": "table",
+        "seeds": 6,
+        "initial": 1,
+        "significance": {},
+    }
+    own, slower, never = [10.0, 11, 12, 13, 14, 15], [20.0, 22, 24, 26, 28, 30], [10.0, 11, 12, 13, 14, None]
+    strategies = {"bo_nag": strategy(own), "bo_random": strategy(slower), "tpe": strategy(never)}
+    *_, line = search_tables.task_table("cells", {**found, "git_commit": "0" * 40, "strategies": strategies})
+    assert line.endswith("(Wilcoxon's p): bo_nag 12.5, bo_random 25.0 (0.031).")
+    *_, line = search_tables.task_table(
+        "cells", {**found, "git_commit": "0" * 40, "strategies": {"tpe": strategy(never)}}
+    )
+    assert "Wilcoxon" not in line
