@@ -93,11 +93,22 @@ def pytest_collection_finish(session):
     gc.set_threshold(50_000, 20, 20)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
-    """Compiles without optimising in `QUICK_COMPILES`, but for slow tests, most of which compute for long."""
-    quick = any(item.path.is_relative_to(TESTS / place) for place in QUICK_COMPILES)
-    jax.config.update("jax_disable_most_optimizations", quick and item.get_closest_marker("slow") is None)
+@pytest.fixture(autouse=True, scope="module")
+def quick_compiles(request):
+    """Compiles without optimising in the modules of `QUICK_COMPILES`."""
+    quick = any(request.path.is_relative_to(TESTS / place) for place in QUICK_COMPILES)
+    jax.config.update("jax_disable_most_optimizations", quick)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def optimised(quick_compiles):
+    """Optimises all the same, for a test that computes for longer than it compiles."""
+    quick = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", quick)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -99,12 +99,14 @@ def test_moves_sample_the_tilt(moves):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize("name", SPACES)
 def test_sweeps_sample_the_tilt_of_every_kind_of_space(name):
     assert min(p_values(name, MOVES["sweeps"], range(20), 5000)) > 1e-3
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize("name", SPACES)
 def test_trades_sample_the_tilt_of_every_kind_of_space(name):
     assert min(p_values(name, MOVES["trades"], [1], 4000)) > 1e-3
